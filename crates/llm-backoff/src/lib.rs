@@ -1,0 +1,130 @@
+//! Waits and what they may cost: backoff, jitter, hints as floors, deadlines, retry budgets, hedges.
+//!
+//! Five lines make any asynchronous call of anyone survive a passing failure:
+//!
+//! ```
+//! # #[cfg(feature = "tokio")] {
+//! # use std::time::Duration;
+//! # #[derive(Debug)] struct Failure { status: u16, retry_after: Option<Duration> }
+//! # async fn ask(window: Option<Duration>) -> Result<String, Failure> { Ok("answer".into()) }
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+//! use llm_backoff::{Retry, TokioSleep, condition::on_error};
+//!
+//! let answer = Retry::interactive(TokioSleep)
+//!     .when(on_error(|e: &Failure| e.status == 429 || e.status >= 500))
+//!     .hint(|e: &Failure| e.retry_after)
+//!     .run(|attempt| ask(attempt.window))
+//!     .await;
+//! # assert_eq!(answer.unwrap(), "answer");
+//! # }); }
+//! ```
+//!
+//! Every part is also usable alone and has no runtime in it: time is an argument, randomness a generator you hand in.
+//!
+//! | question | part |
+//! |---|---|
+//! | how long to wait? | [`Backoff`], [`Jitter`]; compose with [`wait`]: `fixed`, `uniform`, `incrementing`, `chain`, `then`, `+` |
+//! | what if the server said how long? | [`Backoff::delay_with_hint`], [`floor_with_hint`]: a hint is a floor, spread upwards |
+//! | when to stop? | [`stop`]: `attempts`, `elapsed`, `before`, `never`, `when`, <code>\|</code>, `&` |
+//! | which results are worth it? | [`condition`]: `on_error`, `on_value`, `on_cause`, <code>\|</code>, `&`, `!` |
+//! | by when must it be over? | [`Deadline`]: wall clock, time inside attempts included |
+//! | how long may one attempt take? | [`AttemptWindow`]; learnt per size class: [`AdaptiveWindow`] |
+//! | may we afford it? | [`RetryBudget`], funded by successes |
+//! | when is a second request worth sending? | [`HedgeDelay`], [`HedgeBudget`] |
+//! | what happened? | [`Event`]s, [`Statistics`] of a call, [`Tally`] over all calls |
+//!
+//! # Formulas
+//!
+//! With `c = min(ceiling, base * factor^n)` for the n-th wait (n from 0):
+//!
+//! | | wait |
+//! |---|---|
+//! | full jitter | `U(0, c)` |
+//! | equal jitter | `c/2 + U(0, c/2)` |
+//! | decorrelated jitter | `min(ceiling, U(base, 3 * previous))` |
+//! | no jitter | `c` |
+//! | with a server's hint `h` | `max(wait, h) + U(0, min(h/4, 5 s))` |
+//! | attempt window | `min(own * 1.5^timeouts, remaining - reserve)` |
+//! | learnt window | `clamp(2 * p99, 2 s, cap)`, the cap alone below 100 calls |
+//! | hedge delay | `max(p90 of what callers saw, 50 ms)`, none below 100 calls |
+//!
+//! Jitters: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015. Budgets funded by successes: Finagle, gRPC
+//! (gRFC A6). Hedging at a quantile: Dean and Barroso, "The Tail at Scale", CACM 2013.
+//!
+//! # Defaults
+//!
+//! | | default | why |
+//! |---|---|---|
+//! | base, factor, ceiling | 0.5 s, 2, 10 s | the first retry is soon, the third has left a blip behind |
+//! | jitter | full | fewest calls under contention; the ceiling holds after jitter |
+//! | attempts | 3 (6 in the background, 5 for agents) | what three tries do not cure another target should |
+//! | whole call | 30 s (15 min, 3 min) | after that nobody is waiting any more; see [`Preset`] |
+//! | longest hint waited out | 10 s (5 min, 60 s) | beyond it, set the target aside and move on |
+//! | retry budget | 20 % of successes, 10 in reserve, 100 at most | with everything failing, load is at most 1.2 of the usual one |
+//! | hedge budget | 10 % of calls and of spend | what a p90 costs, and not more |
+//!
+//! # Promises, each held by a test
+//!
+//! - no sleep outlasts the deadline, and none follows the last attempt;
+//! - attempts never exceed the stop rule; a hint never lengthens a call beyond its deadline;
+//! - a hint of zero leaves the ordinary wait in force;
+//! - no wait without a hint is above the ceiling;
+//! - tokens of a budget are conserved, from any number of threads;
+//! - the same seed gives the same waits.
+//!
+//! # What it does not do
+//!
+//! It does not know what an error means (that is for the caller's condition), does not choose another target, and remembers nothing
+//! about a target's health.
+//!
+//! # Features
+//!
+//! | feature | default | what |
+//! |---|---|---|
+//! | `tokio` | off | `TokioSleep`, the clock and sleep of Tokio |
+
+mod adaptive;
+mod backoff;
+mod budget;
+pub mod condition;
+mod deadline;
+mod hedge;
+mod operator;
+mod preset;
+mod progress;
+mod quantile;
+mod retry;
+mod sleep;
+mod statistics;
+pub mod stop;
+pub mod wait;
+mod window;
+
+pub use self::adaptive::{AdaptiveWindow, SizeClass};
+pub use self::backoff::{
+    Backoff, BackoffBuilder, BackoffError, HINT_SPREAD_MAX, Jitter, floor_with_hint, spread_hint,
+};
+pub use self::budget::RetryBudget;
+pub use self::deadline::Deadline;
+pub use self::hedge::{HedgeBudget, HedgeDelay};
+pub use self::preset::Preset;
+pub use self::progress::{Attempt, Progress, StopReason};
+pub use self::quantile::Quantile;
+pub use self::retry::{Event, Hint, Limit, NoHint, NoLimit, Observer, Retry, Unobserved, Within};
+pub use self::sleep::Sleep;
+#[cfg(feature = "tokio")]
+pub use self::sleep::TokioSleep;
+pub use self::statistics::{Report, Statistics, Tally, Totals};
+pub use self::window::AttemptWindow;
+
+#[cfg(test)]
+mod tests {
+    /// Some instant to start from.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests need some instant, and none compares it with another"
+    )]
+    pub(crate) fn start() -> std::time::Instant {
+        std::time::Instant::now()
+    }
+}

@@ -1,0 +1,554 @@
+//! The driver: runs an asynchronous operation again until its result is accepted or something forbids another attempt.
+//!
+//! Order after a result that is worth another attempt: hooks (*after*); the wait is computed, raised to the server's
+//! hint; then the first of these that applies ends the call: the hint is longer than the caller waits for, the stop rule,
+//! the deadline would pass during the wait, the budget is spent. Only then does it sleep. So there is never a sleep after
+//! the last attempt, and never one that outlasts the deadline.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use rand::{SeedableRng, rngs::SmallRng};
+
+use crate::backoff::{Backoff, floor_with_hint};
+use crate::budget::RetryBudget;
+use crate::condition::{AnyError, Condition};
+use crate::deadline::Deadline;
+use crate::preset::Preset;
+use crate::progress::{Attempt, Progress, StopReason};
+use crate::sleep::Sleep;
+use crate::statistics::{Report, Statistics, Tally};
+use crate::stop::{self, Stop};
+use crate::wait::Wait;
+use crate::window::AttemptWindow;
+
+/// What happens during a call, for logs and metrics.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a, T, E> {
+    /// An attempt is about to begin.
+    Before(&'a Attempt),
+    /// An attempt ended with a result that is worth another one.
+    After(&'a Progress, &'a Result<T, E>),
+    /// A wait of `progress.wait` is about to begin.
+    BeforeSleep(&'a Progress, &'a Result<T, E>),
+    /// There will be no further attempt although the result is worth one.
+    GaveUp(&'a Progress, &'a Result<T, E>, StopReason),
+}
+
+/// Told of every [`Event`]; implemented by functions.
+pub trait Observer<T, E> {
+    /// Takes note.
+    fn observe(&self, event: Event<'_, T, E>);
+}
+
+impl<T, E, F: Fn(Event<'_, T, E>)> Observer<T, E> for F {
+    fn observe(&self, event: Event<'_, T, E>) {
+        self(event);
+    }
+}
+
+/// Nobody watches.
+#[derive(Debug, Clone, Copy)]
+pub struct Unobserved;
+
+impl<T, E> Observer<T, E> for Unobserved {
+    fn observe(&self, _: Event<'_, T, E>) {}
+}
+
+/// Reads how long the server asked to wait from an error; implemented by functions.
+pub trait Hint<E> {
+    /// The wait asked for, if any.
+    fn hint(&self, error: &E) -> Option<Duration>;
+}
+
+impl<E, F: Fn(&E) -> Option<Duration>> Hint<E> for F {
+    fn hint(&self, error: &E) -> Option<Duration> {
+        self(error)
+    }
+}
+
+/// Errors carry no hints.
+#[derive(Debug, Clone, Copy)]
+pub struct NoHint;
+
+impl<E> Hint<E> for NoHint {
+    fn hint(&self, _: &E) -> Option<Duration> {
+        None
+    }
+}
+
+/// Limits the time of attempts.
+pub trait Limit<E> {
+    /// The limit, if there is one.
+    fn window(&self) -> Option<AttemptWindow>;
+
+    /// The error of an attempt that ran into the limit; without one the attempt is let run on.
+    fn expired(&self, attempt: &Attempt) -> Option<E>;
+}
+
+/// Attempts run as long as they like; see [`Retry::limit`].
+#[derive(Debug, Clone, Copy)]
+pub struct NoLimit;
+
+impl<E> Limit<E> for NoLimit {
+    fn window(&self) -> Option<AttemptWindow> {
+        None
+    }
+
+    fn expired(&self, _: &Attempt) -> Option<E> {
+        None
+    }
+}
+
+/// See [`Retry::limit`].
+#[derive(Debug, Clone, Copy)]
+pub struct Within<F> {
+    window: AttemptWindow,
+    expired: F,
+}
+
+impl<E, F: Fn(&Attempt) -> E> Limit<E> for Within<F> {
+    fn window(&self) -> Option<AttemptWindow> {
+        Some(self.window)
+    }
+
+    fn expired(&self, attempt: &Attempt) -> Option<E> {
+        Some((self.expired)(attempt))
+    }
+}
+
+/// A retry policy, ready to run any asynchronous operation. It is reusable, and allocates nothing.
+///
+/// ```
+/// # #[cfg(feature = "tokio")] {
+/// use std::time::Duration;
+/// use llm_backoff::{Retry, TokioSleep, condition::on_error};
+///
+/// # #[derive(Debug)] struct Failure { status: u16, retry_after: Option<Duration> }
+/// # async fn ask(window: Option<Duration>) -> Result<String, Failure> { Ok("answer".into()) }
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let answer = Retry::interactive(TokioSleep)
+///     .when(on_error(|e: &Failure| e.status == 429 || e.status >= 500))
+///     .hint(|e: &Failure| e.retry_after)
+///     .run(|attempt| ask(attempt.window))
+///     .await;
+/// # assert_eq!(answer.unwrap(), "answer");
+/// # }); }
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[must_use = "a policy does nothing until it runs something"]
+pub struct Retry<
+    'a,
+    Z,
+    W = Backoff,
+    S = stop::Attempts,
+    C = AnyError,
+    G = NoHint,
+    L = NoLimit,
+    O = Unobserved,
+> {
+    sleep: Z,
+    wait: W,
+    stop: S,
+    condition: C,
+    hint: G,
+    limit: L,
+    observer: O,
+    limits: Limits<'a>,
+}
+
+/// The parts of a policy that are of one type whatever the rules.
+#[derive(Debug, Clone, Copy)]
+struct Limits<'a> {
+    hint_max: Duration,
+    total: Option<Duration>,
+    deadline: Option<Deadline>,
+    budget: Option<&'a RetryBudget>,
+    tally: Option<&'a Tally>,
+    seed: Option<u64>,
+}
+
+impl<'a, Z: Sleep> Retry<'a, Z> {
+    /// A policy from a preset, except that the time of single attempts is not limited (see [`limit`](Self::limit)).
+    pub fn preset(sleep: Z, preset: &Preset) -> Self {
+        Self {
+            sleep,
+            wait: preset.backoff,
+            stop: stop::attempts(preset.attempts),
+            condition: AnyError,
+            hint: NoHint,
+            limit: NoLimit,
+            observer: Unobserved,
+            limits: Limits {
+                hint_max: preset.hint_max,
+                total: Some(preset.total),
+                deadline: None,
+                budget: None,
+                tally: None,
+                seed: None,
+            },
+        }
+    }
+
+    /// For a caller who waits; see [`Preset::interactive`].
+    pub fn interactive(sleep: Z) -> Self {
+        Self::preset(sleep, &Preset::interactive())
+    }
+
+    /// For work nobody waits for; see [`Preset::background`].
+    pub fn background(sleep: Z) -> Self {
+        Self::preset(sleep, &Preset::background())
+    }
+
+    /// For one step of many; see [`Preset::agent`].
+    pub fn agent(sleep: Z) -> Self {
+        Self::preset(sleep, &Preset::agent())
+    }
+}
+
+impl<'a, Z: Sleep, W, S, C, G, L, O> Retry<'a, Z, W, S, C, G, L, O> {
+    /// How long to wait between attempts. Default: the preset's [`Backoff`].
+    pub fn wait<W2: Wait>(self, wait: W2) -> Retry<'a, Z, W2, S, C, G, L, O> {
+        Retry {
+            sleep: self.sleep,
+            wait,
+            stop: self.stop,
+            condition: self.condition,
+            hint: self.hint,
+            limit: self.limit,
+            observer: self.observer,
+            limits: self.limits,
+        }
+    }
+
+    /// When to stop. Default: after the preset's number of attempts.
+    pub fn stop<S2: Stop>(self, stop: S2) -> Retry<'a, Z, W, S2, C, G, L, O> {
+        Retry {
+            sleep: self.sleep,
+            wait: self.wait,
+            stop,
+            condition: self.condition,
+            hint: self.hint,
+            limit: self.limit,
+            observer: self.observer,
+            limits: self.limits,
+        }
+    }
+
+    /// Which results are worth another attempt. Default: every error.
+    pub fn when<C2>(self, condition: C2) -> Retry<'a, Z, W, S, C2, G, L, O> {
+        Retry {
+            sleep: self.sleep,
+            wait: self.wait,
+            stop: self.stop,
+            condition,
+            hint: self.hint,
+            limit: self.limit,
+            observer: self.observer,
+            limits: self.limits,
+        }
+    }
+
+    /// Reads a server's hint from an error. The hint is a floor for the wait, spread upwards.
+    pub fn hint<E, G2: Fn(&E) -> Option<Duration>>(
+        self,
+        hint: G2,
+    ) -> Retry<'a, Z, W, S, C, G2, L, O> {
+        Retry {
+            sleep: self.sleep,
+            wait: self.wait,
+            stop: self.stop,
+            condition: self.condition,
+            hint,
+            limit: self.limit,
+            observer: self.observer,
+            limits: self.limits,
+        }
+    }
+
+    /// Cancels attempts that outlast the window, and makes their error by a function. Without this, attempts are only *told*
+    /// what the deadline leaves them, and an attempt that ignores it makes the call late.
+    pub fn limit<E, F: Fn(&Attempt) -> E>(
+        self,
+        window: AttemptWindow,
+        expired: F,
+    ) -> Retry<'a, Z, W, S, C, G, Within<F>, O> {
+        Retry {
+            sleep: self.sleep,
+            wait: self.wait,
+            stop: self.stop,
+            condition: self.condition,
+            hint: self.hint,
+            limit: Within { window, expired },
+            observer: self.observer,
+            limits: self.limits,
+        }
+    }
+
+    /// Watches the call.
+    pub fn observe<T, E, F: Fn(Event<'_, T, E>)>(
+        self,
+        observer: F,
+    ) -> Retry<'a, Z, W, S, C, G, L, F> {
+        Retry {
+            sleep: self.sleep,
+            wait: self.wait,
+            stop: self.stop,
+            condition: self.condition,
+            hint: self.hint,
+            limit: self.limit,
+            observer,
+            limits: self.limits,
+        }
+    }
+
+    /// The longest hint that is waited out; a longer one ends the call with [`StopReason::Hint`]. Default: the preset's.
+    pub const fn hint_max(mut self, longest: Duration) -> Self {
+        self.limits.hint_max = longest;
+        self
+    }
+
+    /// Wall clock for the whole call, time inside attempts included; `None` = no limit of its own. Default: the preset's.
+    pub const fn total(mut self, total: Option<Duration>) -> Self {
+        self.limits.total = total;
+        self
+    }
+
+    /// An absolute deadline, for a call that is part of a larger one. The earlier of it and [`total`](Self::total) counts.
+    pub const fn deadline(mut self, deadline: Deadline) -> Self {
+        self.limits.deadline = Some(deadline);
+        self
+    }
+
+    /// Pays for retries from a shared budget, and pays successes into it.
+    pub const fn budget(mut self, budget: &'a RetryBudget) -> Self {
+        self.limits.budget = Some(budget);
+        self
+    }
+
+    /// Adds every call to shared totals.
+    pub const fn tally(mut self, tally: &'a Tally) -> Self {
+        self.limits.tally = Some(tally);
+        self
+    }
+
+    /// Makes the randomness of every run repeatable.
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.limits.seed = Some(seed);
+        self
+    }
+}
+
+impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
+    /// Runs the operation until its result is accepted or something forbids another attempt. The first attempt is always made.
+    ///
+    /// # Errors
+    ///
+    /// The last attempt's error.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the attempt that is under way, if any; nothing runs on.
+    pub async fn run<T, E, F, Fut>(&self, operation: F) -> Result<T, E>
+    where
+        C: Condition<T, E>,
+        G: Hint<E>,
+        L: Limit<E>,
+        O: Observer<T, E>,
+        F: FnMut(Attempt) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let now = self.sleep.now();
+        self.drive(now, operation).await.result
+    }
+
+    /// As [`run`](Self::run), for a caller who has just read the clock: a success then costs no further look at it.
+    ///
+    /// # Errors
+    ///
+    /// The last attempt's error.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`run`](Self::run).
+    pub async fn run_from<T, E, F, Fut>(&self, now: Instant, operation: F) -> Result<T, E>
+    where
+        C: Condition<T, E>,
+        G: Hint<E>,
+        L: Limit<E>,
+        O: Observer<T, E>,
+        F: FnMut(Attempt) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        self.drive(now, operation).await.result
+    }
+
+    /// As [`run`](Self::run), and tells what the call cost and why it ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`run`](Self::run).
+    pub async fn report<T, E, F, Fut>(&self, operation: F) -> Report<T, E>
+    where
+        C: Condition<T, E>,
+        G: Hint<E>,
+        L: Limit<E>,
+        O: Observer<T, E>,
+        F: FnMut(Attempt) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let start = self.sleep.now();
+        let mut report = self.drive(start, operation).await;
+        report.statistics.elapsed = self.sleep.now().saturating_duration_since(start);
+        report
+    }
+
+    async fn drive<T, E, F, Fut>(&self, start: Instant, mut operation: F) -> Report<T, E>
+    where
+        C: Condition<T, E>,
+        G: Hint<E>,
+        L: Limit<E>,
+        O: Observer<T, E>,
+        F: FnMut(Attempt) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let deadline = self.deadline_from(start);
+        let mut progress = Progress::new(start);
+        let mut rng = None;
+        let (result, stopped) = loop {
+            progress.attempt += 1;
+            let result = self.attempt(&mut progress, deadline, &mut operation).await;
+            if !self.condition.retry(&result) {
+                break (result, None);
+            }
+            progress.now = self.sleep.now();
+            self.observer.observe(Event::After(&progress, &result));
+            let rng = rng.get_or_insert_with(|| self.generator());
+            let hint = result.as_ref().err().and_then(|e| self.hint.hint(e));
+            let own = self.wait.wait(&progress, rng);
+            progress.wait = hint.map_or(own, |hint| floor_with_hint(own, hint, rng));
+            if let Some(reason) = self.forbids(&progress, hint, deadline) {
+                self.observer
+                    .observe(Event::GaveUp(&progress, &result, reason));
+                break (result, Some(reason));
+            }
+            self.observer
+                .observe(Event::BeforeSleep(&progress, &result));
+            if !progress.wait.is_zero() {
+                self.sleep.sleep(progress.wait).await;
+                progress.slept = progress.slept.saturating_add(progress.wait);
+                progress.now = self.sleep.now();
+            }
+            // A busy runtime may wake us late.
+            if deadline.is_some_and(|deadline| deadline.is_past(progress.now)) {
+                if let Some(budget) = self.limits.budget {
+                    budget.refund();
+                }
+                let reason = StopReason::Deadline;
+                self.observer
+                    .observe(Event::GaveUp(&progress, &result, reason));
+                break (result, Some(reason));
+            }
+        };
+        let statistics = Statistics {
+            attempts: progress.attempt,
+            timeouts: progress.timeouts,
+            slept: progress.slept,
+            elapsed: progress.elapsed(),
+        };
+        if let (Ok(_), None, Some(budget)) = (&result, stopped, self.limits.budget) {
+            budget.deposit();
+        }
+        if let Some(tally) = self.limits.tally {
+            tally.add(&statistics, stopped);
+        }
+        Report {
+            result,
+            stopped,
+            statistics,
+        }
+    }
+
+    async fn attempt<T, E, F, Fut>(
+        &self,
+        progress: &mut Progress,
+        deadline: Option<Deadline>,
+        operation: &mut F,
+    ) -> Result<T, E>
+    where
+        L: Limit<E>,
+        O: Observer<T, E>,
+        F: FnMut(Attempt) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let remaining = || deadline.map(|deadline| deadline.remaining(progress.now));
+        let limit = self.limit.window();
+        let window = limit.map(|limit| limit.at(progress.now, deadline, progress.timeouts));
+        let attempt = Attempt {
+            number: progress.attempt,
+            now: progress.now,
+            deadline,
+            window: window.or_else(remaining),
+        };
+        self.observer.observe(Event::Before(&attempt));
+        let mut running = pin!(operation(attempt));
+        if let Some(window) = window {
+            if let Some(result) = first(running.as_mut(), self.sleep.sleep(window)).await {
+                return result;
+            }
+            progress.timeouts += 1;
+            if let Some(error) = self.limit.expired(&attempt) {
+                return Err(error);
+            }
+        }
+        running.await
+    }
+
+    fn forbids(
+        &self,
+        progress: &Progress,
+        hint: Option<Duration>,
+        deadline: Option<Deadline>,
+    ) -> Option<StopReason> {
+        if hint.is_some_and(|hint| hint > self.limits.hint_max) {
+            Some(StopReason::Hint)
+        } else if self.stop.stop(progress) {
+            Some(StopReason::Rule)
+        } else if deadline.is_some_and(|d| !d.allows(progress.now, progress.wait)) {
+            Some(StopReason::Deadline)
+        } else if self.limits.budget.is_some_and(|budget| !budget.withdraw()) {
+            Some(StopReason::Budget)
+        } else {
+            None
+        }
+    }
+
+    fn deadline_from(&self, start: Instant) -> Option<Deadline> {
+        let own = self.limits.total.map(|total| Deadline::after(start, total));
+        match (own, self.limits.deadline) {
+            (Some(own), Some(given)) => Some(own.earlier(given)),
+            (own, given) => own.or(given),
+        }
+    }
+
+    fn generator(&self) -> SmallRng {
+        match self.limits.seed {
+            Some(seed) => SmallRng::seed_from_u64(seed),
+            None => SmallRng::from_rng(&mut rand::rng()),
+        }
+    }
+}
+
+/// The future's output, or nothing if the timer ends before it.
+async fn first<F: Future>(future: F, timer: impl Future<Output = ()>) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut timer = pin!(timer);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
+    })
+    .await
+}

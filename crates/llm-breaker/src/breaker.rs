@@ -1,0 +1,513 @@
+//! The breaker: admission over a few atomics; what results do to them is in `trip.rs`.
+//!
+//! Every transition is one compare-and-swap of the gate word; who wins it does the bookkeeping, who loses it lets the
+//! winner's view stand. Nothing is ever waited for, and every phase but *closed* ends by time alone:
+//! an opening is over at its instant, a probe at the end of its lease, a ramp after its steps. So no lost call, panic or
+//! cancelled future can leave a breaker in a state without a way out.
+
+use std::time::{Duration, Instant};
+
+use crate::config::{BreakerConfig, millis};
+use crate::gate::{Gate, Mode, Phase, UNTIL_MAX};
+use crate::latency::LatencyDetector;
+use crate::quality::QualityDetector;
+use crate::reason::TripReason;
+use crate::snapshot::{Alert, Snapshot, State};
+use crate::streak::Times;
+use crate::sync::{AtomicU64, Ordering};
+use crate::ticket::{Kind, Permit, Rejected, Ticket};
+use crate::trip::GOOD_MASK;
+use crate::window::Window;
+
+/// How a call ended, as far as the target's health is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// A good answer.
+    Success,
+    /// The target or the way to it is broken: crash, timeout, connection failure.
+    Hard,
+    /// The target is there and cannot take more: rate limit, overload. Never feeds the streak.
+    Soft,
+    /// A success in form with an unusable answer: empty, garbled, invalid. Has a streak of its own.
+    BadAnswer,
+    /// Says nothing about the target: the caller's own fault. Frees a probe's lease without judgement.
+    Neutral,
+}
+
+/// Whether a target may be called: the answer of [`Breaker::readiness`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// It may. During a ramp [`Breaker::acquire`] may still refuse some.
+    Ready,
+    /// The next call would be the probe.
+    Probe,
+    /// A hold keeps calls away until this instant; then it is as before.
+    Held(Instant),
+    /// Open, or half-open with its probe under way: perhaps from this instant on.
+    Open(Instant),
+}
+
+/// A change of state worth an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// It opened.
+    Opened {
+        /// Why.
+        reason: TripReason,
+    },
+    /// A sign of life ended an opening early; the next call is the probe.
+    HalfOpened,
+    /// The probe was good; a growing share of calls passes.
+    Ramping,
+    /// All calls pass again.
+    Closed,
+}
+
+/// The words touched by every call, alone on their pair of cache lines.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Hot {
+    pub(crate) gate: AtomicU64,
+    /// End of a rate limit, ms; 0 = none.
+    pub(crate) hold: AtomicU64,
+    /// Failures in a row: hard ones in the low half, bad answers in the high half.
+    pub(crate) streaks: AtomicU64,
+    /// See `trip.rs`.
+    pub(crate) ramp: AtomicU64,
+    /// Repetitions 16 | healthy since, ms 48.
+    pub(crate) level: AtomicU64,
+    /// When the next shadow probe may go, ms.
+    pub(crate) shadow: AtomicU64,
+    pub(crate) late: AtomicU64,
+    pub(crate) quality: QualityDetector,
+}
+
+/// Milliseconds of the configuration, computed once.
+#[derive(Debug)]
+pub(crate) struct Millis {
+    pub(crate) failure_window: u64,
+    pub(crate) cooldown: u64,
+    pub(crate) cooldown_max: u64,
+    pub(crate) lease: u64,
+    pub(crate) heal: u64,
+    pub(crate) ramp_step: u64,
+    pub(crate) shadow: Option<u64>,
+}
+
+/// A circuit breaker for one target (or credential, model, provider). All methods take `&self` and never block.
+#[derive(Debug)]
+pub struct Breaker {
+    pub(crate) hot: Hot,
+    pub(crate) window: Window,
+    pub(crate) hard_times: Times,
+    pub(crate) bad_times: Times,
+    pub(crate) first_token: LatencyDetector,
+    pub(crate) per_token: LatencyDetector,
+    pub(crate) ms: Millis,
+    pub(crate) config: BreakerConfig,
+    pub(crate) origin: Instant,
+}
+
+impl Breaker {
+    /// A closed breaker. `origin` is the zero of its clock: any instant not after the first use.
+    #[must_use]
+    pub fn new(config: BreakerConfig, origin: Instant) -> Self {
+        let zero = || AtomicU64::new(0);
+        Self {
+            hot: Hot {
+                gate: AtomicU64::new(Gate::CLOSED.0),
+                hold: zero(),
+                streaks: zero(),
+                ramp: zero(),
+                level: zero(),
+                shadow: zero(),
+                late: zero(),
+                quality: QualityDetector::new(),
+            },
+            window: Window::new(millis(config.window)),
+            hard_times: Times::new(),
+            bad_times: Times::new(),
+            first_token: LatencyDetector::default(),
+            per_token: LatencyDetector::default(),
+            ms: Millis {
+                failure_window: millis(config.failure_window),
+                cooldown: millis(config.cooldown),
+                cooldown_max: millis(config.cooldown_max),
+                lease: millis(config.lease),
+                heal: millis(config.heal).max(1),
+                ramp_step: millis(config.ramp_step),
+                shadow: config.shadow_every.map(millis),
+            },
+            config,
+            origin,
+        }
+    }
+
+    /// Whether a call may pass now. Reads only; when the breaker is closed that is two relaxed loads and no clock arithmetic.
+    #[inline]
+    pub fn readiness(&self, now: Instant) -> Readiness {
+        let gate = Gate(self.hot.gate.load(Ordering::Relaxed));
+        let hold = self.hot.hold.load(Ordering::Relaxed);
+        if gate.is_clear() && hold == 0 {
+            return Readiness::Ready;
+        }
+        self.readiness_in(gate, hold, now)
+    }
+
+    fn readiness_in(&self, gate: Gate, hold: u64, now: Instant) -> Readiness {
+        let t = self.tick(now);
+        match gate.mode() {
+            Mode::ForcedClosed | Mode::Observe => return Readiness::Ready,
+            Mode::ForcedOpen => return Readiness::Open(now + self.config.cooldown),
+            Mode::Enforce => {}
+        }
+        let waiting = matches!(gate.phase(), Phase::Open | Phase::HalfOpen);
+        let until = if waiting {
+            gate.until().max(hold)
+        } else {
+            hold
+        };
+        if until > t {
+            let until = self.instant(until);
+            if waiting {
+                Readiness::Open(until)
+            } else {
+                Readiness::Held(until)
+            }
+        } else if waiting {
+            Readiness::Probe
+        } else {
+            Readiness::Ready
+        }
+    }
+
+    /// Asks for one call.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] while the target is held back, open, or its probe is out, and for some calls during a ramp.
+    #[inline]
+    pub fn acquire(&self, now: Instant) -> Result<Ticket, Rejected> {
+        let gate = Gate(self.hot.gate.load(Ordering::Acquire));
+        let hold = self.hot.hold.load(Ordering::Relaxed);
+        if gate.is_clear() && hold == 0 {
+            return Ok(Ticket::new(Kind::Call, gate.epoch()));
+        }
+        self.acquire_in(gate, hold, now)
+    }
+
+    fn acquire_in(&self, mut gate: Gate, hold: u64, now: Instant) -> Result<Ticket, Rejected> {
+        let t = self.tick(now);
+        let refused = |until: u64, reason| Rejected {
+            retry_at: self.instant(until).max(now),
+            reason,
+        };
+        loop {
+            let verdict = match gate.mode() {
+                Mode::ForcedClosed => return Ok(Ticket::new(Kind::Ignored, gate.epoch())),
+                Mode::ForcedOpen => {
+                    return Err(Rejected {
+                        retry_at: now + self.config.cooldown,
+                        reason: TripReason::Forced,
+                    });
+                }
+                Mode::Enforce if hold > t => {
+                    let open = gate.phase() == Phase::Open && gate.until() > hold;
+                    Err(if open {
+                        refused(gate.until(), gate.reason())
+                    } else {
+                        refused(hold, TripReason::RateLimit)
+                    })
+                }
+                Mode::Enforce | Mode::Observe => match gate.phase() {
+                    Phase::Closed => Ok(Kind::Call),
+                    Phase::Ramp if self.passes_ramp(gate, t) => Ok(Kind::Call),
+                    Phase::Ramp => Err(refused(t, gate.reason())),
+                    Phase::Open | Phase::HalfOpen if gate.until() > t => {
+                        Err(refused(gate.until(), gate.reason()))
+                    }
+                    Phase::Open | Phase::HalfOpen => {
+                        let next = gate.enter(Phase::HalfOpen, gate.reason(), t + self.ms.lease);
+                        match self.swap(gate, next) {
+                            Ok(()) => return Ok(Ticket::new(Kind::Probe, next.epoch())),
+                            Err(seen) => {
+                                gate = seen;
+                                continue;
+                            }
+                        }
+                    }
+                },
+            };
+            if hold != 0 && hold <= t {
+                // A hold that is over is taken down, so that the fast path is fast again; a newer one stays.
+                let _ =
+                    self.hot
+                        .hold
+                        .compare_exchange(hold, 0, Ordering::Relaxed, Ordering::Relaxed);
+            }
+            return match verdict {
+                Ok(kind) => Ok(Ticket::new(kind, gate.epoch())),
+                Err(_) if gate.mode() == Mode::Observe => {
+                    Ok(Ticket::new(Kind::Ignored, gate.epoch()))
+                }
+                Err(rejected) => Err(rejected),
+            };
+        }
+    }
+
+    /// Asks for a call that gives itself back when dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`acquire`](Self::acquire).
+    pub fn permit(&self, now: Instant) -> Result<Permit<'_>, Rejected> {
+        Ok(Permit::new(self, self.acquire(now)?))
+    }
+
+    /// A ticket whatever the state: for when nothing is admissible and the least bad target is to be used. A success on
+    /// an open target brings its probe forward; a failure there says nothing new.
+    pub fn acquire_anyway(&self, now: Instant) -> Ticket {
+        self.acquire(now).unwrap_or_else(|_| {
+            let gate = Gate(self.hot.gate.load(Ordering::Acquire));
+            let kind = match (gate.mode(), gate.phase()) {
+                (Mode::ForcedOpen | Mode::ForcedClosed, _) => Kind::Ignored,
+                (_, Phase::Closed | Phase::Ramp) => Kind::Call,
+                (_, Phase::Open | Phase::HalfOpen) => Kind::Extra,
+            };
+            Ticket::new(kind, gate.epoch())
+        })
+    }
+
+    /// A ticket for a shadow probe: the duplicate of a live call without side effects, its answer thrown away.
+    ///
+    /// Granted only while the breaker is open for a passing reason and enforcing, not held, and at most once in the configured
+    /// time. A success brings the real probe forward to now.
+    pub fn shadow(&self, now: Instant) -> Option<Ticket> {
+        let every = self.ms.shadow?;
+        let gate = Gate(self.hot.gate.load(Ordering::Acquire));
+        let t = self.tick(now);
+        let wanted = gate.phase() == Phase::Open
+            && gate.mode() == Mode::Enforce
+            && gate.reason().is_passing()
+            && gate.until() > t
+            && self.hot.hold.load(Ordering::Relaxed) <= t;
+        if !wanted {
+            return None;
+        }
+        let due = self.hot.shadow.load(Ordering::Relaxed);
+        let won = due <= t
+            && self
+                .hot
+                .shadow
+                .compare_exchange(due, t + every, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        won.then(|| Ticket::new(Kind::Extra, gate.epoch()))
+    }
+
+    /// Books how a call ended; exactly once a ticket.
+    #[expect(clippy::needless_pass_by_value, reason = "a ticket is used up")]
+    #[inline]
+    pub fn settle(&self, ticket: Ticket, outcome: Outcome, now: Instant) -> Option<Change> {
+        let gate = Gate(self.hot.gate.load(Ordering::Acquire));
+        if gate.is_clear()
+            && matches!(ticket.kind, Kind::Call)
+            && ticket.epoch == gate.epoch()
+            && outcome == Outcome::Success
+        {
+            self.succeed(self.tick(now));
+            return None;
+        }
+        self.settle_in(gate, &ticket, outcome, now)
+    }
+
+    fn settle_in(
+        &self,
+        gate: Gate,
+        ticket: &Ticket,
+        outcome: Outcome,
+        now: Instant,
+    ) -> Option<Change> {
+        if ticket.kind == Kind::Ignored
+            || matches!(gate.mode(), Mode::ForcedOpen | Mode::ForcedClosed)
+        {
+            return None;
+        }
+        if ticket.epoch != gate.epoch() {
+            self.hot.late.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        let t = self.tick(now);
+        match (gate.phase(), ticket.kind) {
+            (Phase::Closed, Kind::Call) => self.judge(gate, outcome, t),
+            (Phase::Ramp, Kind::Call) => self.judge_ramp(gate, outcome, t),
+            (Phase::HalfOpen, Kind::Probe) => self.judge_probe(gate, outcome, t),
+            (Phase::Open, Kind::Extra) if outcome == Outcome::Success && gate.until() > t => {
+                let next = gate.stay(Phase::Open, gate.reason(), t);
+                self.swap(gate, next).ok().map(|()| Change::HalfOpened)
+            }
+            _ => None,
+        }
+    }
+
+    /// Gives a ticket back without a result: the call was cancelled, or never sent. Frees a probe's lease at once.
+    #[expect(clippy::needless_pass_by_value, reason = "a ticket is used up")]
+    pub fn abandon(&self, ticket: Ticket) {
+        if ticket.kind != Kind::Probe {
+            return;
+        }
+        let mut gate = Gate(self.hot.gate.load(Ordering::Acquire));
+        while gate.phase() == Phase::HalfOpen && gate.epoch() == ticket.epoch {
+            match self.swap(gate, gate.stay(Phase::HalfOpen, gate.reason(), 0)) {
+                Ok(()) => return,
+                Err(seen) => gate = seen,
+            }
+        }
+    }
+
+    /// Refuses calls until then (a rate limit with a stated end), and lets them straight back afterwards. The latest end counts.
+    pub fn hold(&self, until: Instant) {
+        self.hot
+            .hold
+            .fetch_max(self.tick_up(until), Ordering::Relaxed);
+    }
+
+    /// Sets the target aside until then (quota, key, money, or anything found elsewhere); it comes back through a probe.
+    /// Never shortens an opening, and never counts as a repetition.
+    pub fn open_until(&self, now: Instant, until: Instant, reason: TripReason) -> Option<Change> {
+        let until = self.tick_up(until).max(self.tick(now));
+        let mut gate = Gate(self.hot.gate.load(Ordering::Acquire));
+        loop {
+            let was_open = gate.phase() == Phase::Open;
+            let next = if was_open {
+                gate.stay(Phase::Open, reason, until.max(gate.until()))
+            } else {
+                gate.enter(Phase::Open, reason, until)
+            };
+            match self.swap(gate, next) {
+                Ok(()) => return (!was_open).then_some(Change::Opened { reason }),
+                Err(seen) => gate = seen,
+            }
+        }
+    }
+
+    /// Opens it for its next cooldown on evidence judged elsewhere (latency beside its peers, hanging calls, a wider scope).
+    /// Does nothing unless calls are passing.
+    pub fn trip(&self, now: Instant, reason: TripReason) -> Option<Change> {
+        let gate = Gate(self.hot.gate.load(Ordering::Acquire));
+        let passing = matches!(gate.phase(), Phase::Closed | Phase::Ramp);
+        let judged = matches!(gate.mode(), Mode::Enforce | Mode::Observe);
+        (passing && judged)
+            .then(|| self.open(gate, self.tick(now), reason))
+            .flatten()
+    }
+
+    /// Changes the mode. In the forced modes nothing is judged; on leaving them the breaker is where it was.
+    pub fn force(&self, mode: Mode) {
+        let mut gate = Gate(self.hot.gate.load(Ordering::Acquire));
+        while let Err(seen) = self.swap(gate, gate.with_mode(mode)) {
+            gate = seen;
+        }
+    }
+
+    /// The share of calls admitted now, `0.0..=1.0`.
+    #[must_use]
+    pub fn share(&self, now: Instant) -> f64 {
+        let gate = Gate(self.hot.gate.load(Ordering::Relaxed));
+        match (gate.mode(), gate.phase()) {
+            (Mode::ForcedOpen, _) | (Mode::Enforce, Phase::Open | Phase::HalfOpen) => 0.0,
+            (Mode::Enforce, Phase::Ramp) => {
+                let good = self.hot.ramp.load(Ordering::Relaxed) & GOOD_MASK;
+                let percent = self.ramp_percent(gate, good, self.tick(now));
+                f64::from(u8::try_from(percent).unwrap_or(100)) / 100.0
+            }
+            _ => 1.0,
+        }
+    }
+
+    /// The detector for times to first token. Its alarm does not open the breaker by itself; see [`trip`](Self::trip).
+    #[must_use]
+    pub const fn first_token(&self) -> &LatencyDetector {
+        &self.first_token
+    }
+
+    /// The detector for times per output token.
+    #[must_use]
+    pub const fn per_token(&self) -> &LatencyDetector {
+        &self.per_token
+    }
+
+    /// The settings it was made with.
+    #[must_use]
+    pub const fn config(&self) -> &BreakerConfig {
+        &self.config
+    }
+
+    /// One look at everything.
+    #[must_use]
+    pub fn snapshot(&self, now: Instant) -> Snapshot {
+        let t = self.tick(now);
+        let gate = Gate(self.hot.gate.load(Ordering::Acquire));
+        let hold = self.hot.hold.load(Ordering::Relaxed);
+        let sums = self.window.sums(t);
+        let error_rate = sums.error_rate();
+        let alert = if sums.total() < self.config.samples {
+            Alert::Quiet
+        } else if error_rate > self.config.escalate {
+            Alert::Escalate
+        } else if error_rate > self.config.alert {
+            Alert::Alert
+        } else {
+            Alert::Quiet
+        };
+        let waiting = matches!(gate.phase(), Phase::Open | Phase::HalfOpen);
+        #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
+        let streak = self.hot.streaks.load(Ordering::Relaxed) as u32;
+        Snapshot {
+            state: match gate.phase() {
+                Phase::Closed => State::Closed,
+                Phase::Open => State::Open,
+                Phase::HalfOpen | Phase::Ramp => State::HalfOpen,
+            },
+            mode: gate.mode(),
+            reason: gate.reason(),
+            retry_at: waiting.then(|| self.instant(gate.until())),
+            held_until: (hold > t).then(|| self.instant(hold)),
+            share: self.share(now),
+            streak,
+            good: sums.good,
+            hard: sums.hard,
+            soft: sums.soft,
+            error_rate,
+            alert,
+            repeats: u32::try_from(self.repeats(t, !waiting)).unwrap_or(0),
+            late: self.hot.late.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Milliseconds since the origin, rounded down; before it, zero.
+    #[inline]
+    pub(crate) fn tick(&self, now: Instant) -> u64 {
+        let span = now.saturating_duration_since(self.origin);
+        (span.as_secs() * 1000 + u64::from(span.subsec_millis())).min(UNTIL_MAX)
+    }
+
+    /// The same rounded up: an end must not come early.
+    fn tick_up(&self, until: Instant) -> u64 {
+        millis(until.saturating_duration_since(self.origin)).min(UNTIL_MAX)
+    }
+
+    fn instant(&self, ms: u64) -> Instant {
+        self.origin
+            .checked_add(Duration::from_millis(ms))
+            .unwrap_or(self.origin)
+    }
+
+    pub(crate) fn swap(&self, from: Gate, to: Gate) -> Result<(), Gate> {
+        self.hot
+            .gate
+            .compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Acquire)
+            .map(drop)
+            .map_err(Gate)
+    }
+}

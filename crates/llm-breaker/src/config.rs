@@ -1,0 +1,267 @@
+//! The numbers of one breaker, each with its recommended value.
+
+use std::time::Duration;
+
+/// The longest streak that can be asked for: the times of that many failures are kept.
+pub const FAILURES_MAX: u32 = 16;
+
+/// Settings of a [`Breaker`](crate::Breaker). The default is the recommended set; see the table in the crate's manual.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BreakerConfig {
+    pub(crate) failures: u32,
+    pub(crate) failure_window: Duration,
+    pub(crate) cooldown: Duration,
+    pub(crate) cooldown_max: Duration,
+    pub(crate) lease: Duration,
+    pub(crate) heal: Duration,
+    pub(crate) ratio: Option<f64>,
+    pub(crate) samples: u32,
+    pub(crate) window: Duration,
+    pub(crate) ramp_step: Duration,
+    pub(crate) ramp_good: u32,
+    pub(crate) shadow_every: Option<Duration>,
+    pub(crate) alert: f64,
+    pub(crate) escalate: f64,
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        Self {
+            failures: 5,
+            failure_window: Duration::from_secs(60),
+            cooldown: Duration::from_secs(60),
+            cooldown_max: Duration::from_secs(300),
+            lease: Duration::from_secs(60),
+            heal: Duration::from_secs(60),
+            ratio: Some(0.5),
+            samples: 20,
+            window: Duration::from_secs(30),
+            ramp_step: Duration::from_secs(10),
+            ramp_good: 5,
+            shadow_every: Some(Duration::from_secs(5)),
+            alert: 0.05,
+            escalate: 0.15,
+        }
+    }
+}
+
+impl BreakerConfig {
+    /// Starts from the defaults.
+    #[must_use]
+    pub fn builder() -> BreakerConfigBuilder {
+        BreakerConfigBuilder {
+            config: Self::default(),
+        }
+    }
+}
+
+/// Builds a [`BreakerConfig`].
+///
+/// ```
+/// use std::time::Duration;
+/// use llm_breaker::BreakerConfig;
+///
+/// let config = BreakerConfig::builder()
+///     .failures(3)
+///     .cooldown(Duration::from_secs(20))
+///     .build()?;
+/// # Ok::<(), llm_breaker::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct BreakerConfigBuilder {
+    config: BreakerConfig,
+}
+
+impl BreakerConfigBuilder {
+    /// Failures in a row that open the breaker, 1 to 16. Default 5.
+    #[must_use]
+    pub const fn failures(mut self, failures: u32) -> Self {
+        self.config.failures = failures;
+        self
+    }
+
+    /// The time inside which those failures must lie. Default 60 s.
+    #[must_use]
+    pub const fn failure_window(mut self, window: Duration) -> Self {
+        self.config.failure_window = window;
+        self
+    }
+
+    /// How long the first opening lasts before a probe. Default 60 s. Each repeated one lasts twice as long.
+    #[must_use]
+    pub const fn cooldown(mut self, cooldown: Duration) -> Self {
+        self.config.cooldown = cooldown;
+        self
+    }
+
+    /// The longest opening by repetition; a stated reset time may be longer. Default 300 s.
+    #[must_use]
+    pub const fn cooldown_max(mut self, longest: Duration) -> Self {
+        self.config.cooldown_max = longest;
+        self
+    }
+
+    /// How long a probe may stay out before it counts as lost and another may be sent. Default 60 s.
+    #[must_use]
+    pub const fn lease(mut self, lease: Duration) -> Self {
+        self.config.lease = lease;
+        self
+    }
+
+    /// Each time this long of health forgives one repetition. Default 60 s.
+    #[must_use]
+    pub const fn heal(mut self, heal: Duration) -> Self {
+        self.config.heal = heal;
+        self
+    }
+
+    /// The share of failures in the window that opens the breaker, above 0 and up to 1; `None` = never by share.
+    /// Default 0.5.
+    #[must_use]
+    pub const fn ratio(mut self, ratio: Option<f64>) -> Self {
+        self.config.ratio = ratio;
+        self
+    }
+
+    /// Results the window must hold before its share means anything, at least 1. Default 20.
+    #[must_use]
+    pub const fn samples(mut self, samples: u32) -> Self {
+        self.config.samples = samples;
+        self
+    }
+
+    /// The window's length; ten buckets share it. Default 30 s.
+    #[must_use]
+    pub const fn window(mut self, window: Duration) -> Self {
+        self.config.window = window;
+        self
+    }
+
+    /// The longest a step of the ramp lasts. Zero: no ramp, a good probe closes at once. Default 10 s.
+    #[must_use]
+    pub const fn ramp_step(mut self, step: Duration) -> Self {
+        self.config.ramp_step = step;
+        self
+    }
+
+    /// Good results that end a step of the ramp early, but not before a tenth of its time. Default 5.
+    #[must_use]
+    pub const fn ramp_good(mut self, good: u32) -> Self {
+        self.config.ramp_good = good;
+        self
+    }
+
+    /// The shortest time between two shadow probes; `None` = none are granted. Default 5 s.
+    #[must_use]
+    pub const fn shadow_every(mut self, every: Option<Duration>) -> Self {
+        self.config.shadow_every = every;
+        self
+    }
+
+    /// The error rates above which a snapshot says *alert* and *escalate*, `0.0..=1.0`. Default 0.05 and 0.15.
+    #[must_use]
+    pub const fn alerts(mut self, alert: f64, escalate: f64) -> Self {
+        self.config.alert = alert;
+        self.config.escalate = escalate;
+        self
+    }
+
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    ///
+    /// Names every field that cannot be used.
+    pub fn build(self) -> Result<BreakerConfig, ConfigError> {
+        let c = &self.config;
+        let day = Duration::from_secs(86_400);
+        let ms = Duration::from_millis(1);
+        let timely = |d: Duration| d >= ms && d <= day;
+        let mut fields = Vec::new();
+        let mut check = |good: bool, field: &'static str| {
+            if !good {
+                fields.push(field);
+            }
+        };
+        check((1..=FAILURES_MAX).contains(&c.failures), "failures");
+        check(timely(c.failure_window), "failure_window");
+        check(timely(c.cooldown), "cooldown");
+        check(
+            timely(c.cooldown_max) && c.cooldown_max >= c.cooldown,
+            "cooldown_max",
+        );
+        check(timely(c.lease), "lease");
+        check(timely(c.heal), "heal");
+        check(c.ratio.is_none_or(|r| r > 0.0 && r <= 1.0), "ratio");
+        check(c.samples >= 1, "samples");
+        check(timely(c.window) && c.window >= ms * 10, "window");
+        check(c.ramp_step <= day, "ramp_step");
+        check(c.shadow_every.is_none_or(timely), "shadow_every");
+        check(
+            (0.0..=1.0).contains(&c.alert) && (c.alert..=1.0).contains(&c.escalate),
+            "alerts",
+        );
+        if fields.is_empty() {
+            Ok(self.config)
+        } else {
+            Err(ConfigError { fields })
+        }
+    }
+}
+
+/// Settings that cannot be used, all of them named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    fields: Vec<&'static str>,
+}
+
+impl ConfigError {
+    /// The builder's methods whose values are out of range.
+    #[must_use]
+    pub fn fields(&self) -> &[&'static str] {
+        &self.fields
+    }
+}
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "breaker settings out of range: {}",
+            self.fields.join(", ")
+        )
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// A duration in whole milliseconds, rounded up.
+pub(crate) fn millis(span: Duration) -> u64 {
+    span.as_secs()
+        .saturating_mul(1000)
+        .saturating_add(u64::from(span.subsec_nanos().div_ceil(1_000_000)))
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_pass_their_own_check() {
+        assert_eq!(
+            BreakerConfig::builder().build(),
+            Ok(BreakerConfig::default())
+        );
+    }
+
+    #[test]
+    fn every_bad_field_is_named() {
+        let error = BreakerConfig::builder()
+            .failures(0)
+            .ratio(Some(f64::NAN))
+            .cooldown(Duration::ZERO)
+            .alerts(0.2, 0.1)
+            .build()
+            .unwrap_err();
+        assert_eq!(error.fields(), ["failures", "cooldown", "ratio", "alerts"]);
+    }
+}

@@ -1,0 +1,116 @@
+//! Gate and permits under every interleaving of two or three threads.
+//!
+//! Run with `RUSTFLAGS="--cfg loom" cargo test -p llm-breaker --lib --release loom`.
+
+use std::time::{Duration, Instant};
+
+use loom::sync::Arc;
+use loom::thread;
+
+use crate::{Breaker, BreakerConfig, Change, Outcome, Readiness, State, TripReason};
+
+/// A breaker that trips at the first failure, and the instant its cooldown is over.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test needs some instant to start from"
+)]
+fn due() -> (Arc<Breaker>, Instant) {
+    let origin = Instant::now();
+    let config = BreakerConfig::builder()
+        .failures(1)
+        .ratio(None)
+        .build()
+        .expect("these settings are valid");
+    let breaker = Arc::new(Breaker::new(config, origin));
+    let ticket = breaker.acquire(origin).expect("closed");
+    breaker.settle(ticket, Outcome::Hard, origin);
+    (breaker, origin + Duration::from_secs(60))
+}
+
+fn bounded(test: impl Fn() + Sync + Send + 'static) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(test);
+}
+
+#[test]
+fn two_callers_get_one_probe() {
+    bounded(|| {
+        let (breaker, now) = due();
+        let other = Arc::clone(&breaker);
+        let asked = thread::spawn(move || other.acquire(now).is_ok());
+        let mine = breaker.acquire(now).is_ok();
+        let theirs = asked.join().expect("no panic");
+        assert!(mine ^ theirs);
+    });
+}
+
+#[test]
+fn a_dropped_permit_beside_another_caller_leaves_a_way_out() {
+    bounded(|| {
+        let (breaker, now) = due();
+        let other = Arc::clone(&breaker);
+        let asked = thread::spawn(move || drop(other.permit(now)));
+        drop(breaker.permit(now));
+        asked.join().expect("no panic");
+        // Both probes were dropped: the lease is free again, in whatever order it happened.
+        assert_eq!(breaker.readiness(now), Readiness::Probe);
+    });
+}
+
+#[test]
+fn a_probes_success_against_an_outside_opening_ends_in_one_of_the_two() {
+    bounded(|| {
+        let (breaker, now) = due();
+        let probe = breaker.acquire(now).expect("the probe");
+        let other = Arc::clone(&breaker);
+        let until = now + Duration::from_secs(3600);
+        let opened = thread::spawn(move || other.open_until(now, until, TripReason::Quota));
+        breaker.settle(probe, Outcome::Success, now);
+        opened.join().expect("no panic");
+        // The opening always stands: either it came last, or the probe's result was late.
+        let snapshot = breaker.snapshot(now);
+        assert_eq!(
+            (snapshot.state, snapshot.reason),
+            (State::Open, TripReason::Quota)
+        );
+        assert_eq!(snapshot.retry_at, Some(until));
+    });
+}
+
+#[test]
+fn two_failures_open_once() {
+    bounded(|| {
+        let (breaker, now) = due();
+        let probe = breaker.acquire(now).expect("the probe");
+        breaker.settle(probe, Outcome::Success, now);
+        // A ramp: one failure is behind it, so either of two more may reopen it, and one of them does.
+        let tickets = [breaker.acquire_anyway(now), breaker.acquire_anyway(now)];
+        let [one, two] = tickets;
+        let other = Arc::clone(&breaker);
+        let settled = thread::spawn(move || other.settle(one, Outcome::Hard, now));
+        let mine = breaker.settle(two, Outcome::Hard, now);
+        let theirs = settled.join().expect("no panic");
+        let opened = [mine, theirs]
+            .iter()
+            .filter(|change| matches!(change, Some(Change::Opened { .. })))
+            .count();
+        assert!(opened <= 1);
+        let open = breaker.snapshot(now).state == State::Open;
+        assert_eq!(opened == 1, open);
+    });
+}
+
+#[test]
+fn the_latest_hold_stands_and_no_caller_takes_a_newer_one_down() {
+    bounded(|| {
+        let (breaker, now) = due();
+        breaker.hold(now);
+        let other = Arc::clone(&breaker);
+        let later = now + Duration::from_secs(30);
+        let held = thread::spawn(move || other.hold(later));
+        let _ = breaker.acquire(now);
+        held.join().expect("no panic");
+        assert_eq!(breaker.snapshot(now).held_until, Some(later));
+    });
+}

@@ -1,0 +1,535 @@
+//! What a reply says, gathered in one pass: codes, words, waits, sizes, and how an answer ended.
+
+use crate::dictionary::Dictionary;
+use crate::duration;
+use crate::evidence::Field;
+use crate::kind::ErrorKind;
+use crate::provider::Provider;
+use crate::rule::{Rank, Signal};
+use crate::scan::{Path, Value, milli, scan, unescape};
+use crate::text::Text;
+use crate::verdict::{Basis, Hint, HintSource};
+use std::time::{Duration, SystemTime};
+
+/// JSON in a JSON string is followed this deep.
+const MAX_NESTING: u8 = 3;
+/// Bytes of a string that are unescaped; the rest is not read.
+const MAX_STRING_BYTES: usize = 4096;
+/// Bytes of an answer's text that are kept to look for a refusal.
+const MAX_OPENING_BYTES: usize = 192;
+
+/// How an answer ended and what it held.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Answer {
+    /// The strongest bad ending that a finish reason stated.
+    pub(crate) ending: Option<ErrorKind>,
+    /// Some finish reason was stated.
+    pub(crate) finished: bool,
+    /// A field that only answers have was seen.
+    pub(crate) present: bool,
+    /// Text or data for the caller.
+    pub(crate) content: bool,
+    /// A tool call.
+    pub(crate) tool_call: bool,
+    /// A field or block that says "refusal".
+    pub(crate) refusal: bool,
+    /// A field said that this stream object is one piece of many.
+    pub(crate) chunk: bool,
+    /// Content bytes seen.
+    pub(crate) content_bytes: usize,
+}
+
+/// What Google's quota fields name.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub(crate) struct Quota {
+    pub(crate) per_day: bool,
+    pub(crate) per_minute: bool,
+    pub(crate) tokens: bool,
+    pub(crate) requests: bool,
+    pub(crate) zero: bool,
+}
+
+/// Everything gathered from one reply.
+pub(crate) struct Facts<'d> {
+    dictionary: &'d Dictionary,
+    provider: Provider,
+    now: SystemTime,
+    pub(crate) text: Text,
+    pub(crate) signal: Option<(Signal, Field)>,
+    /// A status that the body states, 400 to 599, or 0.
+    pub(crate) status: u16,
+    pub(crate) hint: Option<Hint>,
+    pub(crate) quota: Quota,
+    pub(crate) limit: u32,
+    pub(crate) asked: u32,
+    /// Something calls itself an error.
+    pub(crate) error: bool,
+    pub(crate) answer: Answer,
+    /// The beginning of the answer's text, as words.
+    pub(crate) opening: Option<Text>,
+    /// The document was JSON, not plain text.
+    pub(crate) json: bool,
+    level: u8,
+}
+
+impl<'d> Facts<'d> {
+    pub(crate) const fn new(dictionary: &'d Dictionary, provider: Provider, now: SystemTime) -> Self {
+        Self {
+            dictionary,
+            provider,
+            now,
+            text: Text::new(),
+            signal: None,
+            status: 0,
+            hint: None,
+            quota: Quota {
+                per_day: false,
+                per_minute: false,
+                tokens: false,
+                requests: false,
+                zero: false,
+            },
+            limit: 0,
+            asked: 0,
+            error: false,
+            answer: Answer {
+                ending: None,
+                finished: false,
+                present: false,
+                content: false,
+                tool_call: false,
+                refusal: false,
+                chunk: false,
+                content_bytes: 0,
+            },
+            opening: None,
+            json: false,
+            level: 0,
+        }
+    }
+
+    /// Reads a body, or a frame of a stream: JSON, lines of `data:`, or plain text.
+    pub(crate) fn read(&mut self, bytes: &[u8]) {
+        let body = bytes.trim_ascii_start();
+        match body.first() {
+            Some(b'{' | b'[') if is_document(body) => {
+                self.json = true;
+                let read = scan(body, |path, value| self.take(path, value));
+                // newline-delimited documents, or a document after a document
+                let mut rest = body.get(read..).unwrap_or_default().trim_ascii_start();
+                let mut documents = 0;
+                while documents < 16 && rest.first() == Some(&b'{') {
+                    let read = scan(rest, |path, value| self.take(path, value));
+                    rest = rest.get(read..).unwrap_or_default().trim_ascii_start();
+                    documents += 1;
+                }
+            }
+            Some(b'"') => {
+                scan(body, |_, value| {
+                    if let Value::Str(raw) = value {
+                        self.message(raw);
+                    }
+                });
+            }
+            _ if body.starts_with(b"data:") || body.starts_with(b"event:") || body.starts_with(b":") || body.starts_with(b"id:") => {
+                for line in body.split(|byte| *byte == b'\n').take(64) {
+                    if let Some(name) = line.strip_prefix(b"event:") {
+                        self.error |= name.trim_ascii() == b"error";
+                    }
+                    if let Some(data) = line.strip_prefix(b"data:") {
+                        self.read(data);
+                    }
+                }
+            }
+            _ => self.plain(body),
+        }
+    }
+
+    /// The document has words, and is no answer.
+    pub(crate) fn speaks(&self) -> bool {
+        !self.answer.present && !self.answer.content && !self.text.words().is_empty()
+    }
+
+    /// Reads plain text, and the object that a client may have printed inside it.
+    fn plain(&mut self, text: &[u8]) {
+        let object = (self.level < MAX_NESTING)
+            .then(|| printed_object(text))
+            .flatten();
+        let Some(at) = object else {
+            self.words(text);
+            return;
+        };
+        let (before, rest) = text.split_at(at);
+        self.words(before);
+        self.text.stop();
+        self.level += 1;
+        let read = scan(rest, |path, value| self.take(path, value));
+        self.level -= 1;
+        self.text.stop();
+        self.words(rest.get(read..).unwrap_or_default());
+    }
+
+    /// Reads a message: the content of a JSON string.
+    fn message(&mut self, raw: &[u8]) {
+        let raw = raw.get(..raw.len().min(MAX_STRING_BYTES)).unwrap_or_default();
+        if raw.contains(&b'\\') {
+            let mut buffer = [0_u8; MAX_STRING_BYTES];
+            let len = unescape(raw, &mut buffer);
+            self.nested(buffer.get(..len).unwrap_or_default());
+        } else {
+            self.nested(raw);
+        }
+        self.text.stop();
+    }
+
+    fn nested(&mut self, text: &[u8]) {
+        let trimmed = text.trim_ascii_start();
+        if self.level < MAX_NESTING && matches!(trimmed.first(), Some(b'{' | b'[')) && printed_object(trimmed).is_some() {
+            self.level += 1;
+            scan(trimmed, |path, value| self.take(path, value));
+            self.level -= 1;
+        } else {
+            self.plain(text);
+        }
+    }
+
+    fn words(&mut self, text: &[u8]) {
+        let mut found: Option<Signal> = None;
+        let (dictionary, provider) = (self.dictionary, self.provider);
+        self.text.read(&dictionary.lexicon, text, |name| {
+            if let Some(signal) = dictionary.code(provider, name)
+                && found.is_none_or(|known| known.rank < signal.rank)
+            {
+                found = Some(signal);
+            }
+        });
+        if let Some(mut signal) = found {
+            // a name in running text is weaker than the field meant for it
+            signal.rank = signal.rank.min(Rank::Family);
+            self.note(signal, Field::Text);
+        }
+    }
+
+    /// Keeps the stronger signal; of two equals the one nearer to the source. Of two certain ones
+    /// the code speaks before the type, unless it is the vaguer about a limit.
+    fn note(&mut self, signal: Signal, field: Field) {
+        let stronger = match &self.signal {
+            None => true,
+            Some((known, place)) => {
+                let both_certain = signal.rank >= Rank::Family && known.rank >= Rank::Family;
+                let vague = ErrorKind::RateLimitOther;
+                if both_certain && self.level == 0 && field != *place {
+                    match (signal.outcome.kind == vague, known.outcome.kind == vague) {
+                        (true, false) => false,
+                        (false, true) => true,
+                        _ => field < *place,
+                    }
+                } else {
+                    signal.rank > known.rank
+                        || (signal.rank == known.rank
+                            && (field < *place || (self.level > 0 && field != Field::Text)))
+                }
+            }
+        };
+        if stronger {
+            self.signal = Some((signal, field));
+        }
+    }
+
+    fn code(&mut self, raw: &[u8], field: Field) {
+        if raw.is_empty() || raw.len() > 200 {
+            return;
+        }
+        if let Some(signal) = self.dictionary.code(self.provider, raw) {
+            self.note(signal, field);
+            return;
+        }
+        if raw.iter().all(u8::is_ascii_digit) {
+            return;
+        }
+        if let Some(signal) = self.dictionary.unknown_code(self.provider, raw) {
+            self.note(signal, field);
+        }
+    }
+
+    fn hint(&mut self, wait: Duration, source: HintSource, basis: Basis) {
+        if self.hint.is_none() {
+            self.hint = Some(Hint::new(wait, source).with_basis(basis));
+        }
+    }
+
+    fn seconds(&mut self, milli: Option<u64>, scale: u64) {
+        if let Some(milli) = milli {
+            let wait = Duration::from_millis(milli.saturating_mul(scale) / 1000);
+            self.hint(wait, HintSource::Body, Basis::Interval);
+        }
+    }
+
+    /// Takes one value of the document.
+    fn take(&mut self, path: &Path<'_>, value: Value<'_>) {
+        let key = path.key();
+        self.take_answer(path, value);
+        if !path.parents().iter().all(|parent| is_envelope(parent)) {
+            return;
+        }
+        match (key, value) {
+            (b"error" | b"errors" | b"Error" | b"exception", Value::Object | Value::Array) => {
+                self.error = true;
+            }
+            (b"error" | b"errors" | b"exception" | b"Error", Value::Str(raw)) if !raw.is_empty() => {
+                self.error = true;
+                if raw.contains(&b' ') || raw.iter().any(|byte| *byte >= 0x80) {
+                    self.message(raw);
+                } else {
+                    self.code(raw, Field::Code);
+                    self.text.read_parts(&self.dictionary.lexicon, raw);
+                    self.text.stop();
+                }
+            }
+            (
+                b"message" | b"Message" | b"msg" | b"error_description" | b"errorMessage"
+                | b"error_message" | b"error_msg" | b"detail" | b"title" | b"description" | b"errorMsg",
+                Value::Str(raw),
+            ) => {
+                if path.parent() == b"links" || (key == b"description" && path.depth() > 2) {
+                    return;
+                }
+                self.message(raw);
+            }
+            (b"details" | b"raw" | b"cause" | b"body" | b"responseBody" | b"" , Value::Str(raw)) => self.message(raw),
+            (
+                b"code" | b"error_code" | b"errorCode" | b"Code" | b"err_code",
+                Value::Str(raw) | Value::Number(raw),
+            ) => {
+                self.status_like(raw);
+                if is_error_part(path) {
+                    self.code(raw, Field::Code);
+                }
+            }
+            (b"reason", Value::Str(raw)) => {
+                if raw.contains(&b' ') {
+                    self.message(raw);
+                } else {
+                    self.code(raw, Field::Reason);
+                }
+            }
+            (b"type" | b"__type" | b"error_type" | b"errorType" | b"exception_type", Value::Str(raw)) => {
+                if is_error_part(path) && raw != b"error" {
+                    let raw = raw.rsplit(|byte| *byte == b'#').next().unwrap_or(raw);
+                    self.code(raw, Field::Type);
+                }
+            }
+            (b"status", Value::Str(raw)) => {
+                self.status_like(raw);
+                self.code(raw, Field::Status);
+            }
+            (
+                b"status" | b"status_code" | b"statusCode" | b"http_status" | b"raw_status_code" | b"httpStatus" | b"http_code",
+                Value::Number(raw),
+            ) => self.status_like(raw),
+            (b"status_code" | b"http_code", Value::Str(raw)) => self.status_like(raw),
+            (b"quotaId" | b"quotaMetric" | b"quota_limit" | b"quota_metric" | b"quota_id" | b"subject", Value::Str(raw)) => self.quota_name(raw),
+            (b"quotaValue" | b"quota_limit_value", Value::Str(raw) | Value::Number(raw)) => {
+                self.quota.zero |= raw == b"0";
+            }
+            (b"retryDelay" | b"retry_delay", Value::Str(raw)) => {
+                if let Some(wait) = duration::parse(raw) {
+                    self.hint(wait, HintSource::Body, Basis::Interval);
+                }
+            }
+            (
+                b"retry_after" | b"retryAfter" | b"retry_after_seconds" | b"retryAfterSeconds"
+                | b"resets_in_seconds" | b"reset_seconds" | b"estimated_time" | b"retry_after_secs" | b"wait_seconds",
+                Value::Number(raw) | Value::Str(raw),
+            ) => self.seconds(milli(raw), 1000),
+            (b"retry_after_ms" | b"retryAfterMs" | b"retry_in_ms", Value::Number(raw) | Value::Str(raw)) => {
+                self.seconds(milli(raw), 1);
+            }
+            (
+                b"resets_at" | b"reset_at" | b"resetAt" | b"resetsAt" | b"reset_time" | b"resetTime" | b"X-RateLimit-Reset" | b"x-ratelimit-reset",
+                Value::Number(raw) | Value::Str(raw),
+            ) => {
+                if let Some(at) = duration::instant(raw) {
+                    let wait = at.duration_since(self.now).unwrap_or_default();
+                    self.hint(wait, HintSource::Body, Basis::Date);
+                }
+            }
+            (b"n_ctx", Value::Number(raw)) => self.limit = tokens(raw),
+            (b"n_prompt_tokens", Value::Number(raw)) => self.asked = tokens(raw),
+            _ => {}
+        }
+    }
+
+    fn status_like(&mut self, raw: &[u8]) {
+        if raw.len() == 3
+            && let Some(status) = milli(raw)
+            && (400_000..600_000).contains(&status)
+        {
+            self.status = u16::try_from(status / 1000).unwrap_or(0);
+        }
+    }
+
+    fn quota_name(&mut self, raw: &[u8]) {
+        let has = |needle: &[u8]| {
+            raw.windows(needle.len())
+                .any(|window| window.eq_ignore_ascii_case(needle))
+        };
+        self.quota.per_day |= has(b"PerDay") || has(b"per_day") || has(b"PerMonth") || has(b"_daily");
+        self.quota.per_minute |= has(b"PerMinute") || has(b"per_minute") || has(b"PerSecond");
+        self.quota.tokens |= has(b"token");
+        self.quota.requests |= has(b"request");
+    }
+
+    /// Takes one value as part of an answer.
+    fn take_answer(&mut self, path: &Path<'_>, value: Value<'_>) {
+        let key = path.key();
+        match (key, value) {
+            (b"choices" | b"candidates" | b"output" | b"generations" | b"results" | b"content", Value::Array)
+            | (b"output" | b"message", Value::Object) => {
+                if path.depth() <= 3 {
+                    self.answer.present |= key != b"content" || path.depth() == 1;
+                }
+            }
+            (b"promptFeedback", Value::Object) => self.answer.present = true,
+            (b"delta" | b"contentBlockDelta", Value::Object) => {
+                self.answer.chunk = true;
+                self.answer.present = true;
+            }
+            (b"object", Value::Str(b"chat.completion.chunk" | b"text_completion.chunk")) => {
+                self.answer.chunk = true;
+            }
+            (
+                b"finish_reason" | b"finishReason" | b"stop_reason" | b"stopReason" | b"done_reason"
+                | b"completionReason" | b"native_finish_reason" | b"blockReason" | b"completion_reason",
+                Value::Str(raw),
+            ) => self.finish(raw),
+            (b"reason", Value::Str(raw)) if path.parent() == b"incomplete_details" => self.finish(raw),
+            (b"refusal", Value::Str(raw)) if !raw.trim_ascii().is_empty() => self.answer.refusal = true,
+            (b"type", Value::Str(b"refusal")) => {
+                self.answer.refusal |= path.parent() == b"content" || path.parent() == b"part";
+            }
+            (b"type", Value::Str(b"function_call" | b"tool_use" | b"custom_tool_call" | b"computer_call" | b"mcp_call" | b"image_generation_call" | b"server_tool_use" | b"tool_call" | b"web_search_call" | b"file_search_call" | b"code_interpreter_call" | b"local_shell_call"))
+                => self.answer.tool_call = true,
+            (b"tool_calls" | b"functionCall" | b"function_call" | b"toolUse" | b"inlineData" | b"inline_data" | b"executableCode" | b"audio" | b"images", Value::Object) => {
+                self.answer.tool_call = true;
+            }
+            (b"name" | b"id", Value::Str(_)) if path.parent() == b"tool_calls" => {
+                self.answer.tool_call = true;
+            }
+            (
+                b"content" | b"text" | b"outputText" | b"generation" | b"response" | b"completion" | b"generated_text" | b"output_text" | b"output" | b"answer" | b"partial_json",
+                Value::Str(raw),
+            ) => {
+                if matches!(path.parent(), b"text" | b"format" | b"usage" | b"prompt" | b"instructions" | b"input" | b"system" | b"error") {
+                    return;
+                }
+                self.answer.content_bytes += raw.len();
+                if !raw.trim_ascii().is_empty() {
+                    if !self.answer.content {
+                        let mut text = Text::new();
+                        let opening = raw.get(..raw.len().min(MAX_OPENING_BYTES)).unwrap_or_default();
+                        // an answer in JSON: look behind its first keys
+                        let opening = if opening.first() == Some(&b'{') {
+                            opening
+                                .windows(3)
+                                .position(|window| window == b": \\" || window == b":\\\"")
+                                .and_then(|at| opening.get(at..))
+                                .unwrap_or(opening)
+                        } else {
+                            opening
+                        };
+                        text.read(&self.dictionary.lexicon, opening, |_| {});
+                        self.opening = Some(text);
+                    }
+                    self.answer.content = true;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn finish(&mut self, raw: &[u8]) {
+        self.answer.present = true;
+        self.answer.finished = true;
+        if self.answer.ending.is_none() {
+            self.answer.ending = self.dictionary.finish(raw);
+        }
+    }
+}
+
+/// Is this a container that error objects are wrapped in, rather than an echo of the request?
+fn is_envelope(key: &[u8]) -> bool {
+    matches!(
+        key,
+        b"" | b"error"
+            | b"Error"
+            | b"errors"
+            | b"detail"
+            | b"details"
+            | b"innererror"
+            | b"inner_error"
+            | b"innerError"
+            | b"data"
+            | b"body"
+            | b"response"
+            | b"cause"
+            | b"metadata"
+            | b"violations"
+            | b"headers"
+            | b"fault"
+            | b"exception"
+            | b"result"
+            | b"header"
+            | b"base_resp"
+            | b"internalServerException"
+            | b"modelStreamErrorException"
+            | b"validationException"
+            | b"throttlingException"
+            | b"serviceUnavailableException"
+            | b"modelTimeoutException"
+    )
+}
+
+/// Is a `code` or `type` here about the error itself? Those of validation details name fields.
+fn is_error_part(path: &Path<'_>) -> bool {
+    !matches!(path.parent(), b"detail" | b"data" | b"violations" | b"headers")
+        || path.parent() == b"data" && path.depth() <= 2
+}
+
+/// Does JSON begin here, rather than a log line in brackets?
+fn is_document(text: &[u8]) -> bool {
+    if text.first() == Some(&b'{') {
+        return true;
+    }
+    let inside = text.get(1..).unwrap_or_default().trim_ascii_start();
+    matches!(inside.first(), Some(b'{' | b'[' | b'"' | b']' | b'\'' | b'0'..=b'9'))
+}
+
+/// Where an object that somebody printed begins in `text`.
+fn printed_object(text: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    while let Some(at) = text
+        .get(from..)
+        .and_then(|rest| rest.iter().position(|byte| *byte == b'{'))
+        .map(|at| at + from)
+    {
+        let inside = text.get(at + 1..).unwrap_or_default().trim_ascii_start();
+        let key_len = inside
+            .iter()
+            .take(64)
+            .position(|byte| *byte == b':')
+            .unwrap_or(0);
+        let key = inside.get(..key_len).unwrap_or_default();
+        let quoted = matches!(key.first(), Some(b'"' | b'\'' | b'\\'));
+        let bare = !key.is_empty() && key.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        if quoted || bare {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+    None
+}
+
+fn tokens(raw: &[u8]) -> u32 {
+    milli(raw).map_or(0, |milli| u32::try_from(milli / 1000).unwrap_or(u32::MAX))
+}

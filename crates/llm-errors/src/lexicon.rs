@@ -1,0 +1,170 @@
+//! The words that rules speak of: every known word has a small number, variants share one.
+
+/// The number of a word that no rule knows.
+pub(crate) const UNKNOWN: u16 = 0;
+/// The number of any numeral; its value is kept beside the text.
+pub(crate) const NUMBER: u16 = 1;
+/// The end of a sentence, which gaps in patterns do not cross.
+pub(crate) const STOP: u16 = 2;
+/// Something in quotes: a name, a parameter or an echo, whose words must not count.
+pub(crate) const QUOTED: u16 = 3;
+
+/// Words longer than this are never known.
+pub(crate) const MAX_WORD_BYTES: usize = 32;
+
+/// Groups of words that mean the same to every rule; the data of `dialects/words.txt`.
+const GROUPS: &str = include_str!("../dialects/words.txt");
+
+/// A growing table from words to numbers, with open addressing.
+#[derive(Clone)]
+pub(crate) struct Lexicon {
+    slots: Vec<(u64, u16)>,
+    next: u16,
+    /// Terms in scripts without spaces: bytes and the number of the word they stand for.
+    terms: Vec<(Box<[u8]>, u16)>,
+}
+
+impl Lexicon {
+    /// Slots in the table; a power of two, several times the number of words.
+    const SLOTS: usize = 8192;
+
+    /// The table with the built-in groups.
+    pub(crate) fn new() -> Self {
+        let mut lexicon = Self {
+            slots: vec![(0, UNKNOWN); Self::SLOTS],
+            next: QUOTED + 1,
+            terms: Vec::new(),
+        };
+        for line in GROUPS.lines() {
+            let line = line.split('#').next().unwrap_or_default();
+            let mut number = None;
+            for word in line.split_whitespace() {
+                let number = *number.get_or_insert_with(|| lexicon.add(word));
+                if word.is_ascii() {
+                    lexicon.insert(hash(word.as_bytes()), number);
+                } else {
+                    lexicon.terms.push((word.as_bytes().into(), number));
+                }
+            }
+        }
+        // the longest term first, so that it wins over its own beginning
+        lexicon
+            .terms
+            .sort_by_key(|(term, _)| std::cmp::Reverse(term.len()));
+        lexicon
+    }
+
+    /// The number of `word` (in lower case), giving it a new one where it has none.
+    pub(crate) fn add(&mut self, word: &str) -> u16 {
+        if !word.is_ascii() {
+            if let Some((_, number)) = self.terms.iter().find(|(term, _)| **term == *word.as_bytes()) {
+                return *number;
+            }
+            let number = self.fresh();
+            self.terms.push((word.as_bytes().into(), number));
+            self.terms
+                .sort_by_key(|(term, _)| std::cmp::Reverse(term.len()));
+            return number;
+        }
+        let key = hash(word.as_bytes());
+        let known = self.find(key);
+        if known != UNKNOWN {
+            return known;
+        }
+        let number = self.fresh();
+        self.insert(key, number);
+        number
+    }
+
+    /// The number of the word with these bytes in lower case, or [`UNKNOWN`].
+    pub(crate) fn number(&self, word: &[u8]) -> u16 {
+        self.find(hash(word))
+    }
+
+    /// The term with which `bytes` begins, in a script without spaces: number and length.
+    pub(crate) fn term(&self, bytes: &[u8]) -> Option<(u16, usize)> {
+        self.terms
+            .iter()
+            .find(|(term, _)| bytes.starts_with(term))
+            .map(|(term, number)| (*number, term.len()))
+    }
+
+    /// How many numbers are in use.
+    pub(crate) const fn len(&self) -> usize {
+        self.next as usize
+    }
+
+    fn fresh(&mut self) -> u16 {
+        let number = self.next;
+        // The table is full long before numbers run out: a word too many is simply unknown.
+        if usize::from(self.next) >= Self::SLOTS / 2 {
+            return UNKNOWN;
+        }
+        self.next += 1;
+        number
+    }
+
+    fn insert(&mut self, key: u64, number: u16) {
+        if number == UNKNOWN {
+            return;
+        }
+        let mut slot = Self::slot(key);
+        while let Some(entry) = self.slots.get_mut(slot) {
+            if entry.1 == UNKNOWN || entry.0 == key {
+                *entry = (key, number);
+                return;
+            }
+            slot = (slot + 1) % Self::SLOTS;
+        }
+    }
+
+    fn find(&self, key: u64) -> u16 {
+        let mut slot = Self::slot(key);
+        while let Some(&(known, number)) = self.slots.get(slot) {
+            if number == UNKNOWN || known == key {
+                return number;
+            }
+            slot = (slot + 1) % Self::SLOTS;
+        }
+        UNKNOWN
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the top 13 bits of the key always fit"
+    )]
+    const fn slot(key: u64) -> usize {
+        (key >> 51) as usize
+    }
+}
+
+/// A well-mixed key of a word of at most [`MAX_WORD_BYTES`] bytes.
+pub(crate) fn hash(word: &[u8]) -> u64 {
+    const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut key = word.len() as u64;
+    for chunk in word.chunks(8) {
+        let mut bytes = [0_u8; 8];
+        for (to, from) in bytes.iter_mut().zip(chunk) {
+            *to = *from;
+        }
+        key = (key.rotate_left(23) ^ u64::from_le_bytes(bytes)).wrapping_mul(MIX);
+    }
+    key ^ (key >> 29)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variants_share_a_number_and_strangers_have_none() {
+        let mut lexicon = Lexicon::new();
+        let exceed = lexicon.number(b"exceed");
+        assert_ne!(exceed, UNKNOWN);
+        assert_eq!(lexicon.number(b"exceeded"), exceed);
+        assert_eq!(lexicon.number(b"zyzzyva"), UNKNOWN);
+        let fresh = lexicon.add("zyzzyva");
+        assert_eq!(lexicon.number(b"zyzzyva"), fresh);
+        assert_eq!(lexicon.term("余额不足。".as_bytes()).map(|(_, len)| len), Some(6));
+    }
+}

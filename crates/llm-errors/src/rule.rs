@@ -1,0 +1,364 @@
+//! Rules: the lines of dialect files, as data.
+//!
+//! ```text
+//! # a comment
+//! dialect openai
+//! code context_length_exceeded = context_length
+//! code rate_limit_exceeded ~ rate_limit_other
+//! own code 1302 = rate_limit_concurrency
+//! text @4xx thread already has an active run = conflict yes
+//! limit maximum context length * #
+//! asked resulted in # tokens
+//! ```
+
+use crate::kind::{ErrorKind, Scope};
+use crate::lexicon::{Lexicon, hash};
+use crate::pattern::Pattern;
+use crate::provider::Provider;
+use crate::verdict::Resend;
+use std::fmt;
+
+/// A set of kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kinds(u32);
+
+impl Kinds {
+    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const ALL: Self = Self(u32::MAX);
+
+    pub(crate) const fn of(kinds: &[ErrorKind]) -> Self {
+        let mut bits = 0;
+        let mut rest = kinds;
+        while let [kind, more @ ..] = rest {
+            bits |= 1 << *kind as u32;
+            rest = more;
+        }
+        Self(bits)
+    }
+
+    pub(crate) const fn contains(self, kind: ErrorKind) -> bool {
+        self.0 & (1 << kind as u32) != 0
+    }
+}
+
+/// How much a code decides. Later is stronger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rank {
+    /// Nothing but "the request is at fault".
+    Vague,
+    /// The meaning of an HTTP status.
+    Status,
+    /// A code that the text may overrule altogether.
+    Weak,
+    /// A status that is rarely misused, such as 429.
+    FirmStatus,
+    /// A code whose family is certain: the text may only tell which member.
+    Family,
+    /// A code that decides alone.
+    Final,
+}
+
+/// What a rule concludes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) kind: ErrorKind,
+    pub(crate) resend: Option<Resend>,
+    pub(crate) scope: Option<Scope>,
+}
+
+/// What a code says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Signal {
+    pub(crate) outcome: Outcome,
+    pub(crate) rank: Rank,
+    /// The line of the rule, for evidence; 0 for none.
+    pub(crate) rule: u16,
+}
+
+impl Signal {
+    /// Which kinds the text may still turn it into.
+    pub(crate) const fn refinements(&self) -> Kinds {
+        match self.rank {
+            Rank::Vague | Rank::Status | Rank::Weak => Kinds::ALL,
+            Rank::FirmStatus | Rank::Family => family(self.outcome.kind),
+            Rank::Final => Kinds::NONE,
+        }
+    }
+}
+
+/// The kinds that a code of this kind's family may turn out to be.
+const fn family(kind: ErrorKind) -> Kinds {
+    use ErrorKind as K;
+    match kind {
+        K::RateLimitRequests
+        | K::RateLimitTokens
+        | K::RateLimitConcurrency
+        | K::RateLimitOther
+        | K::QuotaExhausted => Kinds::of(&[
+            K::RateLimitRequests,
+            K::RateLimitTokens,
+            K::RateLimitConcurrency,
+            K::RateLimitOther,
+            K::QuotaExhausted,
+            K::OrgLimit,
+            K::Billing,
+            K::Overloaded,
+            K::AuthPermission,
+        ]),
+        K::OrgLimit | K::Billing => Kinds::of(&[
+            K::OrgLimit,
+            K::Billing,
+            K::QuotaExhausted,
+            K::RateLimitRequests,
+            K::RateLimitTokens,
+        ]),
+        K::Overloaded => Kinds::of(&[K::Overloaded, K::RateLimitConcurrency, K::Billing, K::QuotaExhausted]),
+        K::AuthInvalidKey | K::AuthPermission => Kinds::of(&[
+            K::AuthInvalidKey,
+            K::AuthPermission,
+            K::OrgLimit,
+            K::Billing,
+            K::QuotaExhausted,
+            K::ModelNotFound,
+            K::ModelDeprecated,
+            K::ContentFilter,
+            K::UnsupportedFeature,
+            K::RateLimitRequests,
+            K::RateLimitOther,
+        ]),
+        K::ModelNotFound => Kinds::of(&[
+            K::ModelNotFound,
+            K::ModelDeprecated,
+            K::UnsupportedFeature,
+            K::AuthPermission,
+        ]),
+        K::ContextLength | K::PayloadTooLarge => Kinds::of(&[
+            K::ContextLength,
+            K::PayloadTooLarge,
+            K::OutputLimit,
+            K::RateLimitTokens,
+        ]),
+        K::Timeout => Kinds::of(&[K::Timeout, K::Truncated, K::Overloaded, K::Network]),
+        K::ToolCallInvalid | K::StructuredOutputInvalid => Kinds::of(&[
+            K::ToolCallInvalid,
+            K::StructuredOutputInvalid,
+            K::SchemaInvalid,
+        ]),
+        _ => Kinds::ALL,
+    }
+}
+
+/// The statuses in which a text rule speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Statuses {
+    ranges: [(u16, u16); 6],
+    len: u8,
+}
+
+impl Statuses {
+    fn parse(source: &str) -> Option<Self> {
+        let mut statuses = Self::default();
+        for part in source.split(',') {
+            let range = match part {
+                "none" => (0, 0),
+                "4xx" => (400, 499),
+                "5xx" => (500, 599),
+                "2xx" => (200, 299),
+                _ => {
+                    let status = part.parse().ok()?;
+                    (status, status)
+                }
+            };
+            *statuses.ranges.get_mut(usize::from(statuses.len))? = range;
+            statuses.len += 1;
+        }
+        Some(statuses)
+    }
+
+    /// No condition, or this status (0 = unknown) is among them.
+    pub(crate) fn allow(&self, status: u16) -> bool {
+        self.len == 0
+            || self
+                .ranges
+                .iter()
+                .take(usize::from(self.len))
+                .any(|(low, high)| (*low..=*high).contains(&status))
+    }
+}
+
+/// A rule about message text.
+#[derive(Clone, Debug)]
+pub(crate) struct TextRule {
+    pub(crate) pattern: Pattern,
+    pub(crate) statuses: Statuses,
+    pub(crate) provider: Option<Provider>,
+    pub(crate) outcome: Outcome,
+    pub(crate) line: u16,
+}
+
+/// One line of a dialect file, read.
+#[derive(Clone, Debug)]
+pub(crate) enum Rule {
+    /// A code, normalised, and what it says; to one provider only where one is named.
+    Code(u64, Option<Provider>, Signal),
+    /// A phrase of the message.
+    Text(TextRule),
+    /// A phrase that states the context window.
+    Limit(Pattern),
+    /// A phrase that states the size asked for.
+    Asked(Pattern),
+    /// A phrase that states an allowance and the size of the request.
+    Allowance(Pattern),
+    /// A phrase that speaks of a long window: a day, a month, a plan.
+    Span(Pattern),
+    /// A phrase with which models decline.
+    Refusal(Pattern),
+    /// A finish reason, normalised, that is a failure.
+    Finish(u64, ErrorKind),
+}
+
+/// A line of a rules file that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleError {
+    /// The line, counted from one.
+    pub line: usize,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+impl fmt::Display for RuleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.reason)
+    }
+}
+
+impl std::error::Error for RuleError {}
+
+/// Reads one line. `Ok(None)` for blank lines, comments and `dialect` lines (which set `dialect`).
+pub(crate) fn parse(
+    line: &str,
+    number: u16,
+    dialect: &mut Option<Provider>,
+    lexicon: &mut Lexicon,
+) -> Result<Option<Rule>, &'static str> {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    let (own, line) = line
+        .strip_prefix("own ")
+        .map_or((false, line), |rest| (true, rest));
+    let (word, rest) = line.split_once(' ').ok_or("a keyword alone")?;
+    let rest = rest.trim();
+    match word {
+        "dialect" => {
+            *dialect = match rest {
+                "*" => None,
+                name => Some(name.parse().map_err(|_| "no such provider")?),
+            };
+            Ok(None)
+        }
+        "limit" | "asked" | "allowance" | "span" | "refusal" => {
+            let pattern = Pattern::parse(rest, lexicon).ok_or("the pattern requires no word")?;
+            Ok(Some(match word {
+                "limit" => Rule::Limit(pattern),
+                "asked" => Rule::Asked(pattern),
+                "allowance" => Rule::Allowance(pattern),
+                "span" => Rule::Span(pattern),
+                _ => Rule::Refusal(pattern),
+            }))
+        }
+        "finish" => {
+            let (reason, _, outcome) = conclusion(rest)?;
+            let key = code_key(reason.as_bytes()).ok_or("the code is empty or too long")?;
+            Ok(Some(Rule::Finish(key, outcome.kind)))
+        }
+        "code" => {
+            let (code, rank, outcome) = conclusion(rest)?;
+            let numeric = code.bytes().all(|byte| byte.is_ascii_digit());
+            let provider = if own || numeric { *dialect } else { None };
+            let key = code_key(code.as_bytes()).ok_or("the code is empty or too long")?;
+            let signal = Signal {
+                outcome,
+                rank,
+                rule: number,
+            };
+            Ok(Some(Rule::Code(key, provider, signal)))
+        }
+        "text" => {
+            let (left, _, outcome) = conclusion(rest)?;
+            let (statuses, phrase) = match left.strip_prefix('@') {
+                Some(left) => {
+                    let (list, phrase) = left.split_once(' ').ok_or("a condition alone")?;
+                    (Statuses::parse(list).ok_or("no such status")?, phrase)
+                }
+                None => (Statuses::default(), left),
+            };
+            let pattern = Pattern::parse(phrase, lexicon).ok_or("the pattern requires no word")?;
+            Ok(Some(Rule::Text(TextRule {
+                pattern,
+                statuses,
+                provider: *dialect,
+                outcome,
+                line: number,
+            })))
+        }
+        _ => Err("an unknown keyword"),
+    }
+}
+
+/// Splits `left = kind modifiers` at its last separator.
+fn conclusion(line: &str) -> Result<(&str, Rank, Outcome), &'static str> {
+    let (at, rank) = [(" = ", Rank::Final), (" ~ ", Rank::Family), (" ? ", Rank::Weak), (" - ", Rank::Vague)]
+        .into_iter()
+        .filter_map(|(mark, rank)| line.rfind(mark).map(|at| (at, rank)))
+        .max_by_key(|(at, _)| *at)
+        .ok_or("no conclusion: expected `=`, `~` or `?`")?;
+    let left = line.get(..at).unwrap_or_default().trim();
+    let mut right = line.get(at + 3..).unwrap_or_default().split_whitespace();
+    let kind = right
+        .next()
+        .and_then(|name| name.parse().ok())
+        .ok_or("no such kind")?;
+    let mut outcome = Outcome {
+        kind,
+        resend: None,
+        scope: None,
+    };
+    for modifier in right {
+        if let Ok(resend) = modifier.parse() {
+            outcome.resend = Some(resend);
+        } else if let Ok(scope) = modifier.parse() {
+            outcome.scope = Some(scope);
+        } else {
+            return Err("an unknown modifier");
+        }
+    }
+    Ok((left, rank, outcome))
+}
+
+/// Longest code that is looked up whole.
+const MAX_CODE_BYTES: usize = 64;
+
+/// The key of a code: letters and digits in lower case, without the endings "Exception" and
+/// "Error", so that `rate_limit_error`, `RateLimitError` and `RATE_LIMIT` are one. `None` for
+/// what is empty or too long.
+pub(crate) fn code_key(code: &[u8]) -> Option<u64> {
+    let mut buffer = [0_u8; MAX_CODE_BYTES];
+    let mut len = 0;
+    for byte in code {
+        if byte.is_ascii_alphanumeric() || *byte >= 0x80 {
+            *buffer.get_mut(len)? = byte.to_ascii_lowercase();
+            len += 1;
+        }
+    }
+    let mut name = buffer.get(..len)?;
+    for ending in [&b"exception"[..], b"error"] {
+        if let Some(rest) = name.strip_suffix(ending)
+            && !rest.is_empty()
+        {
+            name = rest;
+        }
+    }
+    (!name.is_empty()).then(|| hash(name))
+}

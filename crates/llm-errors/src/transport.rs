@@ -1,0 +1,99 @@
+//! Failures in which no reply, or no whole reply, came back.
+
+use crate::kind::{Certainty, ErrorKind, Phase, named};
+use crate::verdict::Verdict;
+
+named! {
+    /// What the transport reported.
+    #[non_exhaustive]
+    pub enum TransportFault {
+        /// The name did not resolve.
+        Dns = "dns",
+        /// The connection was refused or could not be made.
+        Connect = "connect",
+        /// The TLS handshake failed.
+        Tls = "tls",
+        /// The peer reset the connection.
+        Reset = "reset",
+        /// The peer closed the connection before the reply was complete.
+        Closed = "closed",
+        /// A clock ran out: connect, first byte, idle or total.
+        Timeout = "timeout",
+        /// The peer broke the HTTP protocol.
+        Protocol = "protocol",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
+/// Classifies a failure of the transport in `phase`.
+///
+/// The call was [`NeverSent`](Certainty::NeverSent) only in [`Phase::Connect`]; later it may have
+/// run. In [`Phase::MidStream`] a lost connection means a truncated answer.
+#[must_use]
+pub fn classify_transport(fault: TransportFault, phase: Phase) -> Verdict {
+    let kind = match (fault, phase) {
+        (TransportFault::Timeout, _) => ErrorKind::Timeout,
+        (
+            TransportFault::Reset | TransportFault::Closed | TransportFault::Protocol,
+            Phase::MidStream,
+        ) => ErrorKind::Truncated,
+        (TransportFault::Other, Phase::MidStream) => ErrorKind::Truncated,
+        _ => ErrorKind::Network,
+    };
+    let mut verdict = Verdict::new(kind, phase);
+    verdict.certainty = certainty(phase);
+    if kind == ErrorKind::Truncated {
+        verdict = verdict.cut_off();
+    }
+    verdict
+}
+
+/// Classifies a stream that ended without a finish reason.
+///
+/// Before any content ([`Phase::FirstByte`] or earlier) it is an empty answer, afterwards a
+/// truncated one.
+#[must_use]
+pub fn stream_cut(phase: Phase) -> Verdict {
+    match phase {
+        Phase::MidStream => Verdict::new(ErrorKind::Truncated, phase).cut_off(),
+        Phase::FirstByte => Verdict::new(ErrorKind::EmptyOutput, phase),
+        Phase::Connect | Phase::Sent => classify_transport(TransportFault::Closed, phase),
+    }
+}
+
+/// What is known of the execution of a call whose transport failed in `phase`.
+const fn certainty(phase: Phase) -> Certainty {
+    match phase {
+        Phase::Connect => Certainty::NeverSent,
+        Phase::Sent | Phase::FirstByte => Certainty::MayHaveExecuted,
+        Phase::MidStream => Certainty::Committed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_failed_connect_was_never_sent() {
+        for fault in TransportFault::ALL {
+            for phase in Phase::ALL {
+                let verdict = classify_transport(*fault, *phase);
+                assert_eq!(
+                    verdict.certainty == Certainty::NeverSent,
+                    *phase == Phase::Connect
+                );
+                assert_eq!(verdict.phase, *phase);
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_cut_in_mid_sentence_is_truncated_and_committed() {
+        let verdict = stream_cut(Phase::MidStream);
+        assert_eq!(verdict.kind, ErrorKind::Truncated);
+        assert_eq!(verdict.certainty, Certainty::Committed);
+        assert_eq!(stream_cut(Phase::FirstByte).kind, ErrorKind::EmptyOutput);
+    }
+}

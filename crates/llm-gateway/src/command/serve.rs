@@ -1,0 +1,138 @@
+//! `serve`: the gateway itself.
+#![expect(
+    clippy::print_stdout,
+    reason = "this module talks to the person who started the command"
+)]
+
+use crate::config::secret::Process;
+use crate::config::{Config, wellknown};
+use crate::engine;
+use crate::http::App;
+use crate::metrics::Metrics;
+use crate::server::{Drained, Server};
+use crate::simulated::Simulated;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Serves OpenAI and Anthropic clients until told to stop.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Serve {
+    /// The configuration. Without it, providers whose keys are in the environment are used; without any key, a
+    /// simulator.
+    #[arg(long, value_name = "FILE", env = "LLM_GATEWAY_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where to listen, in place of what the configuration says. Only this machine unless told otherwise.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+}
+
+impl Serve {
+    /// Runs until Ctrl-C or SIGTERM.
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        // Held to the end: it stops with this.
+        let mut simulated = None;
+        let mut config = match &self.config {
+            Some(path) => Config::load(path, &Process)?,
+            None => match wellknown::from_environment(&Process) {
+                Some(config) => config,
+                None => {
+                    let sims = Simulated::start().await?;
+                    let config = sims.config();
+                    simulated = Some(sims);
+                    config
+                }
+            },
+        };
+        if let Some(listen) = self.listen {
+            config.listen = listen;
+            config.check_listeners()?;
+        }
+        let metrics = Arc::new(Metrics::new(&config));
+        let client = engine::build(&config, Arc::clone(&metrics) as _)?;
+        let app = Arc::new(App::new(&config, client, metrics));
+        let server = Server::bind(&config, app).await?;
+        let address = server.address()?;
+        if simulated.is_some() {
+            println!("{}", no_keys());
+        }
+        announce(&config, address);
+        if let Some(admin) = server.admin_address() {
+            println!("metrics and health on http://{admin}");
+        }
+        println!("listening on http://{address}");
+        let impatient = async {
+            stop_signal().await;
+            tracing::info!("finishing running calls; a second signal ends at once");
+            stop_signal().await;
+        };
+        let drained = tokio::select! {
+            drained = server.run(stop_signal()) => drained,
+            () = impatient => Drained::Cut,
+        };
+        if drained == Drained::Cut {
+            tracing::warn!("calls that were still running were cut");
+        }
+        if let Some(simulated) = simulated {
+            simulated.stop().await;
+        }
+        Ok(())
+    }
+}
+
+/// Says loudly that nothing here is real.
+fn no_keys() -> String {
+    let variables: Vec<_> = wellknown::variables().collect();
+    format!(
+        "\n  *** NO KEYS FOUND: ANSWERS COME FROM A SIMULATOR, NOT FROM A MODEL ***\n  \
+         Give a file by --config, or set one of {}.\n",
+        variables.join(", ")
+    )
+}
+
+fn announce(config: &Config, address: SocketAddr) {
+    for target in &config.targets {
+        println!(
+            "target {}: {} at {}",
+            target.name, target.model, target.provider
+        );
+    }
+    for route in &config.routes {
+        let tiers: Vec<String> = route
+            .tiers
+            .iter()
+            .map(|tier| {
+                let names = tier
+                    .iter()
+                    .filter_map(|member| config.targets.get(member.target));
+                names
+                    .map(|target| target.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(" | ")
+            })
+            .collect();
+        println!("model \"{}\": {}", route.name, tiers.join(", then "));
+    }
+    if !address.ip().is_loopback() {
+        println!("other machines can reach {address}: anyone who does spends your keys' money");
+    }
+}
+
+/// Done when the process is asked to stop.
+pub(crate) async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    // If even Ctrl-C cannot be listened for, the default action of the signal remains.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

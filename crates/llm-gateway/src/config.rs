@@ -1,0 +1,211 @@
+//! The configuration: one TOML file, read into plain values, with every fault told at once.
+//!
+//! [`Config::parse`] is pure but for the keys it fetches through a [`World`]; what the values mean for the engine is
+//! `engine.rs`. The reader walks the document by hand instead of deserialising it, because that is the only way to name
+//! line, key and mend for *every* fault in one run rather than for the first one.
+
+pub(crate) mod fault;
+pub(crate) mod key;
+mod reader;
+mod route;
+pub(crate) mod secret;
+mod server;
+mod target;
+mod unit;
+pub(crate) mod walk;
+pub(crate) mod wellknown;
+mod wording;
+
+#[cfg(test)]
+mod tests;
+
+use fault::{Faults, place_of};
+use reader::Reader;
+use secret::World;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+pub(crate) use route::{Degraded, Preset, Route};
+pub(crate) use target::Target;
+
+/// Where callers are served unless told otherwise: the loopback only.
+pub(crate) const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// A whole configuration, valid in itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// Where callers are served.
+    pub(crate) listen: SocketAddr,
+    /// Where metrics and health are served, if apart.
+    pub(crate) admin_listen: Option<SocketAddr>,
+    /// Limits of the server.
+    pub(crate) server: Server,
+    /// When a target is left alone.
+    pub(crate) breaker: Breaker,
+    /// The store behind the degraded mode `cached`.
+    pub(crate) cache: Cache,
+    /// At least one.
+    pub(crate) targets: Vec<Target>,
+    /// At least one; members name targets by index.
+    pub(crate) routes: Vec<Route>,
+}
+
+/// Limits of the server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Server {
+    /// The largest request body.
+    pub(crate) max_body_bytes: usize,
+    /// Connections served at once.
+    pub(crate) max_connections: usize,
+    /// How long a connection may be without a request, or a caller take to send its headers.
+    pub(crate) header_timeout: Duration,
+    /// How long a caller may take to send the body.
+    pub(crate) body_timeout: Duration,
+    /// How long running calls may go on after the signal to stop.
+    pub(crate) drain: Duration,
+}
+
+impl Default for Server {
+    /// 32 MiB, 4096 connections, 60 s for headers, 60 s for a body, 30 s to drain.
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 32 << 20,
+            max_connections: 4096,
+            header_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_secs(60),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+/// When a target is left alone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Breaker {
+    /// Hard failures in a row that open it.
+    pub(crate) failures: u32,
+    /// The time inside which they must fall.
+    pub(crate) window: Duration,
+    /// How long the first opening lasts before a probe.
+    pub(crate) cooldown: Duration,
+    /// The longest that repeated openings last.
+    pub(crate) cooldown_max: Duration,
+    /// How long each step of the return to full traffic lasts.
+    pub(crate) ramp_step: Duration,
+}
+
+impl Default for Breaker {
+    /// 5 failures inside 60 s, 60 s to 5 min of rest, steps of 10 s.
+    fn default() -> Self {
+        Self {
+            failures: 5,
+            window: Duration::from_secs(60),
+            cooldown: Duration::from_secs(60),
+            cooldown_max: Duration::from_secs(300),
+            ramp_step: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The store behind the degraded mode `cached`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cache {
+    /// Memory for all answers together.
+    pub(crate) max_bytes: usize,
+    /// How old an answer may be when it stands in for a fresh one.
+    pub(crate) stale: Duration,
+}
+
+impl Default for Cache {
+    /// 64 MiB, a day.
+    fn default() -> Self {
+        Self {
+            max_bytes: 64 << 20,
+            stale: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    ///
+    /// Every fault of the file, in its order.
+    pub(crate) fn load(path: &Path, world: &dyn World) -> Result<Self, Faults> {
+        let origin = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|error| {
+            let what = format!("the configuration cannot be read: {error}");
+            Faults::single(
+                &origin,
+                what,
+                "check the path given by --config, and that this user may read it".to_owned(),
+            )
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let valid = error
+                .as_bytes()
+                .get(..error.utf8_error().valid_up_to())
+                .unwrap_or_default();
+            let (line, column) = place_of(&String::from_utf8_lossy(valid), valid.len());
+            let what = format!("not UTF-8 text at line {line}, column {column}");
+            Faults::single(&origin, what, "save the file as UTF-8".to_owned())
+        })?;
+        Self::parse(&origin, &text, world)
+    }
+
+    /// Reads a configuration from its text; `origin` stands for the file in messages.
+    ///
+    /// # Errors
+    ///
+    /// Every fault of the text, in its order.
+    pub(crate) fn parse(origin: &str, text: &str, world: &dyn World) -> Result<Self, Faults> {
+        let mut reader = Reader::new(text);
+        let document = reader.document();
+        let top = reader.top(&document);
+        let (listen, admin_listen) = server::listeners(&mut reader, &top);
+        let server = server::server(&mut reader, &top);
+        let breaker = server::breaker(&mut reader, &top);
+        let cache = server::cache(&mut reader, &top);
+        let targets = target::read(&mut reader, &top, world);
+        target::check_loops(&mut reader, &top, &targets, listen);
+        let routes = route::read(&mut reader, &top, &targets);
+        reader.finish(origin)?;
+        let targets = targets
+            .into_iter()
+            .filter_map(|(_, target)| target)
+            .collect();
+        Ok(Self {
+            listen,
+            admin_listen,
+            server,
+            breaker,
+            cache,
+            targets,
+            routes,
+        })
+    }
+
+    /// Checks that no two listeners want the same port, once more after an argument has replaced one.
+    ///
+    /// # Errors
+    ///
+    /// The fault, without a place in a file.
+    pub(crate) fn check_listeners(&self) -> Result<(), Faults> {
+        match self.admin_listen {
+            Some(admin) if server::collide(self.listen, admin) => {
+                let what = format!(
+                    "two listeners on port {}: --listen and admin_listen",
+                    admin.port()
+                );
+                Err(Faults::single(
+                    "command line",
+                    what,
+                    "give one of them another port".to_owned(),
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Reads listeners, the server's limits, the breaker and the cache.
+
+use super::key::Section;
+use super::reader::{Entries, Reader};
+use super::{Breaker, Cache, DEFAULT_LISTEN, Server};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// The longest streak a breaker can count.
+const MOST_FAILURES: u32 = 16;
+const SHORTEST: Duration = Duration::from_millis(1);
+
+pub(super) fn listeners(
+    reader: &mut Reader<'_>,
+    top: &Entries<'_, '_>,
+) -> (SocketAddr, Option<SocketAddr>) {
+    let listen = address(reader, top, "listen");
+    let admin = address(reader, top, "admin_listen");
+    let (at, taken) = (
+        admin.map_or(0, |(at, _)| at),
+        listen.map_or(DEFAULT_LISTEN, |(_, address)| address),
+    );
+    if let Some((_, admin)) = admin
+        && collide(taken, admin)
+    {
+        let what = format!(
+            "two listeners on port {}: `listen` has it already",
+            admin.port()
+        );
+        let free = admin.port().checked_add(1).unwrap_or(9090);
+        let mend = format!(
+            "give one of them another port, for example \"{}:{free}\"",
+            admin.ip()
+        );
+        reader.fault(at, "admin_listen", what, mend);
+    }
+    (taken, admin.map(|(_, address)| address))
+}
+
+/// Whether two addresses cannot both be bound: the same port, on the same address or on all of them.
+pub(super) fn collide(a: SocketAddr, b: SocketAddr) -> bool {
+    a.port() != 0
+        && a.port() == b.port()
+        && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
+}
+
+fn address(
+    reader: &mut Reader<'_>,
+    top: &Entries<'_, '_>,
+    name: &str,
+) -> Option<(usize, SocketAddr)> {
+    let text = reader.text(top, name)?;
+    let at = top.get(name).map_or(0, |value| value.span().start);
+    let read = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}").parse(),
+        None => text.parse(),
+    };
+    match read {
+        Ok(address) => Some((at, address)),
+        Err(_) => {
+            let mend = if text.starts_with(':') {
+                format!(
+                    "write the address as well: \"127.0.0.1{text}\", or \"0.0.0.0{text}\" for other machines"
+                )
+            } else {
+                "write ADDRESS:PORT in numbers, for example \"127.0.0.1:8080\"".to_owned()
+            };
+            reader.fault(
+                at,
+                name,
+                format!("`{text}` is not an address with a port"),
+                mend,
+            );
+            None
+        }
+    }
+}
+
+pub(super) fn server(reader: &mut Reader<'_>, top: &Entries<'_, '_>) -> Server {
+    let mut server = Server::default();
+    let Some(table) = reader.table(top, "server", Section::Server) else {
+        return server;
+    };
+    if let Some(bytes) = reader.size(&table, "max_body") {
+        server.max_body_bytes = bytes;
+    }
+    if let Some(count) = reader.whole(&table, "max_connections", 1..1_000_001) {
+        server.max_connections = count as usize;
+    }
+    for (name, slot) in [
+        ("header_timeout", &mut server.header_timeout),
+        ("body_timeout", &mut server.body_timeout),
+    ] {
+        if let Some(duration) = reader.duration(&table, name, SHORTEST) {
+            *slot = duration;
+        }
+    }
+    if let Some(duration) = reader.duration(&table, "drain", Duration::ZERO) {
+        server.drain = duration;
+    }
+    server
+}
+
+pub(super) fn breaker(reader: &mut Reader<'_>, top: &Entries<'_, '_>) -> Breaker {
+    let mut breaker = Breaker::default();
+    let Some(table) = reader.table(top, "breaker", Section::Breaker) else {
+        return breaker;
+    };
+    if let Some(count) = reader.whole(&table, "failures", 1..MOST_FAILURES + 1) {
+        breaker.failures = count;
+    }
+    for (name, slot) in [
+        ("window", &mut breaker.window),
+        ("cooldown", &mut breaker.cooldown),
+        ("cooldown_max", &mut breaker.cooldown_max),
+    ] {
+        if let Some(duration) = reader.duration(&table, name, SHORTEST) {
+            *slot = duration;
+        }
+    }
+    if let Some(step) = reader.duration(&table, "ramp_step", Duration::ZERO) {
+        breaker.ramp_step = step;
+    }
+    if breaker.cooldown_max < breaker.cooldown {
+        match table.get("cooldown_max") {
+            Some(value) => {
+                let at = value.span().start;
+                let mend = "make cooldown_max at least as long as cooldown";
+                reader.fault(
+                    at,
+                    table.path_of("cooldown_max"),
+                    "shorter than the first cooldown",
+                    mend,
+                );
+            }
+            None => breaker.cooldown_max = breaker.cooldown,
+        }
+    }
+    breaker
+}
+
+pub(super) fn cache(reader: &mut Reader<'_>, top: &Entries<'_, '_>) -> Cache {
+    let mut cache = Cache::default();
+    let Some(table) = reader.table(top, "cache", Section::Cache) else {
+        return cache;
+    };
+    if let Some(bytes) = reader.size(&table, "max_bytes") {
+        cache.max_bytes = bytes;
+    }
+    if let Some(stale) = reader.duration(&table, "stale", SHORTEST) {
+        cache.stale = stale;
+    }
+    cache
+}

@@ -1,0 +1,388 @@
+//! Reads `[targets.NAME]`: what can be called.
+
+use super::key::Section;
+use super::reader::{Entries, Reader, Value};
+use super::secret::{Source, World};
+use super::wording::unknown_mend;
+use crate::engine::{Dialect, Features, Provider, catalog_entry};
+use http::{HeaderName, HeaderValue, Uri};
+use secrecy::SecretString;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr as _;
+
+/// The longest name of a target or a route: names become metric labels and headers.
+pub(super) const LONGEST_NAME: usize = 64;
+
+/// One model of one provider with one key.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    /// Its name, unique.
+    pub(crate) name: String,
+    /// Whose errors, headers and address to expect.
+    pub(crate) provider: Provider,
+    /// The model's name at the provider.
+    pub(crate) model: String,
+    /// Where it is, if not at the provider's own address.
+    pub(crate) base_url: Option<String>,
+    /// What it speaks, if not the provider's own dialect.
+    pub(crate) dialect: Option<Dialect>,
+    /// The key, if one is sent.
+    pub(crate) api_key: Option<SecretString>,
+    /// A label for the key: targets that share it are set aside together.
+    pub(crate) credential: Option<String>,
+    /// Headers sent with every call.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Query parameters added to every call.
+    pub(crate) query: Vec<(String, String)>,
+    /// The model's window in tokens, if known.
+    pub(crate) context_window: Option<u32>,
+    /// What it cannot do.
+    pub(crate) lacks: Features,
+}
+
+/// Reads every target. One with a fault keeps its name, so that routes to it are not blamed as well.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    top: &Entries<'_, '_>,
+    world: &dyn World,
+) -> Vec<(String, Option<Target>)> {
+    let mut targets = Vec::new();
+    for (name, at, value) in reader.named(top, "targets") {
+        check_name(reader, name, at, "targets");
+        let path = format!("targets.{name}");
+        let target = reader
+            .table_value(value, Section::Target, path)
+            .and_then(|table| target(reader, &table, name, world));
+        targets.push((name.to_owned(), target));
+    }
+    if targets.is_empty()
+        && top
+            .get("targets")
+            .is_none_or(|value| value.get_ref().is_table())
+    {
+        let example = "[targets.primary] with provider = \"openai\" and model = \"...\"";
+        reader.fault(
+            0,
+            "targets",
+            "no target is defined",
+            format!("add a table {example}"),
+        );
+    }
+    targets
+}
+
+pub(super) fn check_name(reader: &mut Reader<'_>, name: &str, at: usize, of: &str) {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/@+".contains(&b);
+    if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(plain) {
+        let what = format!("a name in [{of}] that cannot stand in a header or a metric");
+        let mend = format!("use 1 to {LONGEST_NAME} letters, digits and - _ . : / @ +");
+        reader.fault(at, of, what, mend);
+    }
+}
+
+fn target(
+    reader: &mut Reader<'_>,
+    table: &Entries<'_, '_>,
+    name: &str,
+    world: &dyn World,
+) -> Option<Target> {
+    let provider = provider(reader, table);
+    let base_url = base_url(reader, table);
+    if table.get("model").is_none() {
+        reader.missing(table, "model", "\"the model's name at the provider\"");
+    }
+    let model = reader.text(table, "model").map(str::to_owned);
+    let dialects: Vec<_> = Dialect::ALL
+        .iter()
+        .map(|dialect| (dialect.as_str(), *dialect))
+        .collect();
+    let dialect = reader.choice(table, "dialect", &dialects);
+    if let Some(provider) = provider {
+        check_address(reader, table, provider);
+    }
+    let source = key_source(reader, table);
+    let label = reader.text(table, "credential").map(str::to_owned);
+    let api_key = source
+        .as_ref()
+        .and_then(|(at, source)| match source.fetch(world) {
+            Ok(key) => Some(key),
+            Err(missing) => {
+                reader.fault(*at, table.path_of("api_key"), missing.what, missing.mend);
+                None
+            }
+        });
+    let headers = headers(reader, table);
+    let query = pairs(reader, table, "query")
+        .into_iter()
+        .map(|(name, _, value)| (name.to_owned(), value))
+        .collect();
+    let context_window = reader.whole(table, "context_window", 1..1_000_000_001);
+    let lacks = lacks(reader, table);
+    Some(Target {
+        name: name.to_owned(),
+        provider: provider?,
+        model: model?,
+        base_url,
+        dialect,
+        api_key,
+        credential: label.or_else(|| source.map(|(_, source)| source.label())),
+        headers,
+        query,
+        context_window,
+        lacks,
+    })
+}
+
+fn provider(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Option<Provider> {
+    if table.get("provider").is_none() {
+        reader.missing(table, "provider", "\"openai\"");
+        return None;
+    }
+    let text = reader.text(table, "provider")?;
+    if let Ok(provider) = Provider::from_str(text) {
+        return Some(provider);
+    }
+    let at = table
+        .get("provider")
+        .map_or(table.at, |value| value.span().start);
+    let mend = unknown_mend(text, Provider::ALL.iter().map(|provider| provider.as_str()));
+    reader.fault(
+        at,
+        table.path_of("provider"),
+        format!("`{text}` is no provider known here"),
+        mend,
+    );
+    None
+}
+
+/// Finds targets that lead back to the gateway itself: calls would go round and round.
+pub(super) fn check_loops(
+    reader: &mut Reader<'_>,
+    top: &Entries<'_, '_>,
+    targets: &[(String, Option<Target>)],
+    listen: SocketAddr,
+) {
+    for (name, at, _) in reader.named(top, "targets") {
+        let target = targets.iter().find(|(known, _)| known == name);
+        let Some((_, Some(target))) = target else {
+            continue;
+        };
+        let own = catalog_entry(target.provider).base_url.map(str::to_owned);
+        let Some(url) = target.base_url.clone().or(own) else {
+            continue;
+        };
+        if leads_to(&url, listen) {
+            let what =
+                format!("{url} is this gateway's own address: calls would go round in circles");
+            let mend = "give the target its real address, or the gateway another one by `listen`";
+            reader.fault(at, format!("targets.{name}.base_url"), what, mend);
+        }
+    }
+}
+
+/// Whether a URL leads to where a gateway that listens at `listen` would be found.
+fn leads_to(url: &str, listen: SocketAddr) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else {
+        return false;
+    };
+    let default = if uri.scheme_str() == Some("https") {
+        443
+    } else {
+        80
+    };
+    if listen.port() == 0 || uri.port_u16().unwrap_or(default) != listen.port() {
+        return false;
+    }
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let here = if host == "localhost" {
+        Some(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    } else {
+        host.parse().ok()
+    };
+    here.is_some_and(|ip: IpAddr| {
+        ip == listen.ip() || (listen.ip().is_unspecified() && ip.is_loopback())
+    })
+}
+
+/// A provider without an address of its own needs one.
+fn check_address(reader: &mut Reader<'_>, table: &Entries<'_, '_>, provider: Provider) {
+    if table.get("base_url").is_none() && catalog_entry(provider).base_url.is_none() {
+        let mend = "add base_url = \"https://HOST/v1\", the address up to and with the version";
+        reader.fault(
+            table.at,
+            table.path_of("base_url"),
+            format!("missing: `{provider}` has no address of its own"),
+            mend,
+        );
+    }
+}
+
+fn base_url(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Option<String> {
+    let text = reader.text(table, "base_url")?;
+    let at = table
+        .get("base_url")
+        .map_or(table.at, |value| value.span().start);
+    let (what, mend) = match text.parse::<Uri>() {
+        // The text itself is not repeated where it may hold a password or a key.
+        Err(_) => ("not a URL", "write it like \"https://api.example.com/v1\""),
+        Ok(uri) if !matches!(uri.scheme_str(), Some("http" | "https")) => (
+            "a URL without http:// or https://",
+            "write it like \"https://api.example.com/v1\"",
+        ),
+        Ok(uri)
+            if uri
+                .authority()
+                .is_some_and(|authority| authority.as_str().contains('@')) =>
+        {
+            (
+                "a URL with a user or password in it",
+                "remove it, and give the key by api_key = { env = \"...\" }",
+            )
+        }
+        Ok(uri) if uri.host().is_none_or(str::is_empty) => (
+            "a URL without a host",
+            "write it like \"https://api.example.com/v1\"",
+        ),
+        Ok(uri) if uri.query().is_some() => (
+            "a URL with a query",
+            "move it: query = { api-version = \"...\" }",
+        ),
+        Ok(uri)
+            if uri.path().ends_with("/chat/completions") || uri.path().ends_with("/messages") =>
+        {
+            (
+                "a URL of one operation",
+                "end it before /chat/completions or /messages",
+            )
+        }
+        Ok(_) => return Some(text.trim_end_matches('/').to_owned()),
+    };
+    reader.fault(at, table.path_of("base_url"), what, mend);
+    None
+}
+
+fn key_source(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Option<(usize, Source)> {
+    let value = table.get("api_key")?;
+    let at = value.span().start;
+    if value.get_ref().is_str() {
+        let mend = "put the key into an environment variable and write api_key = { env = \"NAME\" }; change the key if this file was shared";
+        reader.fault(
+            at,
+            table.path_of("api_key"),
+            "a key does not belong in this file",
+            mend,
+        );
+        return None;
+    }
+    let entries = reader.table_value(value, Section::ApiKey, table.path_of("api_key"))?;
+    let env = reader
+        .text(&entries, "env")
+        .map(|name| Source::Env(name.to_owned()));
+    let file = reader
+        .text(&entries, "file")
+        .map(|path| Source::File(path.to_owned()));
+    match (env, file) {
+        (Some(source), None) | (None, Some(source)) => Some((at, source)),
+        (Some(_), Some(_)) => {
+            reader.fault(
+                at,
+                table.path_of("api_key"),
+                "both env and file",
+                "keep one of the two",
+            );
+            None
+        }
+        (None, None) => {
+            if entries.get("env").is_none() && entries.get("file").is_none() {
+                let mend = "write { env = \"NAME\" } or { file = \"/run/secrets/key\" }, or remove api_key to send none";
+                reader.fault(at, table.path_of("api_key"), "no source", mend);
+            }
+            None
+        }
+    }
+}
+
+/// A table of texts with free names: name, where its value stands, value.
+fn pairs<'v>(
+    reader: &mut Reader<'_>,
+    table: &Entries<'v, '_>,
+    name: &str,
+) -> Vec<(&'v str, usize, String)> {
+    let mut pairs = Vec::new();
+    for (key, _, value) in reader.named(table, name) {
+        let path = format!("{}.{key}", table.path_of(name));
+        if let Some(text) = reader.text_value(value, path) {
+            pairs.push((key, value.span().start, text.to_owned()));
+        }
+    }
+    pairs
+}
+
+fn headers(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = Vec::new();
+    for (name, at, value) in pairs(reader, table, "headers") {
+        let path = format!("{}.{name}", table.path_of("headers"));
+        let lower = name.to_ascii_lowercase();
+        if matches!(
+            lower.as_str(),
+            "authorization" | "x-api-key" | "api-key" | "x-goog-api-key"
+        ) {
+            reader.fault(
+                at,
+                path,
+                "a key does not belong in this file",
+                "use api_key = { env = \"NAME\" }",
+            );
+            continue;
+        }
+        if matches!(
+            lower.as_str(),
+            "host" | "content-length" | "transfer-encoding" | "connection" | "te" | "upgrade"
+        ) {
+            reader.fault(
+                at,
+                path,
+                "a header that belongs to the connection",
+                "remove it",
+            );
+            continue;
+        }
+        match (HeaderName::from_str(&lower), HeaderValue::from_str(&value)) {
+            (Ok(name), Ok(value)) => headers.push((name, value)),
+            (Err(_), _) => reader.fault(
+                at,
+                path,
+                "not a header name",
+                "use letters, digits and dashes",
+            ),
+            (_, Err(_)) => reader.fault(
+                at,
+                path,
+                "not a header value",
+                "use printable characters on one line",
+            ),
+        }
+    }
+    headers
+}
+
+fn lacks(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Features {
+    let mut lacks = Features::NONE;
+    let Some((_, list)) = reader.list(table, "lacks", "[\"vision\"]") else {
+        return lacks;
+    };
+    let known: Vec<_> = Features::from_bits(u32::MAX)
+        .names()
+        .filter_map(|name| Some((name, Features::from_name(name)?)))
+        .collect();
+    for value in list {
+        let value: &Value<'_> = value;
+        let path = table.path_of("lacks");
+        if let Some(text) = reader.text_value(value, path.clone())
+            && let Some(lack) = reader.word(text, value.span().start, path, &known)
+        {
+            lacks |= lack;
+        }
+    }
+    lacks
+}

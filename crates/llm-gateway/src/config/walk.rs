@@ -1,0 +1,210 @@
+//! Walks every fallback path and names what would surprise on the day it is used.
+
+use super::{Config, Degraded, Route, Target};
+use crate::engine::catalog_entry;
+
+/// What is not wrong but likely not meant.
+pub(crate) fn warnings(config: &Config) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (index, target) in config.targets.iter().enumerate() {
+        let entry = catalog_entry(target.provider);
+        if entry.needs_key && target.api_key.is_none() && target.base_url.is_none() {
+            let (name, provider, variable) = (&target.name, target.provider, entry.key_variable);
+            warnings.push(format!(
+                "targets.{name}: {provider} refuses calls without a key; add api_key = {{ env = \"{variable}\" }}"
+            ));
+        }
+        if plain_http_with_key(target) {
+            let name = &target.name;
+            warnings.push(format!(
+                "targets.{name}: the key travels unencrypted; use https:// in base_url"
+            ));
+        }
+        let used = |route: &Route| {
+            route
+                .tiers
+                .iter()
+                .flatten()
+                .any(|member| member.target == index)
+        };
+        if !config.routes.iter().any(used) {
+            warnings.push(format!("targets.{}: no route uses it", target.name));
+        }
+    }
+    for route in &config.routes {
+        walk(config, route, &mut warnings);
+    }
+    warnings
+}
+
+/// One route, from its first choice down.
+fn walk(config: &Config, route: &Route, warnings: &mut Vec<String>) {
+    let path: Vec<(usize, &Target)> = route
+        .tiers
+        .iter()
+        .enumerate()
+        .flat_map(|(tier, members)| members.iter().map(move |member| (tier, member)))
+        .filter(|(_, member)| member.weight > 0)
+        .filter_map(|(tier, member)| Some((tier, config.targets.get(member.target)?)))
+        .collect();
+    let name = &route.name;
+    let Some(&(_, first)) = path.first() else {
+        return;
+    };
+    for &(tier, target) in path.iter().skip(1) {
+        let role = if tier == 0 { "sibling" } else { "fallback" };
+        if let (Some(wanted), Some(has)) = (first.context_window, target.context_window)
+            && has < wanted
+        {
+            warnings.push(format!(
+                "routes.{name}: the {role} `{}` reads {has} tokens, `{}` {wanted}: longer requests are lost when `{}` fails",
+                target.name, first.name, first.name
+            ));
+        }
+        let missing: Vec<_> = target.lacks.without(first.lacks).names().collect();
+        if !missing.is_empty() {
+            warnings.push(format!(
+                "routes.{name}: the {role} `{}` lacks {}, which `{}` has: such requests are lost when `{}` fails",
+                target.name,
+                missing.join(", "),
+                first.name,
+                first.name
+            ));
+        }
+        let shares_key = target.credential.is_some() && target.credential == first.credential;
+        if tier > 0 && shares_key {
+            warnings.push(format!(
+                "routes.{name}: the fallback `{}` uses the key of `{}`: a spent quota or refused key takes both",
+                target.name, first.name
+            ));
+        }
+    }
+    if path.len() == 1 && route.degraded.is_empty() {
+        warnings.push(format!(
+            "routes.{name}: `{}` is alone and nothing is answered when it fails; add a tier, or degraded = [{{ mode = \"cached\" }}]",
+            first.name
+        ));
+    }
+    let last = route.degraded.iter().position(|mode| {
+        matches!(
+            mode,
+            Degraded::Message { .. } | Degraded::Static { when: None, .. }
+        )
+    });
+    if last.is_some_and(|last| last + 1 < route.degraded.len()) {
+        warnings.push(format!(
+            "routes.{name}: degraded modes after one that always answers are never used"
+        ));
+    }
+}
+
+fn plain_http_with_key(target: &Target) -> bool {
+    let Some(url) = target
+        .base_url
+        .as_deref()
+        .filter(|_| target.api_key.is_some())
+    else {
+        return false;
+    };
+    let Some(rest) = url.strip_prefix("http://") else {
+        return false;
+    };
+    let local = ["127.", "localhost", "[::1]", "10.", "192.168."];
+    !local.iter().any(|prefix| rest.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::secret::World;
+    use std::path::Path;
+
+    #[derive(Debug)]
+    struct Any;
+
+    impl World for Any {
+        fn variable(&self, _: &str) -> Option<String> {
+            Some("k".to_owned())
+        }
+        fn file(&self, _: &Path) -> std::io::Result<String> {
+            Ok("k".to_owned())
+        }
+    }
+
+    fn walked(text: &str) -> Vec<String> {
+        warnings(&Config::parse("t", text, &Any).unwrap())
+    }
+
+    #[test]
+    fn a_smaller_and_poorer_fallback_is_named() {
+        let found = walked(
+            r#"
+            [targets.a]
+            provider = "openai"
+            model = "m"
+            api_key = { env = "K" }
+            context_window = 128000
+            [targets.b]
+            provider = "groq"
+            model = "m"
+            api_key = { env = "L" }
+            context_window = 8000
+            lacks = ["vision"]
+            [routes.chat]
+            tiers = [["a"], ["b"]]
+            "#,
+        );
+        assert_eq!(found.len(), 2, "{found:#?}");
+        assert!(
+            found[0].contains("`b` reads 8000 tokens, `a` 128000"),
+            "{found:#?}"
+        );
+        assert!(found[1].contains("`b` lacks vision"), "{found:#?}");
+    }
+
+    #[test]
+    fn shared_keys_lone_targets_and_idle_ones_are_named() {
+        let found = walked(
+            r#"
+            [targets.a]
+            provider = "openai"
+            model = "m"
+            api_key = { env = "K" }
+            [targets.b]
+            provider = "openai"
+            model = "n"
+            api_key = { env = "K" }
+            [targets.c]
+            provider = "openai"
+            model = "o"
+            [routes.pair]
+            tiers = [["a"], ["b"]]
+            [routes.alone]
+            tiers = [["a"]]
+            "#,
+        );
+        let all = found.join("\n");
+        assert!(
+            all.contains("targets.c: openai refuses calls without a key"),
+            "{all}"
+        );
+        assert!(all.contains("targets.c: no route uses it"), "{all}");
+        assert!(
+            all.contains("routes.pair: the fallback `b` uses the key of `a`"),
+            "{all}"
+        );
+        assert!(all.contains("routes.alone: `a` is alone"), "{all}");
+    }
+
+    #[test]
+    fn a_key_over_plain_http_is_named() {
+        let at = |url: &str| {
+            walked(&format!(
+                "[targets.a]\nprovider = \"other\"\nmodel = \"m\"\nbase_url = \"{url}\"\napi_key = {{ env = \"K\" }}\n[routes.r]\ntiers = [[\"a\"]]\ndegraded = [{{ mode = \"cached\" }}]"
+            ))
+        };
+        assert!(at("http://example.com/v1")[0].contains("unencrypted"));
+        assert!(at("http://127.0.0.1:1/v1").is_empty());
+        assert!(at("https://example.com/v1").is_empty());
+    }
+}

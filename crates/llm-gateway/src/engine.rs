@@ -1,0 +1,253 @@
+//! From the configuration to the engine that serves it.
+
+use crate::config::{self, Config, Preset};
+use anyhow::Context as _;
+use llm_resilience::breaker::{BreakerConfig, Snapshot, State};
+use llm_resilience::cache::{Cache, CacheConfig};
+use llm_resilience::providers::Endpoint;
+use llm_resilience::router::{Member, Policy, TargetId};
+use llm_resilience::{Degraded, Observer, RouteSpec, StaticAnswer, TargetSpec};
+use std::sync::Arc;
+use std::time::Instant;
+
+pub(crate) use llm_resilience::Client;
+pub(crate) use llm_resilience::errors::{ErrorKind, Provider};
+pub(crate) use llm_resilience::providers::catalog::entry as catalog_entry;
+pub(crate) use llm_resilience::providers::{Dialect, Features};
+pub(crate) use llm_resilience::router::MAX_CANDIDATES;
+
+/// Builds the client that a configuration describes. Targets and routes keep their order, so that their indices are
+/// those of the configuration.
+///
+/// # Errors
+///
+/// What the reader of the configuration could not see: an endpoint, a table or a transport that cannot be built.
+pub(crate) fn build(config: &Config, observer: Arc<dyn Observer>) -> anyhow::Result<Client> {
+    let mut builder = Client::builder()
+        .observer(observer)
+        .breaker(breaker(&config.breaker)?);
+    for target in &config.targets {
+        builder = builder
+            .target(target_spec(target).with_context(|| format!("target `{}`", target.name))?);
+    }
+    for route in &config.routes {
+        builder = builder.route(route_spec(route, &config.targets));
+    }
+    if config
+        .routes
+        .iter()
+        .any(|route| route.degraded.contains(&config::Degraded::Cached))
+    {
+        builder = builder.cache(cache(&config.cache));
+    }
+    Ok(builder.build()?)
+}
+
+fn breaker(settings: &config::Breaker) -> anyhow::Result<BreakerConfig> {
+    let built = BreakerConfig::builder()
+        .failures(settings.failures)
+        .failure_window(settings.window)
+        .cooldown(settings.cooldown)
+        .cooldown_max(settings.cooldown_max)
+        .ramp_step(settings.ramp_step)
+        .build();
+    built.context("[breaker]")
+}
+
+fn cache(settings: &config::Cache) -> Cache {
+    let bytes = u64::try_from(settings.max_bytes).unwrap_or(u64::MAX);
+    Cache::in_memory(
+        CacheConfig::default()
+            .max_bytes(bytes)
+            .stale(settings.stale),
+    )
+}
+
+fn target_spec(target: &config::Target) -> anyhow::Result<TargetSpec> {
+    let mut endpoint = Endpoint::builder(target.provider, &target.model);
+    if let Some(url) = &target.base_url {
+        endpoint = endpoint.base_url(url);
+    }
+    if let Some(dialect) = target.dialect {
+        endpoint = endpoint.dialect(dialect);
+    }
+    if let Some(key) = &target.api_key {
+        endpoint = endpoint.credential(key.clone());
+    }
+    for (name, value) in &target.headers {
+        endpoint = endpoint.header(name.as_str(), value.to_str().unwrap_or_default());
+    }
+    for (name, value) in &target.query {
+        endpoint = endpoint.query(name, value);
+    }
+    let mut spec = TargetSpec::new(target.name.as_str(), endpoint.build()?);
+    if let Some(label) = &target.credential {
+        spec = spec.credential(label.as_str());
+    }
+    if let Some(tokens) = target.context_window {
+        spec = spec.context_window(tokens);
+    }
+    if !target.lacks.is_empty() {
+        spec = spec.features(Features::from_bits(u32::MAX).without(target.lacks));
+    }
+    Ok(spec)
+}
+
+fn route_spec(route: &config::Route, targets: &[config::Target]) -> RouteSpec {
+    let mut spec = RouteSpec::new(route.name.as_str()).policy(policy(route));
+    for tier in &route.tiers {
+        spec = spec.tier(tier.iter().filter_map(|member| {
+            let named =
+                Member::new(targets.get(member.target)?.name.as_str()).weight(member.weight);
+            Some(if member.less_restrictive {
+                named.less_restrictive()
+            } else {
+                named
+            })
+        }));
+    }
+    for step in &route.degraded {
+        spec = spec.degraded(match step {
+            config::Degraded::Cached => Degraded::Cached,
+            config::Degraded::Static { text, when: None } => Degraded::always(text.as_str()),
+            config::Degraded::Static {
+                text,
+                when: Some(words),
+            } => Degraded::Static(vec![StaticAnswer::when(words.as_str(), text.as_str())]),
+            config::Degraded::Message { text, contact } => Degraded::Message {
+                text: text.as_str().into(),
+                contact: contact.as_deref().map(Into::into),
+            },
+        });
+    }
+    spec
+}
+
+fn policy(route: &config::Route) -> Policy {
+    let mut policy = match route.preset {
+        Preset::Interactive => Policy::interactive(),
+        Preset::Background => Policy::background(),
+    };
+    let given = &route.windows;
+    policy.deadline = route.deadline.unwrap_or(policy.deadline);
+    policy.patience = route.patience.unwrap_or(policy.patience);
+    policy.attempts = route.attempts.unwrap_or(policy.attempts);
+    policy.max_sends = route.max_calls.unwrap_or(policy.max_sends);
+    policy.windows.connect = given.connect.unwrap_or(policy.windows.connect);
+    policy.windows.first_token = given.first_token.unwrap_or(policy.windows.first_token);
+    policy.windows.idle = given.idle.unwrap_or(policy.windows.idle);
+    policy.windows.whole = given.whole.unwrap_or(policy.windows.whole);
+    policy
+}
+
+/// The health of a target: its own, or that of its key where that is worse, since a refused key closes every target
+/// that uses it.
+pub(crate) fn health(client: &Client, target: TargetId, now: Instant) -> Snapshot {
+    let table = client.table();
+    let own = table.gate(target).snapshot(now);
+    let shared = table.credential_gate(target).snapshot(now);
+    if own.state == State::Closed && shared.state != State::Closed {
+        shared
+    } else {
+        own
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::secret::World;
+    use crate::metrics::Metrics;
+    use std::path::Path;
+    use std::time::Duration;
+
+    #[derive(Debug)]
+    struct Nothing;
+
+    impl World for Nothing {
+        fn variable(&self, _: &str) -> Option<String> {
+            None
+        }
+        fn file(&self, _: &Path) -> std::io::Result<String> {
+            Err(std::io::ErrorKind::NotFound.into())
+        }
+    }
+
+    fn client(route: &str) -> anyhow::Result<Client> {
+        let text = format!(
+            r#"
+            [targets.a]
+            provider = "vllm"
+            model = "m"
+            headers = {{ x-team = "blue" }}
+            query = {{ version = "1" }}
+            [targets.b]
+            provider = "ollama"
+            model = "n"
+            dialect = "anthropic_messages"
+            [routes.chat]
+            tiers = [["a", {{ target = "b", weight = 3, less_restrictive = true }}]]
+            {route}
+            "#
+        );
+        let config = Config::parse("t", &text, &Nothing)?;
+        build(&config, Arc::new(Metrics::new(&config)))
+    }
+
+    fn policy_of(route: &str) -> Policy {
+        let client = client(route).unwrap();
+        *client.table().policy(client.route("chat").unwrap())
+    }
+
+    #[test]
+    fn what_is_not_given_is_the_presets() {
+        assert_eq!(policy_of(""), Policy::interactive());
+        assert_eq!(policy_of("preset = \"background\""), Policy::background());
+    }
+
+    #[test]
+    fn what_is_given_reaches_the_engine() {
+        let policy = policy_of(
+            "deadline = \"9s\"\npatience = \"0s\"\nattempts = 2\nmax_calls = 5\nwindows = { connect = \"1s\", first_token = \"2s\", idle = \"3s\", whole = \"4s\" }",
+        );
+        assert_eq!(
+            (policy.deadline, policy.patience),
+            (Duration::from_secs(9), Duration::ZERO)
+        );
+        assert_eq!((policy.attempts, policy.max_sends), (2, 5));
+        let windows = policy.windows;
+        let seconds = [
+            windows.connect,
+            windows.first_token,
+            windows.idle,
+            windows.whole,
+        ];
+        assert_eq!(seconds.map(|window| window.as_secs()), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn targets_keep_their_order_and_dialect() {
+        let client = client("").unwrap();
+        let table = client.table();
+        let names: Vec<_> = table
+            .targets()
+            .map(|target| table.target_name(target))
+            .collect();
+        assert_eq!(names, ["a", "b"]);
+        let dialects: Vec<_> = table
+            .targets()
+            .filter_map(|target| client.endpoint(target))
+            .map(|endpoint| endpoint.dialect())
+            .collect();
+        assert_eq!(dialects, [Dialect::OpenAiChat, Dialect::AnthropicMessages]);
+    }
+
+    #[test]
+    fn health_is_closed_at_the_start() {
+        let client = client("").unwrap();
+        let now = tokio::time::Instant::now().into_std();
+        for target in client.table().targets() {
+            assert_eq!(health(&client, target, now).state, State::Closed);
+        }
+    }
+}

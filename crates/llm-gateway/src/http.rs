@@ -1,0 +1,252 @@
+//! Which request goes where: paths, methods and what each answers.
+
+mod call;
+mod health;
+mod model;
+mod receive;
+
+use crate::body::Body;
+use crate::config::Config;
+use crate::engine::{Client, Dialect};
+use crate::metrics::Metrics;
+use crate::reply::{self, Outline, Problem};
+use http::{HeaderMap, Method, Request, Response};
+use hyper::body::Incoming;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Everything a request needs, shared by all of them.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) client: Client,
+    pub(crate) metrics: Arc<Metrics>,
+    /// What callers may send as `model`, and the route it means.
+    names: HashMap<Box<str>, Arc<str>>,
+    /// The same names in the order of the configuration, for people.
+    listed: Vec<String>,
+    max_body_bytes: usize,
+    body_timeout: Duration,
+    /// Whether metrics have a listener of their own.
+    admin_apart: bool,
+    draining: AtomicBool,
+}
+
+/// Which listener a request came in by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Face {
+    /// The one for callers.
+    Callers,
+    /// The one for operators.
+    Admin,
+}
+
+/// What a path stands for.
+#[derive(Debug, PartialEq, Eq)]
+enum Resource<'p> {
+    Completion(Dialect),
+    Models,
+    Model(&'p str),
+    Health,
+    Ready,
+    Metrics,
+}
+
+impl App {
+    /// The state of a gateway that serves `client` as `config` says.
+    pub(crate) fn new(config: &Config, client: Client, metrics: Arc<Metrics>) -> Self {
+        let mut names = HashMap::new();
+        let mut listed = Vec::new();
+        for route in &config.routes {
+            let target: Arc<str> = Arc::from(route.name.as_str());
+            for name in std::iter::once(&route.name).chain(&route.aliases) {
+                names.insert(name.as_str().into(), Arc::clone(&target));
+                listed.push(name.clone());
+            }
+        }
+        Self {
+            client,
+            metrics,
+            names,
+            listed,
+            max_body_bytes: config.server.max_body_bytes,
+            body_timeout: config.server.body_timeout,
+            admin_apart: config.admin_listen.is_some(),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// Says that the gateway is shutting down: it is no longer ready.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}
+
+/// Answers one request. Dropping the future, as the server does when the caller hangs up, cancels the upstream call.
+pub(crate) async fn handle(app: &App, face: Face, request: Request<Incoming>) -> Response<Body> {
+    let id = request_id(request.headers());
+    let (resource, dialect) = match resource(request.uri().path()) {
+        Some(Resource::Metrics) if app.admin_apart && face == Face::Callers => {
+            (None, Dialect::OpenAiChat)
+        }
+        Some(Resource::Completion(_) | Resource::Models | Resource::Model(_))
+            if face == Face::Admin =>
+        {
+            (None, Dialect::OpenAiChat)
+        }
+        Some(Resource::Completion(dialect)) => (Some(Resource::Completion(dialect)), dialect),
+        other => {
+            let dialect = spoken(request.headers(), request.uri().path());
+            (other, dialect)
+        }
+    };
+    let Some(resource) = resource else {
+        let path = request.uri().path().to_owned();
+        return refuse(app, &Problem::UnknownPath(path), dialect, &id);
+    };
+    let allowed = if matches!(resource, Resource::Completion(_)) {
+        "POST"
+    } else {
+        "GET"
+    };
+    let method = request.method();
+    let fits = method.as_str() == allowed || (allowed == "GET" && method == Method::HEAD);
+    if !fits {
+        return refuse(app, &Problem::WrongMethod(allowed), dialect, &id);
+    }
+    match resource {
+        Resource::Completion(dialect) => call::complete(app, dialect, request, &id).await,
+        Resource::Models => model::list(app, dialect, &id),
+        Resource::Model(name) => {
+            let name = name.to_owned();
+            model::one(app, dialect, &name, &id)
+        }
+        Resource::Health => health::alive(),
+        Resource::Ready => health::ready(app),
+        Resource::Metrics => health::metrics(app),
+    }
+}
+
+/// Counts and shapes a problem with a request.
+fn refuse(app: &App, problem: &Problem, dialect: Dialect, id: &str) -> Response<Body> {
+    let reason = Outline::reason(problem);
+    app.metrics.rejected(reason);
+    tracing::debug!(request_id = id, reason, "request refused");
+    Outline::of_problem(problem).response(dialect, id)
+}
+
+/// What a path stands for. `/v1` in front may be there once, twice (a base URL that already had it) or not at all.
+fn resource(path: &str) -> Option<Resource<'_>> {
+    let mut rest = path;
+    for _ in 0..2 {
+        rest = rest
+            .strip_prefix("/v1")
+            .filter(|tail| tail.starts_with('/'))
+            .unwrap_or(rest);
+    }
+    match rest.trim_end_matches('/') {
+        "/chat/completions" => Some(Resource::Completion(Dialect::OpenAiChat)),
+        "/messages" => Some(Resource::Completion(Dialect::AnthropicMessages)),
+        "/models" => Some(Resource::Models),
+        "/healthz" => Some(Resource::Health),
+        "/readyz" => Some(Resource::Ready),
+        "/metrics" => Some(Resource::Metrics),
+        other => other
+            .strip_prefix("/models/")
+            .filter(|name| !name.is_empty())
+            .map(Resource::Model),
+    }
+}
+
+/// The dialect of a caller whose path does not tell it.
+fn spoken(headers: &HeaderMap, path: &str) -> Dialect {
+    if headers.contains_key("anthropic-version")
+        || headers.contains_key("x-api-key")
+        || path.contains("/messages")
+    {
+        Dialect::AnthropicMessages
+    } else {
+        Dialect::OpenAiChat
+    }
+}
+
+/// The caller's own id for the request, where it is short and harmless; else a new one, sortable by time.
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers
+        .get(reply::REQUEST_ID)
+        .and_then(|value| value.to_str().ok());
+    let fits = |id: &&str| {
+        (1..=128).contains(&id.len())
+            && id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+    };
+    given
+        .filter(fits)
+        .map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_found_with_and_without_their_version() {
+        for path in [
+            "/v1/chat/completions",
+            "/chat/completions",
+            "/v1/v1/chat/completions",
+            "/v1/chat/completions/",
+        ] {
+            assert_eq!(
+                resource(path),
+                Some(Resource::Completion(Dialect::OpenAiChat)),
+                "{path}"
+            );
+        }
+        for path in ["/v1/messages", "/messages", "/v1/v1/messages"] {
+            assert_eq!(
+                resource(path),
+                Some(Resource::Completion(Dialect::AnthropicMessages)),
+                "{path}"
+            );
+        }
+        assert_eq!(resource("/v1/models"), Some(Resource::Models));
+        assert_eq!(
+            resource("/v1/models/openai/gpt"),
+            Some(Resource::Model("openai/gpt"))
+        );
+        assert_eq!(resource("/healthz"), Some(Resource::Health));
+        for path in [
+            "/",
+            "/v1",
+            "/v1x/messages",
+            "/v1/chat",
+            "/v1/v1/v1/messages",
+            "/models/",
+        ] {
+            assert!(
+                matches!(resource(path), None | Some(Resource::Models)),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_callers_id_is_kept_only_if_it_is_harmless() {
+        let with = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(reply::REQUEST_ID, value.parse().unwrap());
+            request_id(&headers)
+        };
+        assert_eq!(with("abc-1.2:3"), "abc-1.2:3");
+        assert_ne!(with("a b"), "a b");
+        assert_ne!(with(&"x".repeat(129)), "x".repeat(129));
+        assert_eq!(request_id(&HeaderMap::new()).len(), 36);
+    }
+}

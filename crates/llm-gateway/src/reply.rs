@@ -1,0 +1,470 @@
+//! What a caller sees: the one place where an outcome becomes a status, headers and a body.
+//!
+//! Errors are shaped in the caller's own dialect, so that official SDKs raise their own exception classes:
+//!
+//! - OpenAI: `{"error": {"message", "type", "param", "code"}}`
+//!   (platform.openai.com/docs/guides/error-codes, read 2026-11-23),
+//! - Anthropic: `{"type": "error", "error": {"type", "message"}, "request_id"}`
+//!   (docs.anthropic.com/en/api/errors, read 2026-11-23).
+//!
+//! A failure that is not the caller's own is never dressed up as one: a key or a quota of *ours* that a provider
+//! refused is told as such. `Retry-After` is sent only where a time is known; where another try cannot help,
+//! `x-should-retry: false` keeps the SDKs (both read it) from trying on their own.
+
+mod kind;
+mod shape;
+
+use self::kind::{phrase, row};
+use crate::body::Body;
+use crate::engine::{Dialect, ErrorKind};
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use llm_resilience::{Error, Mode, Served, What};
+use std::time::Duration;
+
+/// The request's id, given by the caller or made here.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The same under the name that Anthropic's SDKs read
+/// (docs.anthropic.com/en/api/errors, read 2026-11-23).
+const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+/// The target that answered.
+pub(crate) const TARGET: HeaderName = HeaderName::from_static("x-llm-target");
+/// Upstream calls this request took.
+pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-llm-attempts");
+/// How the answer is less than it should be, if it is.
+pub(crate) const DEGRADED: HeaderName = HeaderName::from_static("x-llm-degraded");
+/// Every hop, when the caller asked for it by [`TRACE`].
+pub(crate) const TRAIL: HeaderName = HeaderName::from_static("x-llm-trail");
+/// Sent by the caller with the value 1 to see every hop.
+pub(crate) const TRACE: HeaderName = HeaderName::from_static("x-llm-trace");
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+
+/// The longest trail that is sent: many servers and proxies refuse header blocks beyond 8 KiB.
+const LONGEST_TRAIL: usize = 4096;
+/// The longest message of ours in an error body.
+const LONGEST_MESSAGE: usize = 4096;
+/// Models named in the error for an unknown one.
+const NAMED_MODELS: usize = 20;
+
+/// Anthropic's status for a provider without capacity.
+const OVERLOADED: u16 = 529;
+
+/// Something wrong with a request that the gateway itself found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// The body is not JSON, or not a request of its dialect.
+    BadBody {
+        /// What is wrong, without the body's content.
+        why: String,
+        /// The field at fault, if one is.
+        field: Option<&'static str>,
+    },
+    /// The body is larger than the limit, in bytes.
+    TooLarge(usize),
+    /// The body did not arrive in time.
+    SlowBody(Duration),
+    /// No route serves this model.
+    UnknownModel {
+        /// What was asked for.
+        model: String,
+        /// The nearest name that is served.
+        nearest: Option<String>,
+        /// Some of the names that are served.
+        known: Vec<String>,
+    },
+    /// Nothing is served at this path.
+    UnknownPath(String),
+    /// The path is served by another method.
+    WrongMethod(&'static str),
+    /// The gateway is shutting down.
+    Draining,
+}
+
+/// An error on its way to a caller, before it is written in a dialect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outline {
+    status: StatusCode,
+    openai_type: &'static str,
+    code: Option<&'static str>,
+    param: Option<&'static str>,
+    anthropic_type: &'static str,
+    message: String,
+    retry_after: Option<Duration>,
+    /// What SDKs are told about trying again; nothing leaves it to them.
+    should_retry: Option<bool>,
+    allow: Option<&'static str>,
+}
+
+impl Outline {
+    fn new(
+        status: StatusCode,
+        openai_type: &'static str,
+        code: Option<&'static str>,
+        anthropic_type: &'static str,
+    ) -> Self {
+        Self {
+            status,
+            openai_type,
+            code,
+            param: None,
+            anthropic_type,
+            message: String::new(),
+            retry_after: None,
+            should_retry: None,
+            allow: None,
+        }
+    }
+
+    fn invalid(status: StatusCode, code: Option<&'static str>, message: String) -> Self {
+        let mut outline = Self::new(
+            status,
+            "invalid_request_error",
+            code,
+            "invalid_request_error",
+        );
+        outline.message = message;
+        outline.should_retry = Some(false);
+        outline
+    }
+
+    /// The outline of a problem with the request.
+    pub(crate) fn of_problem(problem: &Problem) -> Self {
+        match problem {
+            Problem::BadBody { why, field } => Self {
+                param: *field,
+                ..Self::invalid(StatusCode::BAD_REQUEST, None, why.clone())
+            },
+            Problem::TooLarge(limit) => {
+                let message = format!("the request body is larger than the limit of {limit} bytes");
+                let outline = Self::invalid(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    Some("request_too_large"),
+                    message,
+                );
+                Self {
+                    anthropic_type: "request_too_large",
+                    ..outline
+                }
+            }
+            Problem::SlowBody(limit) => {
+                let message = format!(
+                    "the request body did not arrive within {} seconds",
+                    limit.as_secs_f64()
+                );
+                let outline = Self::invalid(
+                    StatusCode::REQUEST_TIMEOUT,
+                    Some("request_timeout"),
+                    message,
+                );
+                Self {
+                    should_retry: None,
+                    ..outline
+                }
+            }
+            Problem::UnknownModel {
+                model,
+                nearest,
+                known,
+            } => {
+                let mut message = format!("the model `{}` is not served here", shorten(model, 128));
+                if let Some(nearest) = nearest {
+                    message.push_str(&format!("; did you mean `{nearest}`?"));
+                } else {
+                    let some: Vec<_> = known
+                        .iter()
+                        .take(NAMED_MODELS)
+                        .map(String::as_str)
+                        .collect();
+                    let more = if known.len() > some.len() {
+                        ", ..."
+                    } else {
+                        ""
+                    };
+                    message.push_str(&format!("; served: {}{more}", some.join(", ")));
+                }
+                let outline =
+                    Self::invalid(StatusCode::NOT_FOUND, Some("model_not_found"), message);
+                Self {
+                    anthropic_type: "not_found_error",
+                    param: Some("model"),
+                    ..outline
+                }
+            }
+            Problem::UnknownPath(path) => {
+                let message = format!(
+                    "nothing is served at {}; try POST /v1/chat/completions, POST /v1/messages or GET /v1/models",
+                    shorten(path, 128)
+                );
+                let outline = Self::invalid(StatusCode::NOT_FOUND, Some("unknown_url"), message);
+                Self {
+                    anthropic_type: "not_found_error",
+                    ..outline
+                }
+            }
+            Problem::WrongMethod(allow) => {
+                let message = format!("this path is served by the method {allow}");
+                let outline = Self::invalid(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    Some("method_not_allowed"),
+                    message,
+                );
+                Self {
+                    allow: Some(allow),
+                    ..outline
+                }
+            }
+            Problem::Draining => {
+                let outline = Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "server_error",
+                    Some("shutting_down"),
+                    "api_error",
+                );
+                Self {
+                    message: "the gateway is shutting down".to_owned(),
+                    should_retry: Some(true),
+                    ..outline
+                }
+            }
+        }
+    }
+
+    /// The outline of a call that failed with `kind`, and why in words that hold no secret.
+    pub(crate) fn of_kind(kind: ErrorKind, message: &str, retry_after: Option<Duration>) -> Self {
+        let (status, openai_type, code, anthropic_type, transient) = row(kind);
+        let outline = Self::new(status, openai_type, code, anthropic_type);
+        Self {
+            message: shorten(message, LONGEST_MESSAGE).to_owned(),
+            retry_after,
+            should_retry: if transient { None } else { Some(false) },
+            ..outline
+        }
+    }
+
+    /// The outline of a call that the engine could not answer.
+    pub(crate) fn of_error(error: &Error) -> Self {
+        let kind = error.kind();
+        let mut message = match error.what() {
+            What::Exhausted if error.verdict().is_none() => {
+                "every target is set aside for now".to_owned()
+            }
+            What::Exhausted => format!("no target could answer: {}", phrase(kind)),
+            What::Broken => format!("the answer broke off: {}", phrase(kind)),
+            What::Refused => phrase(kind).to_owned(),
+            _ => error.to_string(),
+        };
+        // What a provider says about a key is about ours, and may quote a part of it.
+        let about_us = matches!(
+            kind,
+            ErrorKind::AuthInvalidKey
+                | ErrorKind::AuthPermission
+                | ErrorKind::Billing
+                | ErrorKind::OrgLimit
+        );
+        if let Some(words) = error
+            .provider_message()
+            .filter(|words| !about_us && !words.trim().is_empty())
+        {
+            message.push_str(": ");
+            message.push_str(shorten(words, LONGEST_MESSAGE / 2));
+        }
+        if matches!(error.what(), What::Exhausted | What::Broken)
+            && let Some(trail) = error.trail()
+        {
+            message.push_str(&format!(" [{trail}]"));
+        }
+        Self::of_kind(kind, &message, error.retry_after())
+    }
+
+    /// A short stable name of the reason, for metrics.
+    pub(crate) fn reason(problem: &Problem) -> &'static str {
+        match problem {
+            Problem::BadBody { .. } => "bad_body",
+            Problem::TooLarge(_) => "too_large",
+            Problem::SlowBody(_) => "slow_body",
+            Problem::UnknownModel { .. } => "unknown_model",
+            Problem::UnknownPath(_) => "unknown_path",
+            Problem::WrongMethod(_) => "wrong_method",
+            Problem::Draining => "draining",
+        }
+    }
+
+    /// The status a caller of `dialect` sees.
+    fn status(&self, dialect: Dialect) -> StatusCode {
+        if matches!(dialect, Dialect::AnthropicMessages)
+            && self.anthropic_type == "overloaded_error"
+        {
+            return StatusCode::from_u16(OVERLOADED).unwrap_or(self.status);
+        }
+        self.status
+    }
+
+    /// The JSON object of the error in a dialect.
+    fn object(&self, dialect: Dialect, request_id: &str) -> Vec<u8> {
+        let written = match dialect {
+            Dialect::AnthropicMessages => {
+                shape::anthropic(self.anthropic_type, &self.message, request_id)
+            }
+            _ => shape::openai(self.openai_type, self.code, self.param, &self.message),
+        };
+        // Texts alone always serialise; an empty body is the honest remainder.
+        written.unwrap_or_default()
+    }
+
+    /// The whole response, in the caller's dialect.
+    pub(crate) fn response(&self, dialect: Dialect, request_id: &str) -> Response<Body> {
+        let mut response = Response::new(Body::whole(self.object(dialect, request_id)));
+        *response.status_mut() = self.status(dialect);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, JSON);
+        put_id(headers, dialect, request_id);
+        if let Some(wait) = self.retry_after {
+            // Whole seconds, rounded up: a caller who comes back then is not early.
+            let seconds = wait.as_millis().div_ceil(1000);
+            put(headers, RETRY_AFTER, &seconds.to_string());
+            put(headers, RETRY_AFTER_MS, &wait.as_millis().to_string());
+        }
+        if let Some(should) = self.should_retry {
+            headers.insert(
+                SHOULD_RETRY,
+                HeaderValue::from_static(if should { "true" } else { "false" }),
+            );
+        }
+        if let Some(allow) = self.allow {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        response
+    }
+
+    /// The error as an event inside a stream that has begun. No end marker follows it.
+    pub(crate) fn event(&self, dialect: Dialect, request_id: &str) -> Bytes {
+        let object = self.object(dialect, request_id);
+        let mut event = Vec::with_capacity(object.len() + 24);
+        if matches!(dialect, Dialect::AnthropicMessages) {
+            event.extend_from_slice(b"event: error\n");
+        }
+        event.extend_from_slice(b"data: ");
+        event.extend_from_slice(&object);
+        event.extend_from_slice(b"\n\n");
+        event.into()
+    }
+}
+
+/// The response to a call that failed.
+///
+/// A refusal of the caller's own request comes from one provider in one dialect; where that is the caller's too, its
+/// status and body are passed back untouched, so that nothing of the provider's explanation is lost.
+pub(crate) fn failed(error: &Error, dialect: Dialect, request_id: &str) -> Response<Body> {
+    let mut response = match (error.what(), error.provider_status(), error.provider_body()) {
+        (What::Refused, Some(status @ 400..=499), Some((body, spoken)))
+            if spoken == dialect
+                && status != 401
+                && status != 403
+                && body.first() == Some(&b'{') =>
+        {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+            let mut response = json(status, body.clone());
+            put_id(response.headers_mut(), dialect, request_id);
+            response
+                .headers_mut()
+                .insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+            response
+        }
+        _ => Outline::of_error(error).response(dialect, request_id),
+    };
+    if let Some(trace) = error.trace() {
+        response
+            .headers_mut()
+            .insert(ATTEMPTS, HeaderValue::from(trace.sends()));
+    }
+    response
+}
+
+/// The headers and status of an answer; `body` is its body, `streamed` whether the caller asked for a stream.
+pub(crate) fn answered(
+    served: &Served,
+    body: Body,
+    dialect: Dialect,
+    streamed: bool,
+    request_id: &str,
+) -> Response<Body> {
+    let mut response = if streamed {
+        events(body)
+    } else {
+        let mut response = Response::new(body);
+        response.headers_mut().insert(CONTENT_TYPE, JSON);
+        response
+    };
+    let headers = response.headers_mut();
+    put_id(headers, dialect, request_id);
+    if let Some(target) = served.target_name() {
+        put(headers, TARGET, target);
+    }
+    headers.insert(ATTEMPTS, HeaderValue::from(served.trace.sends()));
+    match served.degraded {
+        Some(Mode::Cached { age }) => {
+            put(headers, DEGRADED, &format!("cached; age={}", age.as_secs()));
+        }
+        Some(mode) => put(headers, DEGRADED, mode.as_str()),
+        None => {}
+    }
+    response
+}
+
+/// The content type of every JSON body.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+
+/// A response with a JSON body.
+pub(crate) fn json(status: StatusCode, bytes: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::whole(bytes));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}
+
+/// A response whose body is a stream of events.
+pub(crate) fn events(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, EVENTS);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// Sets a header, leaving out what cannot stand in one.
+pub(crate) fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// Sets the request's id under the names that SDKs of a dialect read.
+pub(crate) fn put_id(headers: &mut HeaderMap, dialect: Dialect, request_id: &str) {
+    let Ok(value) = HeaderValue::from_str(request_id) else {
+        return;
+    };
+    if dialect == Dialect::AnthropicMessages {
+        headers.insert(ANTHROPIC_REQUEST_ID, value.clone());
+    }
+    headers.insert(REQUEST_ID, value);
+}
+
+/// Sets the header that tells every hop.
+pub(crate) fn put_trail(headers: &mut HeaderMap, trail: &str) {
+    put(headers, TRAIL, shorten(trail, LONGEST_TRAIL));
+}
+
+/// The beginning of a text, at most `limit` bytes.
+fn shorten(text: &str, limit: usize) -> &str {
+    let mut end = limit.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

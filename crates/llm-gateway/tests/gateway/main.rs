@@ -1,0 +1,16 @@
+//! The real binary over real sockets, against simulated providers: what the caller saw, and what the providers received.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail as tests do"
+)]
+
+mod bad_input;
+mod command_line;
+mod everything_down;
+mod operation;
+mod rough_caller;
+mod support;
+mod survives_failures;

@@ -1,0 +1,121 @@
+//! What an operator relies on: health, metrics, a listener apart, an orderly end.
+
+use crate::support::{Gateway, openai, two};
+use http::Request;
+use llm_sim::{Pace, Script, Sim, SimHandle};
+use std::process::Command;
+use std::time::Duration;
+
+async fn set(top: &str) -> (SimHandle, Gateway) {
+    let sim = Sim::builder().start().await.unwrap();
+    let text = two(&sim.openai_base_url(), &sim.base_url(), "");
+    let gateway = Gateway::serve(&format!("{top}\n{text}"));
+    (sim, gateway)
+}
+
+#[tokio::test]
+async fn health_and_metrics_are_served() {
+    let (_sim, gateway) = set("").await;
+    assert_eq!(gateway.get("/healthz").await.json()["status"], "ok");
+    let ready = gateway.get("/readyz").await;
+    assert_eq!(
+        (ready.status, &ready.json()["targets"]["primary"]["breaker"]),
+        (200, &"closed".into())
+    );
+    gateway.chat("hi").await;
+    gateway
+        .post("/v1/chat/completions", openai("hi", true))
+        .await;
+    let metrics = gateway.get("/metrics").await;
+    assert!(
+        metrics
+            .header("content-type")
+            .unwrap()
+            .starts_with("application/openmetrics-text")
+    );
+    for line in [
+        "llm_gateway_requests_total{route=\"chat\",outcome=\"answered\",stream=\"false\"} 1",
+        "llm_gateway_requests_total{route=\"chat\",outcome=\"answered\",stream=\"true\"} 1",
+        "llm_gateway_upstream_attempts_total{target=\"primary\",result=\"answered\"} 2",
+        "llm_gateway_request_duration_seconds_count{route=\"chat\",outcome=\"answered\"} 2",
+        "gen_ai_client_inference_time_to_first_chunk_seconds_count{gen_ai_provider_name=\"openai\",gen_ai_request_model=\"large\",target=\"primary\"} 1",
+        "llm_gateway_in_flight{target=\"primary\"} 0",
+        "# EOF",
+    ] {
+        assert!(
+            metrics.text().contains(line),
+            "{line} is not in\n{}",
+            metrics.text()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_listener_apart_takes_the_metrics_with_it() {
+    let (_sim, gateway) = set("admin_listen = \"127.0.0.1:0\"").await;
+    let said = gateway
+        .greeting
+        .iter()
+        .find_map(|line| line.strip_prefix("metrics and health on "));
+    let admin = said.expect("it says where");
+    assert_eq!(gateway.get("/metrics").await.status, 404);
+    assert_eq!(gateway.get("/healthz").await.status, 200);
+    let seen = gateway
+        .send(Request::get(format!("{admin}/metrics")), "")
+        .await;
+    assert_eq!(seen.status, 200);
+    let seen = gateway
+        .send(
+            Request::post(format!("{admin}/v1/chat/completions")),
+            openai("hi", false),
+        )
+        .await;
+    assert_eq!(seen.status, 404, "callers are not served there");
+}
+
+#[tokio::test]
+async fn a_callers_request_id_comes_back() {
+    let (_sim, gateway) = set("").await;
+    let request = gateway
+        .request("/v1/chat/completions")
+        .header("x-request-id", "mine-42");
+    assert_eq!(
+        gateway
+            .send(request, openai("hi", false))
+            .await
+            .header("x-request-id"),
+        Some("mine-42")
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_running_call_ends_well_when_the_gateway_is_told_to_stop() {
+    let (sim, mut gateway) = set("").await;
+    sim.set_script(
+        Script::builder()
+            .pace(Pace::NONE.latency(Duration::from_millis(300)))
+            .build()
+            .unwrap(),
+    );
+    let pid = gateway.child.id().to_string();
+    let told = async {
+        assert!(
+            sim.wait_until(Duration::from_secs(5), |calls| !calls.is_empty())
+                .await
+        );
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    };
+    let (seen, ()) = tokio::join!(gateway.chat("hi"), told);
+    assert_eq!(seen.status, 200, "{}", seen.text());
+    let status = tokio::task::spawn_blocking(move || gateway.child.wait().unwrap())
+        .await
+        .unwrap();
+    assert!(status.success(), "{status}");
+}

@@ -1,0 +1,9 @@
+//! Requests: from Anthropic's wire to the neutral form and back.
+
+mod decode;
+mod encode;
+
+pub(super) use self::decode::decode_blocks;
+pub use self::decode::decode_request;
+pub(super) use self::encode::encode_block;
+pub use self::encode::encode_request;

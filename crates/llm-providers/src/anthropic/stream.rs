@@ -1,0 +1,7 @@
+//! Streams: from Anthropic's wire to neutral events and back.
+
+mod decode;
+mod encode;
+
+pub use self::decode::StreamDecoder;
+pub use self::encode::StreamEncoder;

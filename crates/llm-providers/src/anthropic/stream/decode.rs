@@ -1,0 +1,187 @@
+//! Reads a stream's events.
+
+use crate::anthropic::watch::{finish_reason, read_usage};
+use crate::chat::{StreamEvent, Usage};
+use crate::codec::Untranslatable;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(borrow)]
+    message: Option<Start<'a>>,
+    #[serde(borrow)]
+    content_block: Option<Block<'a>>,
+    delta: Option<Delta>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Start<'a> {
+    id: Option<String>,
+    model: Option<String>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Block<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    text: Option<String>,
+    thinking: Option<String>,
+    data: Option<String>,
+    id: Option<String>,
+    name: Option<String>,
+    #[serde(borrow)]
+    input: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Delta {
+    text: Option<String>,
+    thinking: Option<String>,
+    signature: Option<String>,
+    partial_json: Option<String>,
+    stop_reason: Option<String>,
+    stop_sequence: Option<String>,
+}
+
+/// What the open block is.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Open {
+    #[default]
+    Plain,
+    Tool {
+        silent: bool,
+    },
+    /// A tool that the provider runs by itself, or a block of an unknown sort.
+    Foreign,
+}
+
+/// Decodes a stream's events.
+#[derive(Debug, Default)]
+pub struct StreamDecoder {
+    open: Open,
+    calls: u32,
+    usage: Usage,
+}
+
+impl StreamDecoder {
+    /// Decodes the data of one event and appends what it says to `out`. The end marker says
+    /// nothing: whoever reads the stream knows when it is over.
+    ///
+    /// # Errors
+    ///
+    /// [`Untranslatable`] where the event is not of this wire's shape.
+    pub fn decode(
+        &mut self,
+        data: &[u8],
+        out: &mut Vec<StreamEvent>,
+    ) -> Result<(), Untranslatable> {
+        let event: Event<'_> = serde_json::from_slice(data).map_err(|_| Untranslatable(()))?;
+        match event.kind.as_str() {
+            "message_start" => {
+                let start = event.message.ok_or(Untranslatable(()))?;
+                out.push(StreamEvent::Start {
+                    id: start.id.unwrap_or_default(),
+                    model: start.model.unwrap_or_default(),
+                });
+                self.decode_usage(start.usage, out);
+            }
+            "content_block_start" => {
+                let block = event.content_block.ok_or(Untranslatable(()))?;
+                self.decode_block(block, out);
+            }
+            "content_block_delta" => {
+                let delta = event.delta.ok_or(Untranslatable(()))?;
+                self.decode_delta(delta, out);
+            }
+            "content_block_stop" => {
+                // A call without arguments is an empty object, not an empty text.
+                if self.open == (Open::Tool { silent: true }) {
+                    out.push(StreamEvent::ToolArguments {
+                        index: self.calls.saturating_sub(1),
+                        json: "{}".to_owned(),
+                    });
+                }
+                self.open = Open::Plain;
+            }
+            "message_delta" => {
+                if let Some(delta) = event.delta
+                    && let Some(reason) = delta.stop_reason
+                {
+                    out.push(StreamEvent::Finish {
+                        reason: finish_reason(&reason),
+                        stop_sequence: delta.stop_sequence,
+                    });
+                }
+                self.decode_usage(event.usage, out);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn decode_usage(&mut self, raw: Option<&RawValue>, out: &mut Vec<StreamEvent>) {
+        if let Some(raw) = raw {
+            read_usage(raw.get(), &mut self.usage);
+            out.push(StreamEvent::Usage(self.usage));
+        }
+    }
+
+    fn decode_block(&mut self, block: Block<'_>, out: &mut Vec<StreamEvent>) {
+        let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+        self.open = Open::Plain;
+        match block.kind.as_str() {
+            "text" => out.extend(filled(block.text).map(StreamEvent::Text)),
+            "thinking" => out.extend(filled(block.thinking).map(StreamEvent::Thinking)),
+            "redacted_thinking" => {
+                out.extend(filled(block.data).map(StreamEvent::RedactedThinking));
+            }
+            "tool_use" => {
+                let index = self.calls;
+                self.calls += 1;
+                out.push(StreamEvent::ToolCall {
+                    index,
+                    id: block.id.unwrap_or_default(),
+                    name: block.name.unwrap_or_default(),
+                });
+                // Some compatible servers give all arguments at once.
+                let input = block
+                    .input
+                    .map(RawValue::get)
+                    .filter(|input| *input != "{}");
+                let json = input.filter(|input| input.starts_with('{'));
+                self.open = Open::Tool {
+                    silent: json.is_none(),
+                };
+                out.extend(json.map(|json| StreamEvent::ToolArguments {
+                    index,
+                    json: json.to_owned(),
+                }));
+            }
+            _ => self.open = Open::Foreign,
+        }
+    }
+
+    fn decode_delta(&mut self, delta: Delta, out: &mut Vec<StreamEvent>) {
+        let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+        if self.open == Open::Foreign {
+            return;
+        }
+        out.extend(filled(delta.text).map(StreamEvent::Text));
+        out.extend(filled(delta.thinking).map(StreamEvent::Thinking));
+        out.extend(filled(delta.signature).map(StreamEvent::ThinkingSignature));
+        if let Some(json) = filled(delta.partial_json) {
+            self.open = Open::Tool { silent: false };
+            out.push(StreamEvent::ToolArguments {
+                index: self.calls.saturating_sub(1),
+                json,
+            });
+        }
+    }
+}

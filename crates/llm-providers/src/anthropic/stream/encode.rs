@@ -1,0 +1,223 @@
+//! Writes a stream's events.
+
+use crate::anthropic::reply::{encode_usage, stop_reason};
+use crate::chat::{FinishReason, Part, StreamEvent, Usage};
+use crate::codec::{Untranslatable, safe_id};
+use crate::sse;
+use bytes::{BufMut, BytesMut};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// The block that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Open {
+    Text,
+    Thinking,
+    Tool(u32),
+}
+
+/// Encodes neutral events as a stream of this wire.
+///
+/// Stop reason and usage travel together here and usage may come last on other wires, so both are
+/// written at the end.
+#[derive(Debug, Default)]
+pub struct StreamEncoder {
+    started: bool,
+    ended: bool,
+    open: Option<Open>,
+    /// Blocks begun so far.
+    blocks: u32,
+    refused: bool,
+    finish: Option<FinishReason>,
+    stop_sequence: Option<String>,
+    usage: Usage,
+}
+
+/// The event that makes up nearly all of a stream: written without a tree.
+#[derive(Serialize)]
+struct DeltaEvent<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    index: u32,
+    delta: Delta<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type")]
+enum Delta<'a> {
+    #[serde(rename = "text_delta")]
+    Text { text: &'a str },
+    #[serde(rename = "thinking_delta")]
+    Thinking { thinking: &'a str },
+    #[serde(rename = "signature_delta")]
+    Signature { signature: &'a str },
+    #[serde(rename = "input_json_delta")]
+    InputJson { partial_json: &'a str },
+}
+
+impl Open {
+    /// How the block begins.
+    fn begins(self) -> Value {
+        match self {
+            Self::Text => json!({"type": "text", "text": ""}),
+            Self::Thinking => json!({"type": "thinking", "thinking": "", "signature": ""}),
+            Self::Tool(_) => json!({"type": "tool_use"}),
+        }
+    }
+}
+
+impl StreamEncoder {
+    /// Appends one event to `out`.
+    ///
+    /// # Errors
+    ///
+    /// [`Untranslatable`] for arguments of a tool call after another block has begun: a block that
+    /// is closed cannot be opened again.
+    pub fn encode(
+        &mut self,
+        event: &StreamEvent,
+        out: &mut BytesMut,
+    ) -> Result<(), Untranslatable> {
+        if self.ended {
+            return Ok(());
+        }
+        match event {
+            StreamEvent::Start { id, model } => self.start(id, model, out),
+            StreamEvent::Text(text) => self.text(text, out),
+            StreamEvent::Refusal(text) => {
+                self.refused = true;
+                self.text(text, out);
+            }
+            StreamEvent::Thinking(thinking) => {
+                self.ensure(Open::Thinking, out);
+                self.delta(Delta::Thinking { thinking }, out);
+            }
+            StreamEvent::ThinkingSignature(signature) => {
+                self.ensure(Open::Thinking, out);
+                self.delta(Delta::Signature { signature }, out);
+            }
+            StreamEvent::RedactedThinking(data) => {
+                self.close(out);
+                let block = json!({"type": "redacted_thinking", "data": data});
+                self.begin(&block, out);
+                self.stop(out);
+            }
+            StreamEvent::ToolCall { index, id, name } => {
+                self.close(out);
+                let id = safe_id(id);
+                let block = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
+                self.begin(&block, out);
+                self.open = Some(Open::Tool(*index));
+            }
+            StreamEvent::ToolArguments { index, json } => {
+                if self.open != Some(Open::Tool(*index)) {
+                    return Err(Untranslatable(()));
+                }
+                self.delta(Delta::InputJson { partial_json: json }, out);
+            }
+            StreamEvent::Finish {
+                reason,
+                stop_sequence,
+            } => {
+                self.close(out);
+                self.finish = Some(*reason);
+                self.stop_sequence.clone_from(stop_sequence);
+            }
+            StreamEvent::Usage(usage) => self.usage = *usage,
+            StreamEvent::End => self.end(out),
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, id: &str, model: &str, out: &mut BytesMut) {
+        self.started = true;
+        let message = json!({
+            "id": id,
+            "type": "message",
+            "role": "assistant",
+            "model": model,
+            "content": [],
+            "stop_reason": null,
+            "stop_sequence": null,
+            "usage": {"input_tokens": self.usage.input_tokens, "output_tokens": 0},
+        });
+        write(
+            "message_start",
+            &json!({"type": "message_start", "message": message}),
+            out,
+        );
+    }
+
+    fn text(&mut self, text: &str, out: &mut BytesMut) {
+        self.ensure(Open::Text, out);
+        self.delta(Delta::Text { text }, out);
+    }
+
+    /// Makes `kind` the open block.
+    fn ensure(&mut self, kind: Open, out: &mut BytesMut) {
+        if self.open != Some(kind) {
+            self.close(out);
+            self.begin(&kind.begins(), out);
+            self.open = Some(kind);
+        }
+    }
+
+    fn begin(&mut self, block: &Value, out: &mut BytesMut) {
+        if !self.started {
+            self.start("", "", out);
+        }
+        let event = json!({
+            "type": "content_block_start",
+            "index": self.blocks,
+            "content_block": block,
+        });
+        self.blocks += 1;
+        write("content_block_start", &event, out);
+    }
+
+    fn delta(&self, delta: Delta<'_>, out: &mut BytesMut) {
+        let event = DeltaEvent {
+            kind: "content_block_delta",
+            index: self.blocks.saturating_sub(1),
+            delta,
+        };
+        out.put_slice(b"event: content_block_delta\ndata: ");
+        // Writing texts and numbers to memory cannot fail.
+        let _ = serde_json::to_writer(out.writer(), &event);
+        out.put_slice(b"\n\n");
+    }
+
+    fn close(&mut self, out: &mut BytesMut) {
+        if self.open.take().is_some() {
+            self.stop(out);
+        }
+    }
+
+    fn stop(&self, out: &mut BytesMut) {
+        let index = self.blocks.saturating_sub(1);
+        write(
+            "content_block_stop",
+            &json!({"type": "content_block_stop", "index": index}),
+            out,
+        );
+    }
+
+    fn end(&mut self, out: &mut BytesMut) {
+        self.close(out);
+        self.ended = true;
+        let refusal = [Part::Refusal(String::new())];
+        let said: &[Part] = if self.refused { &refusal } else { &[] };
+        let reason = stop_reason(self.finish.unwrap_or(FinishReason::Stop), said);
+        let event = json!({
+            "type": "message_delta",
+            "delta": {"stop_reason": reason, "stop_sequence": self.stop_sequence},
+            "usage": encode_usage(&self.usage),
+        });
+        write("message_delta", &event, out);
+        write("message_stop", &json!({"type": "message_stop"}), out);
+    }
+}
+
+fn write(name: &str, event: &Value, out: &mut BytesMut) {
+    sse::write(out, Some(name), event.to_string().as_bytes());
+}

@@ -1,0 +1,306 @@
+//! A caller's request: its bytes, and what one cheap pass over them tells.
+
+mod feature;
+mod scan;
+
+pub use self::feature::Features;
+
+use crate::{anthropic, chat, openai, splice};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+/// A wire that callers and targets speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// OpenAI's `POST /chat/completions`, and everything compatible with it.
+    OpenAiChat,
+    /// Anthropic's `POST /v1/messages`, and everything compatible with it.
+    AnthropicMessages,
+}
+
+impl Dialect {
+    /// Every dialect.
+    pub const ALL: &'static [Self] = &[Self::OpenAiChat, Self::AnthropicMessages];
+
+    /// The stable name: used in configuration, metrics and traces.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAiChat => "openai_chat",
+            Self::AnthropicMessages => "anthropic_messages",
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for Dialect {
+    type Err = UnknownDialect;
+
+    fn from_str(text: &str) -> Result<Self, UnknownDialect> {
+        let found = Self::ALL.iter().find(|dialect| dialect.as_str() == text);
+        found.copied().ok_or(UnknownDialect(()))
+    }
+}
+
+/// The text names no dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unknown dialect")]
+pub struct UnknownDialect(());
+
+/// The body is not a request of its dialect: the caller's own fault.
+///
+/// Names a field and what is wrong with it, or a line and a column; never a value of the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadRequest {
+    field: Option<&'static str>,
+    what: &'static str,
+    /// Line and column, where the body is not JSON.
+    place: Option<(usize, usize)>,
+}
+
+impl BadRequest {
+    pub(crate) const fn missing(field: &'static str) -> Self {
+        Self::invalid(field, "is missing")
+    }
+
+    pub(crate) const fn invalid(field: &'static str, what: &'static str) -> Self {
+        Self {
+            field: Some(field),
+            what,
+            place: None,
+        }
+    }
+
+    const fn not_an_object() -> Self {
+        Self {
+            field: None,
+            what: "the body is not a JSON object",
+            place: None,
+        }
+    }
+
+    pub(crate) fn from_json(error: &serde_json::Error) -> Self {
+        use serde_json::error::Category;
+        let what = match error.classify() {
+            Category::Data => "a field is given twice or has the wrong type",
+            Category::Eof => "the body ends in the middle of its JSON",
+            Category::Syntax | Category::Io => "the body is not JSON",
+        };
+        Self {
+            field: None,
+            what,
+            place: Some((error.line(), error.column())),
+        }
+    }
+
+    /// The field at fault, where it is one of those the gateway itself must read.
+    #[must_use]
+    pub const fn field(&self) -> Option<&'static str> {
+        self.field
+    }
+}
+
+impl fmt::Display for BadRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.field, self.place) {
+            (Some(field), _) => write!(f, "`{field}` {}", self.what),
+            (None, Some((line, column))) => {
+                write!(f, "{} (line {line}, column {column})", self.what)
+            }
+            (None, None) => f.write_str(self.what),
+        }
+    }
+}
+
+impl std::error::Error for BadRequest {}
+
+/// A caller's request.
+///
+/// The body is kept as it came and scanned once, without copying. It is decoded in full only when
+/// a target speaks another dialect, and then once for all such targets.
+///
+/// ```
+/// use llm_providers::{Call, Dialect, Features};
+///
+/// let body = r#"{"model":"chat","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+/// let call = Call::parse(Dialect::OpenAiChat, body.into())?;
+/// assert_eq!(call.model(), "chat");
+/// assert!(call.features().contains(Features::STREAMING));
+/// # Ok::<(), llm_providers::BadRequest>(())
+/// ```
+#[derive(Clone)]
+pub struct Call {
+    dialect: Dialect,
+    body: Bytes,
+    scan: Arc<scan::Scan>,
+    headers: HeaderMap,
+    chat: Arc<OnceLock<Result<chat::Request, BadRequest>>>,
+    dropped: Arc<[&'static str]>,
+}
+
+impl Call {
+    /// Reads a body in `dialect`.
+    ///
+    /// # Errors
+    ///
+    /// [`BadRequest`] where the body is not a JSON object, gives a field twice, or lacks a model
+    /// or messages. Everything else is left to the provider's judgement.
+    pub fn parse(dialect: Dialect, body: Bytes) -> Result<Self, BadRequest> {
+        let scan = scan::scan(dialect, &body)?;
+        Ok(Self {
+            dialect,
+            body,
+            scan: Arc::new(scan),
+            headers: HeaderMap::new(),
+            chat: Arc::new(OnceLock::new()),
+            dropped: Arc::new([]),
+        })
+    }
+
+    /// A call built in Rust. Its dialect, and so that of the answer, is [`Dialect::OpenAiChat`];
+    /// decode the answer with [`openai::decode_reply`](crate::openai::decode_reply) or
+    /// [`Whole::chat`](crate::Whole::chat).
+    ///
+    /// # Errors
+    ///
+    /// [`BadRequest`] where the model's name or the conversation is empty.
+    pub fn from_chat(request: chat::Request) -> Result<Self, BadRequest> {
+        let encoded = openai::encode_request(&request, &request.model, openai::Quirks::OPENAI);
+        let mut call = Self::parse(Dialect::OpenAiChat, encoded.body)?;
+        call.dropped = encoded.dropped.into();
+        call.chat = Arc::new(OnceLock::from(Ok(request)));
+        Ok(call)
+    }
+
+    /// Adds a header of the caller that is to reach targets of the same dialect, such as
+    /// `anthropic-beta`. Headers that carry credentials or describe the connection are refused:
+    /// false is returned and nothing is added.
+    pub fn forward_header(&mut self, name: HeaderName, value: HeaderValue) -> bool {
+        let refused = matches!(
+            name.as_str(),
+            "authorization"
+                | "proxy-authorization"
+                | "x-api-key"
+                | "api-key"
+                | "cookie"
+                | "host"
+                | "connection"
+                | "keep-alive"
+                | "te"
+                | "trailer"
+                | "transfer-encoding"
+                | "upgrade"
+                | "content-length"
+                | "content-type"
+                | "content-encoding"
+                | "accept"
+                | "accept-encoding"
+                | "expect"
+        );
+        if !refused {
+            self.headers.append(name, value);
+        }
+        !refused
+    }
+
+    /// The wire the caller speaks, and in which the answer is due.
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The model, or route, that the caller named.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.scan.model
+    }
+
+    /// Whether the answer is to be streamed.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        self.scan.stream
+    }
+
+    /// What the request needs of a target.
+    #[must_use]
+    pub fn features(&self) -> Features {
+        self.scan.features
+    }
+
+    /// The most output tokens, where the caller set a limit.
+    #[must_use]
+    pub fn max_tokens(&self) -> Option<u32> {
+        self.scan.max_tokens
+    }
+
+    /// Input tokens, estimated from the length of text, tools and attachments: about a quarter of
+    /// the text's bytes. Off by a factor of two for some languages; corrected by the usage that
+    /// the answer states.
+    #[must_use]
+    pub fn estimated_input_tokens(&self) -> u32 {
+        self.scan.estimated_input_tokens
+    }
+
+    /// The body as it came.
+    #[must_use]
+    pub const fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The request in neutral form; decoded at the first use.
+    ///
+    /// # Errors
+    ///
+    /// [`BadRequest`] where a field has a shape its dialect does not allow.
+    pub fn chat(&self) -> Result<&chat::Request, BadRequest> {
+        let decoded = self.chat.get_or_init(|| match self.dialect {
+            Dialect::OpenAiChat => openai::decode_request(&self.body),
+            Dialect::AnthropicMessages => anthropic::decode_request(&self.body),
+        });
+        decoded.as_ref().map_err(|bad| *bad)
+    }
+
+    /// The caller's headers for targets of the same dialect.
+    pub(crate) const fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// What the body could not carry of the request it was built from.
+    pub(crate) fn dropped(&self) -> &[&'static str] {
+        &self.dropped
+    }
+
+    /// The body with the model's name replaced by `model_json`, a JSON string.
+    pub(crate) fn body_for(&self, model_json: &[u8]) -> Bytes {
+        splice::splice(&self.body, self.model_span(), model_json)
+    }
+
+    fn model_span(&self) -> Range<usize> {
+        self.scan.model_span.clone()
+    }
+}
+
+/// Shows sizes and flags, never the prompt.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("dialect", &self.dialect)
+            .field("model", &self.scan.model)
+            .field("stream", &self.scan.stream)
+            .field("features", &self.scan.features)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

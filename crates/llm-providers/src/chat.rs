@@ -1,0 +1,33 @@
+//! Neutral chat types: what a conversation with a model is, whatever wire carries it.
+//!
+//! Every adapter encodes from and decodes into these, so a new wire needs one adapter, not one a
+//! pair. They are also what a Rust caller builds by hand:
+//!
+//! ```
+//! use llm_providers::chat::{Request, Tool};
+//!
+//! let request = Request::new("gpt-5-mini")
+//!     .system("Answer in one word.")
+//!     .user("Where is the Eiffel tower?")
+//!     .max_tokens(16);
+//! assert_eq!(request.messages.len(), 2);
+//! ```
+//!
+//! A part that only one wire knows keeps its place here (a thinking signature, a cache mark), so
+//! that translation there and back loses nothing that both ends can express.
+
+mod assembly;
+mod event;
+mod message;
+mod reply;
+mod request;
+mod tool;
+
+pub use self::assembly::Assembly;
+pub use self::event::StreamEvent;
+pub use self::message::{
+    Audio, Document, Image, Message, Part, Role, Source, Text, Thinking, ToolResult,
+};
+pub use self::reply::{FinishReason, Reply, Usage};
+pub use self::request::{Effort, JsonSchema, Reasoning, Request, ResponseFormat};
+pub use self::tool::{Tool, ToolCall, ToolChoice};

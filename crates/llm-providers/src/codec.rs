@@ -1,0 +1,199 @@
+//! What encoders and decoders of all wires share.
+
+use crate::call::BadRequest;
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+/// A request put into a wire's form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Encoded {
+    /// The body.
+    pub body: Bytes,
+    /// Fields of the request that this wire has no place for. Names only.
+    pub dropped: Vec<&'static str>,
+}
+
+/// The fields of a JSON object, taken out one by one: what is left was not understood.
+pub(crate) struct Fields(pub(crate) Map<String, Value>);
+
+impl Fields {
+    /// The body of a request or a reply.
+    pub(crate) fn from_slice(body: &[u8]) -> Result<Self, BadRequest> {
+        serde_json::from_slice(body)
+            .map(Self)
+            .map_err(|error| BadRequest::from_json(&error))
+    }
+
+    /// An object nested in `field`.
+    pub(crate) fn from_value(value: Value, field: &'static str) -> Result<Self, BadRequest> {
+        match value {
+            Value::Object(map) => Ok(Self(map)),
+            _ => Err(BadRequest::invalid(field, "must hold objects")),
+        }
+    }
+
+    /// Whatever stands there; `null` is nothing.
+    pub(crate) fn take(&mut self, key: &str) -> Option<Value> {
+        self.0.remove(key).filter(|value| !value.is_null())
+    }
+
+    pub(crate) fn text(&mut self, key: &'static str) -> Result<Option<String>, BadRequest> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(BadRequest::invalid(key, "must be a string")),
+        }
+    }
+
+    pub(crate) fn number(&mut self, key: &'static str) -> Result<Option<f64>, BadRequest> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(value) => value
+                .as_f64()
+                .map(Some)
+                .ok_or_else(|| BadRequest::invalid(key, "must be a number")),
+        }
+    }
+
+    pub(crate) fn count(&mut self, key: &'static str) -> Result<Option<u32>, BadRequest> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(value) => value
+                .as_u64()
+                .and_then(|count| u32::try_from(count).ok())
+                .map(Some)
+                .ok_or_else(|| BadRequest::invalid(key, "must be a whole number, not negative")),
+        }
+    }
+
+    pub(crate) fn flag(&mut self, key: &'static str) -> Result<Option<bool>, BadRequest> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(flag)),
+            Some(_) => Err(BadRequest::invalid(key, "must be true or false")),
+        }
+    }
+
+    pub(crate) fn list(&mut self, key: &'static str) -> Result<Option<Vec<Value>>, BadRequest> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Value::Array(list)) => Ok(Some(list)),
+            Some(_) => Err(BadRequest::invalid(key, "must be a list")),
+        }
+    }
+
+    pub(crate) fn object(&mut self, key: &'static str) -> Result<Option<Self>, BadRequest> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Value::Object(map)) => Ok(Some(Self(map))),
+            Some(_) => Err(BadRequest::invalid(key, "must be an object")),
+        }
+    }
+
+    /// One text or a list of texts.
+    pub(crate) fn texts(&mut self, key: &'static str) -> Result<Vec<String>, BadRequest> {
+        let wrong = || BadRequest::invalid(key, "must be a string or a list of strings");
+        match self.take(key) {
+            None => Ok(Vec::new()),
+            Some(Value::String(text)) => Ok(vec![text]),
+            Some(Value::Array(list)) => list
+                .into_iter()
+                .map(|value| match value {
+                    Value::String(text) => Ok(text),
+                    _ => Err(wrong()),
+                })
+                .collect(),
+            Some(_) => Err(wrong()),
+        }
+    }
+}
+
+/// An object under construction: unset values are left out.
+#[derive(Default)]
+pub(crate) struct Object(pub(crate) Map<String, Value>);
+
+impl Object {
+    pub(crate) fn set(&mut self, key: &str, value: impl Into<Value>) {
+        self.0.insert(key.to_owned(), value.into());
+    }
+
+    pub(crate) fn set_some(&mut self, key: &str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.set(key, value);
+        }
+    }
+
+    pub(crate) fn into_bytes(self) -> Bytes {
+        serde_json::to_vec(&self.0).unwrap_or_default().into()
+    }
+}
+
+/// The static form of a field's name, so that what was dropped can be told without copying
+/// anything of the caller's.
+pub(crate) fn field_name(key: &str) -> &'static str {
+    const KNOWN: [&str; 36] = [
+        "audio",
+        "betas",
+        "cache_control",
+        "container",
+        "context_management",
+        "enable_thinking",
+        "guided_json",
+        "inference_geo",
+        "logit_bias",
+        "logprobs",
+        "max_tool_calls",
+        "mcp_servers",
+        "min_p",
+        "min_tokens",
+        "modalities",
+        "moderation",
+        "n",
+        "plugins",
+        "prediction",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "provider",
+        "reasoning",
+        "reasoning_format",
+        "repetition_penalty",
+        "route",
+        "safe_prompt",
+        "safety_identifier",
+        "service_tier",
+        "store",
+        "top_k",
+        "top_logprobs",
+        "transforms",
+        "verbosity",
+        "web_search_options",
+        "user_profile_id",
+    ];
+    KNOWN
+        .into_iter()
+        .find(|known| *known == key)
+        .unwrap_or("unrecognised")
+}
+
+/// A call's id in a form that every wire accepts: letters, digits, `_` and `-`.
+pub(crate) fn safe_id(id: &str) -> String {
+    if id.is_empty() {
+        return "call".to_owned();
+    }
+    id.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '_' || c == '-' {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect()
+}
+
+/// A stream holds something that the other wire cannot say, or not in this order. The stream must
+/// fail: left out, it would shorten the answer unseen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an event has a shape that cannot be translated")]
+pub struct Untranslatable(pub(crate) ());

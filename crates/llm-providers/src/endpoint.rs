@@ -1,0 +1,461 @@
+//! Where one target is reached: address, key, wire and the model's name there.
+
+use crate::call::Dialect;
+use crate::catalog::{self, ANTHROPIC_VERSION, AZURE_API_VERSION, Auth, Entry, Layout};
+use crate::openai::Quirks;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use llm_errors::Provider;
+use secrecy::{ExposeSecret, SecretString};
+use std::fmt::{self, Write as _};
+
+/// Output tokens asked for where the wire demands a number and the caller gave none.
+pub const DEFAULT_MAX_TOKENS: u32 = 4_096;
+
+/// Where one target is reached. Everything a request needs is worked out once, here.
+#[derive(Clone)]
+pub struct Endpoint {
+    provider: Provider,
+    dialect: Dialect,
+    model: Box<str>,
+    model_json: Box<[u8]>,
+    uri: Uri,
+    headers: HeaderMap,
+    quirks: Quirks,
+    default_max_tokens: u32,
+}
+
+/// Collects what [`Endpoint`] needs; unset parts come from the provider's row in
+/// [`catalog`](crate::catalog).
+#[derive(Clone)]
+#[must_use = "nothing is checked until `build` is called"]
+pub struct EndpointBuilder {
+    entry: Entry,
+    model: String,
+    base_url: Option<String>,
+    credential: Option<SecretString>,
+    headers: Vec<(String, String)>,
+    query: Vec<(String, String)>,
+    default_max_tokens: u32,
+}
+
+/// An endpoint cannot be built from what was given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// The provider has no public address, so a base URL must be given.
+    #[error("provider `{0}` has no address of its own: give a base URL")]
+    NoBaseUrl(Provider),
+    /// The base URL is not an absolute `http` or `https` URL, or has a user, a password or a
+    /// query in it.
+    #[error("the base URL {0}")]
+    BadBaseUrl(&'static str),
+    /// The model's name is empty.
+    #[error("the model's name is empty")]
+    NoModel,
+    /// A header's name or value holds characters that HTTP does not allow, or is one that the
+    /// adapter sets itself.
+    #[error("header `{0}` is not allowed or not well formed")]
+    BadHeader(String),
+    /// The credential holds characters that a header cannot carry, such as a line end.
+    #[error("the credential holds characters that a header cannot carry")]
+    BadCredential,
+}
+
+impl Endpoint {
+    /// Starts an endpoint for `model`, as `provider` names it.
+    ///
+    /// ```
+    /// use llm_errors::Provider;
+    /// use llm_providers::Endpoint;
+    ///
+    /// let endpoint = Endpoint::builder(Provider::Groq, "llama-3.3-70b-versatile")
+    ///     .credential("gsk_example".into())
+    ///     .build()?;
+    /// assert_eq!(endpoint.host(), "api.groq.com");
+    /// # Ok::<(), llm_providers::EndpointError>(())
+    /// ```
+    pub fn builder(provider: Provider, model: impl Into<String>) -> EndpointBuilder {
+        EndpointBuilder {
+            entry: catalog::entry(provider),
+            model: model.into(),
+            base_url: None,
+            credential: None,
+            headers: Vec::new(),
+            query: Vec::new(),
+            default_max_tokens: DEFAULT_MAX_TOKENS,
+        }
+    }
+
+    /// Whose words its failures are written in.
+    #[must_use]
+    pub const fn provider(&self) -> Provider {
+        self.provider
+    }
+
+    /// The wire it speaks.
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The model's name there.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// The server's host name, for spans and metrics.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.uri.host().unwrap_or_default()
+    }
+
+    /// The server's port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        let plain = self.uri.scheme_str() == Some("http");
+        self.uri.port_u16().unwrap_or(if plain { 80 } else { 443 })
+    }
+
+    pub(crate) fn model_json(&self) -> &[u8] {
+        &self.model_json
+    }
+
+    pub(crate) const fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    pub(crate) const fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    pub(crate) const fn quirks(&self) -> Quirks {
+        self.quirks
+    }
+
+    pub(crate) const fn default_max_tokens(&self) -> u32 {
+        self.default_max_tokens
+    }
+}
+
+/// Shows host and path, never the key, a header's value or the query.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("provider", &self.provider)
+            .field("dialect", &self.dialect)
+            .field("model", &self.model)
+            .field("host", &self.host())
+            .field("port", &self.port())
+            .field("path", &self.uri.path())
+            .finish_non_exhaustive()
+    }
+}
+
+impl EndpointBuilder {
+    /// Sets the address, up to and including the version: `https://host/v1`.
+    /// Default: the provider's public one.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Some(url.into());
+        self
+    }
+
+    /// Sets the key. Default: none is sent.
+    pub fn credential(mut self, key: SecretString) -> Self {
+        self.credential = Some(key);
+        self
+    }
+
+    /// Sets the wire. Default: the provider's own. A provider that offers both wires at two
+    /// addresses needs the other address as well.
+    pub const fn dialect(mut self, dialect: Dialect) -> Self {
+        self.entry.dialect = dialect;
+        self
+    }
+
+    /// Sets how the key travels. Default: as the provider wants it.
+    pub const fn auth(mut self, auth: Auth) -> Self {
+        self.entry.auth = auth;
+        self
+    }
+
+    /// Adds a header to every request; one of the same name that the adapter would send itself is
+    /// replaced.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a query parameter; it is escaped. On Azure, `api-version` replaces the default.
+    pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets how many output tokens to ask for where the wire demands a number and the caller gave
+    /// none. Default: [`DEFAULT_MAX_TOKENS`].
+    pub const fn default_max_tokens(mut self, tokens: u32) -> Self {
+        self.default_max_tokens = tokens;
+        self
+    }
+
+    /// Checks everything and builds the endpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`EndpointError`] names what is missing or malformed.
+    pub fn build(self) -> Result<Endpoint, EndpointError> {
+        if self.model.trim().is_empty() {
+            return Err(EndpointError::NoModel);
+        }
+        let uri = self.address()?;
+        let headers = self.header_map()?;
+        let model_json = serde_json::to_vec(&self.model).unwrap_or_default();
+        Ok(Endpoint {
+            provider: self.entry.provider,
+            dialect: self.entry.dialect,
+            model_json: model_json.into(),
+            model: self.model.into(),
+            uri,
+            headers,
+            quirks: self.entry.quirks,
+            default_max_tokens: self.default_max_tokens.max(1),
+        })
+    }
+
+    fn address(&self) -> Result<Uri, EndpointError> {
+        let base = match (&self.base_url, self.entry.base_url) {
+            (Some(url), _) => url.as_str(),
+            (None, Some(url)) => url,
+            (None, None) => return Err(EndpointError::NoBaseUrl(self.entry.provider)),
+        };
+        let parsed: Uri = base
+            .parse()
+            .map_err(|_| EndpointError::BadBaseUrl("is not a URL"))?;
+        if !matches!(parsed.scheme_str(), Some("http" | "https")) {
+            return Err(EndpointError::BadBaseUrl(
+                "must begin with http:// or https://",
+            ));
+        }
+        if parsed
+            .authority()
+            .is_some_and(|authority| authority.as_str().contains('@'))
+        {
+            return Err(EndpointError::BadBaseUrl(
+                "must not hold a user or password: give the key as the credential",
+            ));
+        }
+        if parsed.query().is_some() {
+            return Err(EndpointError::BadBaseUrl(
+                "must not hold a query: give its parameters one by one",
+            ));
+        }
+
+        let base = base.trim_end_matches('/');
+        let mut address = String::from(base);
+        let mut query = String::new();
+        match (self.entry.dialect, self.entry.layout) {
+            (Dialect::OpenAiChat, Layout::AzureDeployments) if !base.ends_with("/v1") => {
+                let root = base.strip_suffix("/openai").unwrap_or(base);
+                address = format!("{root}/openai/deployments/");
+                escape(&self.model, &mut address);
+                address.push_str("/chat/completions");
+                if !self.query.iter().any(|(name, _)| name == "api-version") {
+                    let _ = write!(query, "?api-version={AZURE_API_VERSION}");
+                }
+            }
+            (Dialect::OpenAiChat, _) => address.push_str("/chat/completions"),
+            // Anthropic's own libraries take the address without the version.
+            (Dialect::AnthropicMessages, _) if base.ends_with("/v1") => {
+                address.push_str("/messages");
+            }
+            (Dialect::AnthropicMessages, _) => address.push_str("/v1/messages"),
+        }
+        for (name, value) in &self.query {
+            query.push(if query.is_empty() { '?' } else { '&' });
+            escape(name, &mut query);
+            query.push('=');
+            escape(value, &mut query);
+        }
+        address.push_str(&query);
+        address
+            .parse()
+            .map_err(|_| EndpointError::BadBaseUrl("is not a URL"))
+    }
+
+    fn header_map(&self) -> Result<HeaderMap, EndpointError> {
+        let mut headers = HeaderMap::with_capacity(4 + self.headers.len());
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if self.entry.dialect == Dialect::AnthropicMessages {
+            headers.insert(
+                HeaderName::from_static("anthropic-version"),
+                HeaderValue::from_static(ANTHROPIC_VERSION),
+            );
+        }
+        if let Some(key) = &self.credential {
+            let key = key.expose_secret();
+            let (name, text) = match self.entry.auth {
+                Auth::Bearer => (AUTHORIZATION, format!("Bearer {key}")),
+                Auth::Header(name) => (HeaderName::from_static(name), key.to_owned()),
+            };
+            let mut value =
+                HeaderValue::try_from(text).map_err(|_| EndpointError::BadCredential)?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        for (name, value) in &self.headers {
+            let bad = || EndpointError::BadHeader(name.clone());
+            let parsed = HeaderName::try_from(name).map_err(|_| bad())?;
+            if [HOST, ACCEPT, CONTENT_TYPE].contains(&parsed)
+                || matches!(
+                    parsed.as_str(),
+                    "content-length" | "transfer-encoding" | "connection"
+                )
+            {
+                return Err(bad());
+            }
+            let mut value = HeaderValue::try_from(value).map_err(|_| bad())?;
+            value.set_sensitive(true);
+            headers.insert(parsed, value);
+        }
+        Ok(headers)
+    }
+}
+
+impl fmt::Debug for EndpointBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndpointBuilder")
+            .field("provider", &self.entry.provider)
+            .field("model", &self.model)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Appends `text` with everything but unreserved characters escaped (RFC 3986, section 2.3).
+fn escape(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(builder: EndpointBuilder) -> String {
+        builder.build().unwrap().uri.to_string()
+    }
+
+    #[test]
+    fn addresses_follow_the_providers_layout() {
+        let openai = Endpoint::builder(Provider::OpenAi, "gpt-5");
+        assert_eq!(
+            uri(openai.clone()),
+            "https://api.openai.com/v1/chat/completions"
+        );
+        assert_eq!(
+            uri(openai.base_url("http://127.0.0.1:9/v1/").query("a b", "ü")),
+            "http://127.0.0.1:9/v1/chat/completions?a%20b=%C3%BC"
+        );
+        let anthropic = Endpoint::builder(Provider::Anthropic, "claude");
+        assert_eq!(
+            uri(anthropic.clone()),
+            "https://api.anthropic.com/v1/messages"
+        );
+        assert_eq!(
+            uri(anthropic.base_url("http://localhost:1")),
+            "http://localhost:1/v1/messages"
+        );
+        let azure = Endpoint::builder(Provider::AzureOpenAi, "my gpt");
+        assert_eq!(
+            uri(azure.clone().base_url("https://me.openai.azure.com")),
+            "https://me.openai.azure.com/openai/deployments/my%20gpt/chat/completions?api-version=2024-10-21"
+        );
+        assert_eq!(
+            uri(azure
+                .clone()
+                .base_url("https://me.openai.azure.com/openai")
+                .query("api-version", "x")),
+            "https://me.openai.azure.com/openai/deployments/my%20gpt/chat/completions?api-version=x"
+        );
+        assert_eq!(
+            uri(azure
+                .clone()
+                .base_url("https://me.openai.azure.com/openai/v1")),
+            "https://me.openai.azure.com/openai/v1/chat/completions"
+        );
+        assert_eq!(
+            azure.build().unwrap_err(),
+            EndpointError::NoBaseUrl(Provider::AzureOpenAi)
+        );
+    }
+
+    #[test]
+    fn keys_travel_as_each_provider_wants_them() {
+        let header = |provider, name: &str| {
+            let endpoint = Endpoint::builder(provider, "m")
+                .base_url("https://x.example/v1")
+                .credential("k".into())
+                .build()
+                .unwrap();
+            endpoint.headers.get(name).cloned()
+        };
+        let openai = header(Provider::OpenAi, "authorization").unwrap();
+        assert_eq!(openai, "Bearer k");
+        assert!(openai.is_sensitive());
+        assert_eq!(header(Provider::Anthropic, "x-api-key").unwrap(), "k");
+        assert_eq!(
+            header(Provider::Anthropic, "anthropic-version").unwrap(),
+            "2023-06-01"
+        );
+        assert_eq!(header(Provider::AzureOpenAi, "api-key").unwrap(), "k");
+        assert_eq!(header(Provider::AzureOpenAi, "authorization"), None);
+    }
+
+    #[test]
+    fn what_is_malformed_is_named() {
+        let build = |url: &str| {
+            Endpoint::builder(Provider::Other, "m")
+                .base_url(url)
+                .build()
+                .map(drop)
+        };
+        for url in ["ftp://x", "x", "", "https://u:p@x/v1", "https://x/v1?key=1"] {
+            assert!(
+                matches!(build(url), Err(EndpointError::BadBaseUrl(_))),
+                "{url}"
+            );
+        }
+        let other = Endpoint::builder(Provider::Ollama, "m");
+        assert_eq!(
+            other.clone().credential("a\nb".into()).build().unwrap_err(),
+            EndpointError::BadCredential
+        );
+        assert_eq!(
+            other.header("host", "x").build().unwrap_err(),
+            EndpointError::BadHeader("host".into())
+        );
+        assert_eq!(
+            Endpoint::builder(Provider::Ollama, " ")
+                .build()
+                .unwrap_err(),
+            EndpointError::NoModel
+        );
+    }
+
+    #[test]
+    fn debug_shows_neither_key_nor_query() {
+        let builder = Endpoint::builder(Provider::Ollama, "m")
+            .credential("secret".into())
+            .header("x-extra", "secret")
+            .query("sig", "secret");
+        assert!(!format!("{builder:?}").contains("secret"));
+        let endpoint = builder.build().unwrap();
+        assert!(!format!("{endpoint:?}").contains("secret"));
+    }
+}

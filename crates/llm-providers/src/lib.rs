@@ -1,0 +1,113 @@
+//! Speaks to providers: chat types, one adapter a wire, streams, translation and one transport.
+//!
+//! One call of [`exchange`] is one attempt: it puts a [`Call`] into the dialect of an [`Endpoint`],
+//! sends it once, and comes back with an answer in the *caller's* dialect or with a [`Failure`]
+//! that has been understood. It never retries, never waits for a better moment and never chooses
+//! another target: that is for whoever drives it.
+//!
+//! ```no_run
+//! use llm_errors::Provider;
+//! use llm_providers::{Call, Endpoint, Exchange, ReqwestTransport, Windows, chat, exchange};
+//! use std::time::SystemTime;
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let transport = ReqwestTransport::try_new()?;
+//! let endpoint = Endpoint::builder(Provider::Anthropic, "claude-sonnet-5")
+//!     .credential("sk-ant-…".into())
+//!     .build()?;
+//! let call = Call::from_chat(chat::Request::new("any").user("Where is the Eiffel tower?"))?;
+//!
+//! match exchange(&transport, &endpoint, &call, &Windows::default(), SystemTime::now()).await? {
+//!     Exchange::Whole(whole) => println!("{:?}", whole.chat().map(|reply| reply.text())),
+//!     Exchange::Stream(mut stream) => while let Some(bytes) = stream.next().await { drop(bytes?); },
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The way of a call
+//!
+//! ```text
+//!            Call (bytes, scanned once)                     Endpoint (address, key, wire, model)
+//!                 │                                              │
+//!   same dialect ─┤─ the model's name spliced, nothing else      │
+//!   other dialect ┴─ decode ─► chat::Request ─► encode ──────────┴─► Transport ─► provider
+//!                                                                                    │
+//!   caller ◄─ same bytes, or chat::StreamEvent re-encoded ◄─ watched for content, ◄──┘
+//!                                                            errors, usage, the end
+//! ```
+//!
+//! | what came | before the first content | after it |
+//! |---|---|---|
+//! | a status that is no success | `Err(Failure)` | – |
+//! | an error object in a 200 | `Err(Failure)` | `Err` item, last |
+//! | silence; pings and comments only | `Err(Failure)`: first-token window | `Err` item: idle window |
+//! | the connection lost or ended | `Err(Failure)` | `Err` item; a normal end if the finish reason had come |
+//! | an end marker without a finish reason | `Err(Failure)` | `Err` item; the marker is kept back |
+//! | an event that is not JSON | left out, counted | left out, counted; a run of them is an `Err` item |
+//! | a 200 that is empty, cut, a page or not JSON | `Err(Failure)` | – |
+//! | a length stop, refusal or filter *with* content | the answer | the answer |
+//!
+//! # Dialects
+//!
+//! [`Dialect`] names the wires that callers and targets speak; each is a module ([`openai`],
+//! [`anthropic`]) that decodes and encodes requests, answers and streams. All meet in [`chat`], so
+//! a further wire is one module and not one for every pair. [`catalog`] holds what is known of each
+//! provider: address, key header, wire, quirks.
+//!
+//! What a wire cannot carry is named in [`Facts::dropped`], never lost in silence. Three things are
+//! adapted and named as well: JSON mode on Anthropic's wire becomes an instruction, a system message
+//! between two turns moves to the front, and a temperature above 1.0 becomes 1.0. Only the name of a
+//! JSON schema and an empty text go unmentioned.
+//!
+//! # Bounds
+//!
+//! | what | at most |
+//! |---|---|
+//! | a whole answer | [`MAX_REPLY_BYTES`], 32 MiB |
+//! | an error's body that is kept | [`MAX_ERROR_BODY_BYTES`], 64 KiB, and 2 s of waiting for it |
+//! | a provider's message that is kept | [`MAX_MESSAGE_BYTES`], 2 KiB |
+//! | one event of a stream | [`MAX_EVENT_BYTES`], 1 MiB |
+//! | what is held before the first content | [`MAX_HELD_BYTES`], 256 KiB |
+//! | broken events in a row | [`MAX_BROKEN_RUN`], 8 |
+//! | time | [`Windows`]: connect, first token, idle, total |
+//!
+//! # What it does not do
+//!
+//! It reads no environment and no file, keeps no state between calls but the connection pool, spawns
+//! no task, and logs nothing. Translation reads the first choice of an answer; `n` above one is
+//! passed through in the same dialect and reported as dropped in the other.
+//!
+//! There are no Cargo features.
+
+pub mod anthropic;
+mod call;
+pub mod catalog;
+pub mod chat;
+mod codec;
+mod endpoint;
+mod exchange;
+mod failure;
+pub mod form;
+pub mod openai;
+mod splice;
+mod sse;
+mod stream;
+mod transport;
+
+pub use self::call::{BadRequest, Call, Dialect, Features, UnknownDialect};
+pub use self::codec::{Encoded, Untranslatable};
+pub use self::endpoint::{DEFAULT_MAX_TOKENS, Endpoint, EndpointBuilder, EndpointError};
+pub use self::exchange::{Exchange, MAX_REPLY_BYTES, Whole, Windows, exchange};
+pub use self::failure::{Failure, MAX_ERROR_BODY_BYTES, MAX_MESSAGE_BYTES};
+pub use self::sse::MAX_EVENT_BYTES;
+pub use self::stream::{Facts, MAX_BROKEN_RUN, MAX_HELD_BYTES, ReplyStream};
+pub use self::transport::{
+    DEFAULT_CONNECT_TIMEOUT, HttpRequest, HttpResponse, ReqwestTransport, ReqwestTransportBuilder,
+    Transport, TransportBuildError, TransportError,
+};
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,135 @@
+//! Whole answers: from OpenAI's wire to the neutral form and back.
+
+use super::request::decode_message;
+use super::watch::{UsageWire, finish_reason};
+use crate::chat::{FinishReason, Part, Reply, Usage};
+use crate::codec::{Fields, Object};
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+/// Reads an answer: its first choice. `None` where its shape is not the wire's.
+#[must_use]
+pub fn decode_reply(body: &[u8]) -> Option<Reply> {
+    let mut fields = Fields::from_slice(body).ok()?;
+    let mut reply = Reply {
+        id: fields.text("id").ok()?.unwrap_or_default(),
+        model: fields.text("model").ok()?.unwrap_or_default(),
+        created: fields
+            .take("created")
+            .and_then(|at| at.as_u64())
+            .unwrap_or(0),
+        ..Reply::default()
+    };
+    let choice = fields.list("choices").ok()??.into_iter().next()?;
+    let mut choice = Fields::from_value(choice, "choices").ok()?;
+    let mut message = choice.object("message").ok()??;
+    // Some local servers leave the role out.
+    if message.0.get("role").is_none_or(Value::is_null) {
+        message.0.insert("role".to_owned(), json!("assistant"));
+    }
+    reply.parts = decode_message(message, &mut Vec::new()).ok()?.parts;
+    reply.parts.retain(|part| !is_blank(part));
+    reply.finish = choice
+        .text("finish_reason")
+        .ok()?
+        .map(|reason| finish_reason(&reason));
+    if let Some(usage) = fields.take("usage")
+        && let Ok(wire) = serde_json::from_value::<UsageWire>(usage)
+    {
+        reply.usage = wire.into_usage();
+    }
+    Some(reply)
+}
+
+/// An empty text beside tool calls says nothing.
+fn is_blank(part: &Part) -> bool {
+    match part {
+        Part::Text(text) => text.text.is_empty(),
+        Part::Refusal(text) => text.is_empty(),
+        _ => false,
+    }
+}
+
+/// Writes an answer; `created` is used where the reply does not say when it was made.
+#[must_use]
+pub fn encode_reply(reply: &Reply, created: u64) -> Bytes {
+    let mut message = Object::default();
+    message.set("role", "assistant");
+    let mut text = None::<String>;
+    let mut thinking = None::<String>;
+    let mut refusal = None::<String>;
+    let mut calls = Vec::new();
+    let append = |to: &mut Option<String>, more: &str| {
+        to.get_or_insert_default().push_str(more);
+    };
+    for part in &reply.parts {
+        match part {
+            Part::Text(more) => append(&mut text, &more.text),
+            Part::Thinking(more) => append(&mut thinking, &more.text),
+            Part::Refusal(more) => append(&mut refusal, more),
+            Part::ToolCall(call) => calls.push(json!({
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            })),
+            _ => {}
+        }
+    }
+    message.set("content", json!(text));
+    message.set("refusal", json!(refusal));
+    message.set_some("reasoning_content", thinking);
+    if !calls.is_empty() {
+        message.set("tool_calls", calls);
+    }
+    let mut out = Object::default();
+    out.set("id", reply.id.as_str());
+    out.set("object", "chat.completion");
+    out.set(
+        "created",
+        if reply.created == 0 {
+            created
+        } else {
+            reply.created
+        },
+    );
+    out.set("model", reply.model.as_str());
+    out.set(
+        "choices",
+        json!([{
+            "index": 0,
+            "message": message.0,
+            "logprobs": null,
+            "finish_reason": finish_name(reply.finish.unwrap_or(FinishReason::Stop)),
+        }]),
+    );
+    out.set("usage", encode_usage(&reply.usage));
+    out.into_bytes()
+}
+
+/// The wire's name for why an answer ended.
+pub(super) const fn finish_name(reason: FinishReason) -> &'static str {
+    match reason {
+        FinishReason::Length => "length",
+        FinishReason::ToolCalls => "tool_calls",
+        FinishReason::ContentFilter | FinishReason::Refusal => "content_filter",
+        FinishReason::Stop
+        | FinishReason::StopSequence
+        | FinishReason::Pause
+        | FinishReason::Other => "stop",
+    }
+}
+
+pub(super) fn encode_usage(usage: &Usage) -> Value {
+    let mut prompt = Object::default();
+    prompt.set("cached_tokens", usage.cache_read_tokens);
+    if usage.cache_write_tokens > 0 {
+        prompt.set("cache_write_tokens", usage.cache_write_tokens);
+    }
+    json!({
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.total_tokens(),
+        "prompt_tokens_details": prompt.0,
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+    })
+}

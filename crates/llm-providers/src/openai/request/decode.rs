@@ -1,0 +1,319 @@
+//! Reads a request body.
+
+use crate::call::{BadRequest, Dialect};
+use crate::chat::{
+    Audio, Document, Effort, Image, JsonSchema, Message, Part, Reasoning, Request, ResponseFormat,
+    Role, Source, Text, Thinking, Tool, ToolCall, ToolChoice, ToolResult,
+};
+use crate::codec::Fields;
+use serde_json::{Value, json};
+
+/// Reads a request body.
+///
+/// # Errors
+///
+/// [`BadRequest`] names the field whose shape is not the wire's.
+pub fn decode_request(body: &[u8]) -> Result<Request, BadRequest> {
+    let mut fields = Fields::from_slice(body)?;
+    let mut lost = Vec::new();
+    let mut request = Request::new(
+        fields
+            .text("model")?
+            .ok_or_else(|| BadRequest::missing("model"))?,
+    );
+    let messages = fields
+        .list("messages")?
+        .ok_or_else(|| BadRequest::missing("messages"))?;
+    for message in messages {
+        let message = Fields::from_value(message, "messages")?;
+        request.messages.push(decode_message(message, &mut lost)?);
+    }
+    for tool in fields.list("tools")?.unwrap_or_default() {
+        match decode_tool(tool)? {
+            Some(tool) => request.tools.push(tool),
+            None => lost.push("tools"),
+        }
+    }
+    // The older form, without the wrapping object.
+    for function in fields.list("functions")?.unwrap_or_default() {
+        request
+            .tools
+            .push(decode_function(Fields::from_value(function, "functions")?)?);
+    }
+    let choice = fields
+        .take("tool_choice")
+        .or_else(|| fields.take("function_call"));
+    request.tool_choice = choice.map(decode_tool_choice).transpose()?;
+    request.parallel_tool_calls = fields.flag("parallel_tool_calls")?;
+    request.response_format = fields
+        .object("response_format")?
+        .map(decode_format)
+        .transpose()?;
+    let older = fields.count("max_tokens")?;
+    request.max_tokens = fields.count("max_completion_tokens")?.or(older);
+    request.temperature = fields.number("temperature")?;
+    request.top_p = fields.number("top_p")?;
+    request.top_k = match fields.0.get("top_k").and_then(Value::as_i64) {
+        // Local servers write -1 for "all".
+        Some(-1) => fields.take("top_k").and(None),
+        _ => fields.count("top_k")?,
+    };
+    request.stop = fields.texts("stop")?;
+    request.seed = fields.take("seed").and_then(|seed| seed.as_i64());
+    request.presence_penalty = fields.number("presence_penalty")?;
+    request.frequency_penalty = fields.number("frequency_penalty")?;
+    request.reasoning = fields
+        .text("reasoning_effort")?
+        .and_then(|name| Effort::from_name(&name))
+        .map(|effort| Reasoning {
+            effort: Some(effort),
+            off: effort == Effort::None,
+            ..Reasoning::default()
+        });
+    request.user = fields.text("user")?;
+    if let Some(metadata) = fields.object("metadata")? {
+        for (key, value) in metadata.0 {
+            if let Value::String(value) = value {
+                request.metadata.insert(key, value);
+            }
+        }
+    }
+    request.stream = fields.flag("stream")?.unwrap_or(false);
+    request.include_usage = fields
+        .object("stream_options")?
+        .and_then(|mut options| options.take("include_usage"))
+        == Some(Value::Bool(true));
+    if fields.0.get("n").and_then(Value::as_u64) == Some(1) {
+        fields.take("n");
+    }
+    fields.0.retain(|_, value| !value.is_null());
+    request.extra = fields.0;
+    request.extra_dialect = Some(Dialect::OpenAiChat);
+    lost.sort_unstable();
+    lost.dedup();
+    request.lost = lost;
+    Ok(request)
+}
+
+pub(in crate::openai) fn decode_message(
+    mut fields: Fields,
+    lost: &mut Vec<&'static str>,
+) -> Result<Message, BadRequest> {
+    let role = fields
+        .text("role")?
+        .ok_or_else(|| BadRequest::invalid("messages", "must each have a role"))?;
+    let mut parts = Vec::new();
+    for key in ["reasoning_content", "reasoning"] {
+        if let Some(Value::String(text)) = fields.take(key)
+            && !text.is_empty()
+        {
+            parts.push(Part::Thinking(Thinking {
+                text,
+                signature: None,
+            }));
+            break;
+        }
+    }
+    decode_content(fields.take("content"), &mut parts, lost)?;
+    let name = fields.text("name")?;
+    let role = match role.as_str() {
+        "system" | "developer" => Role::System,
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        "tool" | "function" => {
+            let id = fields.text("tool_call_id")?.or(name).unwrap_or_default();
+            let result = ToolResult {
+                id,
+                parts,
+                is_error: false,
+            };
+            return Ok(Message::new(Role::User, vec![Part::ToolResult(result)]));
+        }
+        _ => {
+            return Err(BadRequest::invalid(
+                "messages",
+                "must have roles of this API",
+            ));
+        }
+    };
+    if let Some(refusal) = fields.text("refusal")? {
+        parts.push(Part::Refusal(refusal));
+    }
+    for call in fields.list("tool_calls")?.unwrap_or_default() {
+        let mut call = Fields::from_value(call, "tool_calls")?;
+        let id = call.text("id")?.unwrap_or_default();
+        let function = call
+            .object("function")?
+            .ok_or_else(|| BadRequest::invalid("tool_calls", "must each have a function"))?;
+        parts.push(Part::ToolCall(decode_call(function, id)?));
+    }
+    if let Some(function) = fields.object("function_call")? {
+        let mut call = decode_call(function, String::new())?;
+        call.id.clone_from(&call.name);
+        parts.push(Part::ToolCall(call));
+    }
+    let mut message = Message::new(role, parts);
+    message.name = name;
+    Ok(message)
+}
+
+fn decode_call(mut function: Fields, id: String) -> Result<ToolCall, BadRequest> {
+    let arguments = match function.take("arguments") {
+        Some(Value::String(text)) => text,
+        // Some servers give the arguments as an object.
+        Some(value) => value.to_string(),
+        None => String::new(),
+    };
+    Ok(ToolCall {
+        id,
+        name: function.text("name")?.unwrap_or_default(),
+        arguments,
+    })
+}
+
+fn decode_content(
+    content: Option<Value>,
+    parts: &mut Vec<Part>,
+    lost: &mut Vec<&'static str>,
+) -> Result<(), BadRequest> {
+    match content {
+        None => {}
+        Some(Value::String(text)) => parts.push(Part::text(text)),
+        Some(Value::Array(list)) => {
+            for part in list {
+                let part = Fields::from_value(part, "content")?;
+                match decode_part(part)? {
+                    Some(part) => parts.push(part),
+                    None => lost.push("messages.content"),
+                }
+            }
+        }
+        Some(_) => return Err(BadRequest::invalid("content", "must be a string or a list")),
+    }
+    Ok(())
+}
+
+/// `None` for a sort of part that the neutral form does not know.
+fn decode_part(mut part: Fields) -> Result<Option<Part>, BadRequest> {
+    let kind = part.text("type")?.unwrap_or_default();
+    Ok(Some(match kind.as_str() {
+        "text" => Part::Text(Text {
+            text: part.text("text")?.unwrap_or_default(),
+            cache_control: part.take("cache_control"),
+        }),
+        "refusal" => Part::Refusal(part.text("refusal")?.unwrap_or_default()),
+        "image_url" => {
+            let (url, detail) = match part.take("image_url") {
+                Some(Value::String(url)) => (url, None),
+                Some(Value::Object(map)) => {
+                    let mut image = Fields(map);
+                    (
+                        image.text("url")?.unwrap_or_default(),
+                        image.text("detail")?,
+                    )
+                }
+                _ => return Err(BadRequest::invalid("image_url", "must be an object")),
+            };
+            Part::Image(Image {
+                source: Source::from_url(url),
+                detail,
+            })
+        }
+        "input_audio" => {
+            let mut audio = part
+                .object("input_audio")?
+                .ok_or_else(|| BadRequest::missing("input_audio"))?;
+            Part::Audio(Audio {
+                data: audio.text("data")?.unwrap_or_default(),
+                format: audio.text("format")?.unwrap_or_default(),
+            })
+        }
+        "file" => {
+            let mut file = part
+                .object("file")?
+                .ok_or_else(|| BadRequest::missing("file"))?;
+            let source = match (file.text("file_data")?, file.text("file_id")?) {
+                (Some(data), _) => Source::from_url(data),
+                (None, Some(id)) => Source::FileId(id),
+                (None, None) => return Err(BadRequest::invalid("file", "must hold data or an id")),
+            };
+            Part::Document(Document {
+                source,
+                name: file.text("filename")?,
+            })
+        }
+        _ => return Ok(None),
+    }))
+}
+
+fn decode_tool(tool: Value) -> Result<Option<Tool>, BadRequest> {
+    let mut tool = Fields::from_value(tool, "tools")?;
+    let kind = tool.text("type")?;
+    if kind.is_some_and(|kind| kind != "function") {
+        return Ok(None);
+    }
+    let function = tool
+        .object("function")?
+        .ok_or_else(|| BadRequest::invalid("tools", "must each have a function"))?;
+    decode_function(function).map(Some)
+}
+
+fn decode_function(mut function: Fields) -> Result<Tool, BadRequest> {
+    let name = function
+        .text("name")?
+        .ok_or_else(|| BadRequest::invalid("tools", "must each have a name"))?;
+    let parameters = function.take("parameters");
+    let mut tool = Tool::new(name, parameters.unwrap_or_else(no_parameters));
+    tool.description = function.text("description")?;
+    tool.strict = function.flag("strict")?;
+    Ok(tool)
+}
+
+/// The schema of a tool without arguments.
+fn no_parameters() -> Value {
+    json!({"type": "object", "properties": {}})
+}
+
+fn decode_tool_choice(choice: Value) -> Result<ToolChoice, BadRequest> {
+    let wrong = || BadRequest::invalid("tool_choice", "must be a mode or name a function");
+    match choice {
+        Value::String(mode) => match mode.as_str() {
+            "auto" => Ok(ToolChoice::Auto),
+            "none" => Ok(ToolChoice::None),
+            "required" | "any" => Ok(ToolChoice::Required),
+            _ => Err(wrong()),
+        },
+        Value::Object(map) => {
+            let mut choice = Fields(map);
+            let function = choice.object("function")?;
+            let name = match function {
+                Some(mut function) => function.text("name")?,
+                None => choice.text("name")?,
+            };
+            name.map(ToolChoice::Tool).ok_or_else(wrong)
+        }
+        _ => Err(wrong()),
+    }
+}
+
+fn decode_format(mut format: Fields) -> Result<ResponseFormat, BadRequest> {
+    match format.text("type")?.as_deref() {
+        Some("text") => Ok(ResponseFormat::Text),
+        Some("json_object") => Ok(ResponseFormat::JsonObject),
+        Some("json_schema") => {
+            let mut schema = format
+                .object("json_schema")?
+                .ok_or_else(|| BadRequest::missing("json_schema"))?;
+            Ok(ResponseFormat::JsonSchema(JsonSchema {
+                name: schema.text("name")?.unwrap_or_else(|| "answer".to_owned()),
+                description: schema.text("description")?,
+                schema: schema.take("schema").unwrap_or_else(|| json!({})),
+                strict: schema.flag("strict")?,
+            }))
+        }
+        _ => Err(BadRequest::invalid(
+            "response_format",
+            "must have a type of this API",
+        )),
+    }
+}

@@ -1,0 +1,287 @@
+//! Writes a request body.
+
+use crate::call::Dialect;
+use crate::chat::{
+    Effort, Message, Part, Reasoning, Request, ResponseFormat, Role, Source, Tool, ToolChoice,
+};
+use crate::codec::{Encoded, Object, field_name};
+use crate::openai::quirk::{MaxTokensField, Quirks};
+use serde_json::{Value, json};
+
+/// OpenAI accepts this many stop sequences.
+const MAX_STOPS: usize = 4;
+/// OpenAI accepts end-user names up to this length.
+const MAX_USER_BYTES: usize = 64;
+
+/// Writes a request for `model`.
+#[must_use]
+pub fn encode_request(request: &Request, model: &str, quirks: Quirks) -> Encoded {
+    let mut dropped = request.lost.clone();
+    let mut out = Object::default();
+    if request.extra_dialect != Some(Dialect::AnthropicMessages) {
+        out.0.clone_from(&request.extra);
+    } else {
+        dropped.extend(request.extra.keys().map(|key| field_name(key)));
+    }
+    out.set("model", model);
+    let mut messages = Vec::with_capacity(request.messages.len());
+    for message in &request.messages {
+        encode_message(message, &mut messages, &mut dropped);
+    }
+    out.set("messages", messages);
+    if !request.tools.is_empty() {
+        let tools: Vec<Value> = request
+            .tools
+            .iter()
+            .map(|tool| encode_tool(tool, &mut dropped))
+            .collect();
+        out.set("tools", tools);
+        out.set_some(
+            "tool_choice",
+            request.tool_choice.as_ref().map(encode_tool_choice),
+        );
+        out.set_some("parallel_tool_calls", request.parallel_tool_calls);
+    }
+    out.set_some(
+        "response_format",
+        request.response_format.as_ref().map(encode_format),
+    );
+    let max_tokens = match quirks.max_tokens {
+        MaxTokensField::MaxTokens => "max_tokens",
+        MaxTokensField::MaxCompletionTokens => "max_completion_tokens",
+    };
+    out.set_some(max_tokens, request.max_tokens);
+    // A caller of this wire is taken at its word; another's settings must not make the model refuse.
+    let native = request.extra_dialect != Some(Dialect::AnthropicMessages);
+    let reasons = reasons(model);
+    if native || !reasons {
+        out.set_some("temperature", request.temperature);
+        out.set_some("top_p", request.top_p);
+    } else {
+        note(&mut dropped, request.temperature.is_some(), "temperature");
+        note(&mut dropped, request.top_p.is_some(), "top_p");
+    }
+    note(&mut dropped, request.top_k.is_some(), "top_k");
+    if !request.stop.is_empty() {
+        note(&mut dropped, request.stop.len() > MAX_STOPS, "stop");
+        let stops: Vec<_> = request.stop.iter().take(MAX_STOPS).cloned().collect();
+        out.set("stop", stops);
+    }
+    out.set_some(quirks.seed, request.seed);
+    out.set_some("presence_penalty", request.presence_penalty);
+    out.set_some("frequency_penalty", request.frequency_penalty);
+    if let Some(reasoning) = request.reasoning {
+        let effort = effort(reasoning, native);
+        if quirks.reasoning_effort && (native || reasons) {
+            out.set_some("reasoning_effort", effort);
+        } else {
+            note(&mut dropped, !reasoning.off, "reasoning");
+        }
+    }
+    match &request.user {
+        Some(user) if !native && user.len() > MAX_USER_BYTES => dropped.push("user"),
+        user => out.set_some("user", user.clone()),
+    }
+    if !request.metadata.is_empty() {
+        out.set("metadata", json!(request.metadata));
+    }
+    if request.stream {
+        out.set("stream", true);
+        if quirks.stream_usage && (!native || request.include_usage) {
+            out.set("stream_options", json!({"include_usage": true}));
+        }
+    }
+    Encoded {
+        body: out.into_bytes(),
+        dropped,
+    }
+}
+
+/// Models that reason refuse any `temperature` or `top_p` of the caller's and take an effort
+/// (<https://platform.openai.com/docs/guides/reasoning>, read 2026-11-23).
+fn reasons(model: &str) -> bool {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    ["o1", "o3", "o4", "gpt-5", "gpt-6"]
+        .iter()
+        .any(|family| name.starts_with(family))
+        && !name.contains("-chat")
+}
+
+fn effort(reasoning: Reasoning, native: bool) -> Option<&'static str> {
+    let effort = match (reasoning.effort, reasoning.budget_tokens) {
+        _ if reasoning.off && !native => return None,
+        (Some(effort), _) => effort,
+        (None, Some(0..=2_048)) => Effort::Low,
+        (None, Some(2_049..=8_192)) => Effort::Medium,
+        (None, Some(_)) => Effort::High,
+        (None, None) => return None,
+    };
+    let effort = match effort {
+        Effort::ExtraHigh | Effort::Max if !native => Effort::High,
+        other => other,
+    };
+    Some(effort.as_str())
+}
+
+fn note(dropped: &mut Vec<&'static str>, condition: bool, name: &'static str) {
+    if condition {
+        dropped.push(name);
+    }
+}
+
+fn encode_tool(tool: &Tool, dropped: &mut Vec<&'static str>) -> Value {
+    note(dropped, tool.cache_control.is_some(), "cache_control");
+    let mut function = Object::default();
+    function.set("name", tool.name.as_str());
+    function.set_some("description", tool.description.clone());
+    function.set("parameters", tool.parameters.clone());
+    function.set_some("strict", tool.strict);
+    json!({"type": "function", "function": function.0})
+}
+
+fn encode_tool_choice(choice: &ToolChoice) -> Value {
+    match choice {
+        ToolChoice::Auto => json!("auto"),
+        ToolChoice::None => json!("none"),
+        ToolChoice::Required => json!("required"),
+        ToolChoice::Tool(name) => json!({"type": "function", "function": {"name": name}}),
+    }
+}
+
+fn encode_format(format: &ResponseFormat) -> Value {
+    match format {
+        ResponseFormat::Text => json!({"type": "text"}),
+        ResponseFormat::JsonObject => json!({"type": "json_object"}),
+        ResponseFormat::JsonSchema(schema) => {
+            let mut inner = Object::default();
+            inner.set("name", schema.name.as_str());
+            inner.set_some("description", schema.description.clone());
+            inner.set("schema", schema.schema.clone());
+            inner.set_some("strict", schema.strict);
+            json!({"type": "json_schema", "json_schema": inner.0})
+        }
+    }
+}
+
+/// Writes one turn: tool results become messages of their own, before what else the turn says.
+fn encode_message(message: &Message, out: &mut Vec<Value>, dropped: &mut Vec<&'static str>) {
+    let mut content = Vec::new();
+    let mut calls = Vec::new();
+    let mut refusal = None;
+    for part in &message.parts {
+        match part {
+            Part::ToolResult(result) => {
+                note(dropped, result.is_error, "tool_result.is_error");
+                let mut texts = Vec::new();
+                for part in &result.parts {
+                    match part {
+                        Part::Text(text) => texts.push(text.text.as_str()),
+                        // Results are text here; a picture follows as the user's.
+                        other => content.extend(encode_part(other, dropped)),
+                    }
+                }
+                out.push(json!({
+                    "role": "tool",
+                    "tool_call_id": result.id,
+                    "content": texts.join("\n"),
+                }));
+            }
+            Part::ToolCall(call) => calls.push(json!({
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            })),
+            Part::Refusal(text) if message.role == Role::Assistant => refusal = Some(text.clone()),
+            other => content.extend(encode_part(other, dropped)),
+        }
+    }
+    if content.is_empty() && calls.is_empty() && refusal.is_none() {
+        if message
+            .parts
+            .iter()
+            .any(|part| matches!(part, Part::ToolResult(_)))
+        {
+            return;
+        }
+        content.push(json!({"type": "text", "text": ""}));
+    }
+    let mut turn = Object::default();
+    turn.set(
+        "role",
+        match message.role {
+            Role::System => "system",
+            Role::User => "user",
+            Role::Assistant => "assistant",
+        },
+    );
+    turn.set_some("name", message.name.clone());
+    turn.set("content", simplest(content));
+    turn.set_some("refusal", refusal);
+    if !calls.is_empty() {
+        turn.set("tool_calls", calls);
+    }
+    out.push(turn.0.into());
+}
+
+/// One text alone is written as a string, nothing as null.
+fn simplest(mut content: Vec<Value>) -> Value {
+    if content.len() > 1 {
+        return content.into();
+    }
+    match content.pop() {
+        None => Value::Null,
+        Some(Value::Object(mut part)) => match part.remove("text") {
+            Some(text) => text,
+            None => vec![Value::Object(part)].into(),
+        },
+        Some(other) => vec![other].into(),
+    }
+}
+
+fn encode_part(part: &Part, dropped: &mut Vec<&'static str>) -> Option<Value> {
+    match part {
+        Part::Text(text) => {
+            note(dropped, text.cache_control.is_some(), "cache_control");
+            Some(json!({"type": "text", "text": text.text}))
+        }
+        Part::Refusal(text) => Some(json!({"type": "text", "text": text})),
+        Part::Image(image) => {
+            let Some(url) = image.source.to_url() else {
+                dropped.push("messages.image.file_id");
+                return None;
+            };
+            let mut inner = Object::default();
+            inner.set("url", url);
+            inner.set_some("detail", image.detail.clone());
+            Some(json!({"type": "image_url", "image_url": inner.0}))
+        }
+        Part::Audio(audio) => Some(json!({
+            "type": "input_audio",
+            "input_audio": {"data": audio.data, "format": audio.format},
+        })),
+        Part::Document(document) => {
+            let mut file = Object::default();
+            match &document.source {
+                Source::Base64 { .. } => {
+                    file.set_some("file_data", document.source.to_url());
+                    let name = document.name.as_deref().unwrap_or("document.pdf");
+                    file.set("filename", name);
+                }
+                Source::FileId(id) => {
+                    file.set("file_id", id.as_str());
+                    file.set_some("filename", document.name.clone());
+                }
+                Source::Url(_) => {
+                    dropped.push("messages.document.url");
+                    return None;
+                }
+            }
+            Some(json!({"type": "file", "file": file.0}))
+        }
+        Part::Thinking(_) | Part::RedactedThinking(_) => {
+            dropped.push("messages.thinking");
+            None
+        }
+        Part::ToolCall(_) | Part::ToolResult(_) => None,
+    }
+}

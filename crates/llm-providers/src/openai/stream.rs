@@ -1,0 +1,341 @@
+//! Streams: from OpenAI's wire to neutral events and back.
+
+use super::reply::{encode_usage, finish_name};
+use super::watch::{UsageWire, finish_reason};
+use crate::chat::{FinishReason, StreamEvent, Usage};
+use crate::codec::Untranslatable;
+use crate::sse;
+use crate::stream::text_of;
+use bytes::{BufMut, BytesMut};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+#[derive(Deserialize)]
+struct Chunk<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    model: Option<&'a RawValue>,
+    choices: Option<Vec<Choice>>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    #[serde(default)]
+    index: u32,
+    delta: Option<Delta>,
+    finish_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Delta {
+    content: Option<String>,
+    reasoning_content: Option<String>,
+    reasoning: Option<String>,
+    refusal: Option<String>,
+    tool_calls: Option<Vec<CallDelta>>,
+    function_call: Option<FunctionDelta>,
+}
+
+#[derive(Deserialize)]
+struct CallDelta {
+    index: Option<u32>,
+    id: Option<String>,
+    function: Option<FunctionDelta>,
+}
+
+#[derive(Deserialize)]
+struct FunctionDelta {
+    name: Option<String>,
+    arguments: Option<String>,
+}
+
+/// Decodes a stream's events. Only the first choice is read.
+#[derive(Debug, Default)]
+pub struct StreamDecoder {
+    started: bool,
+    /// The tool calls seen: their index on the wire and their id.
+    calls: Vec<(u32, String)>,
+}
+
+impl StreamDecoder {
+    /// Decodes the data of one event and appends what it says to `out`. The end marker says
+    /// nothing: whoever reads the stream knows when it is over.
+    ///
+    /// # Errors
+    ///
+    /// [`Untranslatable`] where the event is not of this wire's shape.
+    pub fn decode(
+        &mut self,
+        data: &[u8],
+        out: &mut Vec<StreamEvent>,
+    ) -> Result<(), Untranslatable> {
+        if data.trim_ascii() == b"[DONE]" {
+            return Ok(());
+        }
+        let chunk: Chunk<'_> = serde_json::from_slice(data).map_err(|_| Untranslatable(()))?;
+        if !self.started {
+            self.started = true;
+            let text = |raw: Option<&RawValue>| raw.and_then(text_of).unwrap_or_default().into();
+            out.push(StreamEvent::Start {
+                id: text(chunk.id),
+                model: text(chunk.model),
+            });
+        }
+        for choice in chunk.choices.unwrap_or_default() {
+            if choice.index != 0 {
+                continue;
+            }
+            if let Some(delta) = choice.delta {
+                self.decode_delta(delta, out);
+            }
+            if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
+                out.push(StreamEvent::Finish {
+                    reason: finish_reason(&reason),
+                    stop_sequence: None,
+                });
+            }
+        }
+        if let Some(raw) = chunk.usage
+            && let Ok(usage) = serde_json::from_str::<UsageWire>(raw.get())
+        {
+            out.push(StreamEvent::Usage(usage.into_usage()));
+        }
+        Ok(())
+    }
+
+    fn decode_delta(&mut self, delta: Delta, out: &mut Vec<StreamEvent>) {
+        let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let thinking = filled(delta.reasoning_content).or(filled(delta.reasoning));
+        out.extend(thinking.map(StreamEvent::Thinking));
+        out.extend(filled(delta.content).map(StreamEvent::Text));
+        out.extend(filled(delta.refusal).map(StreamEvent::Refusal));
+        for call in delta.tool_calls.unwrap_or_default() {
+            self.decode_call(call, out);
+        }
+        if let Some(function) = delta.function_call {
+            let call = CallDelta {
+                index: Some(0),
+                id: None,
+                function: Some(function),
+            };
+            self.decode_call(call, out);
+        }
+    }
+
+    fn decode_call(&mut self, call: CallDelta, out: &mut Vec<StreamEvent>) {
+        let id = call.id.unwrap_or_default();
+        let (name, arguments) = match call.function {
+            Some(function) => (
+                function.name.unwrap_or_default(),
+                function.arguments.unwrap_or_default(),
+            ),
+            None => (String::new(), String::new()),
+        };
+        // Some servers give every call the same index, or none: then a new id is a new call.
+        let last = self.calls.last().map_or(0, |(index, _)| *index);
+        let wire_index = call.index.unwrap_or(last);
+        let known = self.calls.iter().rposition(|(index, known)| {
+            *index == wire_index && (id.is_empty() || name.is_empty() || *known == id)
+        });
+        let position = known.unwrap_or_else(|| {
+            let id = if id.is_empty() { name.clone() } else { id };
+            self.calls.push((wire_index, id.clone()));
+            let position = self.calls.len() - 1;
+            out.push(StreamEvent::ToolCall {
+                index: position_index(position),
+                id,
+                name,
+            });
+            position
+        });
+        if !arguments.is_empty() {
+            out.push(StreamEvent::ToolArguments {
+                index: position_index(position),
+                json: arguments,
+            });
+        }
+    }
+}
+
+fn position_index(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}
+
+#[derive(Serialize)]
+struct ChunkOut<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: &'a [ChoiceOut<'a>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<serde_json::Value>,
+}
+
+#[derive(Serialize)]
+struct ChoiceOut<'a> {
+    index: u32,
+    delta: DeltaOut<'a>,
+    logprobs: Option<()>,
+    finish_reason: Option<&'static str>,
+}
+
+#[derive(Serialize, Default)]
+struct DeltaOut<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_calls: Option<[CallOut<'a>; 1]>,
+}
+
+#[derive(Serialize)]
+struct CallOut<'a> {
+    index: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    function: FunctionOut<'a>,
+}
+
+#[derive(Serialize)]
+struct FunctionOut<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    arguments: &'a str,
+}
+
+/// Encodes neutral events as a stream of this wire.
+#[derive(Debug, Default)]
+pub struct StreamEncoder {
+    include_usage: bool,
+    created: u64,
+    id: String,
+    model: String,
+    usage: Usage,
+    finished: bool,
+    ended: bool,
+}
+
+impl StreamEncoder {
+    /// A stream made at `created`, in seconds since 1970; with a usage chunk at its end where
+    /// `include_usage` is set, as the caller wished.
+    #[must_use]
+    pub fn new(include_usage: bool, created: u64) -> Self {
+        Self {
+            include_usage,
+            created,
+            ..Self::default()
+        }
+    }
+
+    /// Appends one event to `out`.
+    pub fn encode(&mut self, event: &StreamEvent, out: &mut BytesMut) {
+        if self.ended {
+            return;
+        }
+        let mut delta = DeltaOut::default();
+        let mut finish = None;
+        match event {
+            StreamEvent::Start { id, model } => {
+                self.id.clone_from(id);
+                self.model.clone_from(model);
+                delta.role = Some("assistant");
+                delta.content = Some("");
+            }
+            StreamEvent::Text(text) => delta.content = Some(text),
+            StreamEvent::Thinking(text) => delta.reasoning_content = Some(text),
+            StreamEvent::Refusal(text) => delta.refusal = Some(text),
+            StreamEvent::ToolCall { index, id, name } => {
+                delta.tool_calls = Some([CallOut {
+                    index: *index,
+                    id: Some(id),
+                    kind: Some("function"),
+                    function: FunctionOut {
+                        name: Some(name),
+                        arguments: "",
+                    },
+                }]);
+            }
+            StreamEvent::ToolArguments { index, json } => {
+                delta.tool_calls = Some([CallOut {
+                    index: *index,
+                    id: None,
+                    kind: None,
+                    function: FunctionOut {
+                        name: None,
+                        arguments: json,
+                    },
+                }]);
+            }
+            StreamEvent::Finish { reason, .. } => {
+                self.finished = true;
+                finish = Some(finish_name(*reason));
+            }
+            StreamEvent::Usage(usage) => {
+                self.usage = *usage;
+                return;
+            }
+            // This wire has no place for the seal of another provider's reasoning.
+            StreamEvent::ThinkingSignature(_) | StreamEvent::RedactedThinking(_) => return,
+            StreamEvent::End => {
+                self.end(out);
+                return;
+            }
+        }
+        let choices = [ChoiceOut {
+            index: 0,
+            delta,
+            logprobs: None,
+            finish_reason: finish,
+        }];
+        self.write(&choices, None, out);
+    }
+
+    fn end(&mut self, out: &mut BytesMut) {
+        self.ended = true;
+        if !self.finished {
+            let choices = [ChoiceOut {
+                index: 0,
+                delta: DeltaOut::default(),
+                logprobs: None,
+                finish_reason: Some(finish_name(FinishReason::Stop)),
+            }];
+            self.write(&choices, None, out);
+        }
+        if self.include_usage {
+            let usage = encode_usage(&self.usage);
+            self.write(&[], Some(usage), out);
+        }
+        sse::write(out, None, b"[DONE]");
+    }
+
+    fn write(
+        &mut self,
+        choices: &[ChoiceOut<'_>],
+        usage: Option<serde_json::Value>,
+        out: &mut BytesMut,
+    ) {
+        let chunk = ChunkOut {
+            id: &self.id,
+            object: "chat.completion.chunk",
+            created: self.created,
+            model: &self.model,
+            choices,
+            usage,
+        };
+        out.put_slice(b"data: ");
+        // Writing texts and numbers to memory cannot fail.
+        let _ = serde_json::to_writer(out.writer(), &chunk);
+        out.put_slice(b"\n\n");
+    }
+}

@@ -1,0 +1,265 @@
+//! Watches an answer pass by: finds content, model, usage, finish reason and errors in it without
+//! building a tree and without copying text.
+
+use crate::chat::{FinishReason, Usage};
+use crate::stream::{Facts, Glance, is_filled, text_of};
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use std::fmt;
+
+/// A chunk of a stream, or a whole answer: they differ only in `delta` and `message`.
+#[derive(Deserialize)]
+struct Chunk<'a> {
+    #[serde(borrow)]
+    object: Option<&'a RawValue>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow)]
+    model: Option<&'a RawValue>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(default)]
+    choices: Choices,
+}
+
+#[derive(Deserialize)]
+struct Choice<'a> {
+    #[serde(default)]
+    index: u32,
+    #[serde(borrow, alias = "message")]
+    delta: Option<Delta<'a>>,
+    #[serde(borrow)]
+    finish_reason: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Delta<'a> {
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tool_calls: Option<&'a RawValue>,
+    #[serde(borrow)]
+    function_call: Option<&'a RawValue>,
+    #[serde(borrow)]
+    refusal: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reasoning_content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reasoning: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reasoning_details: Option<&'a RawValue>,
+    #[serde(borrow)]
+    audio: Option<&'a RawValue>,
+    #[serde(borrow)]
+    images: Option<&'a RawValue>,
+}
+
+impl Delta<'_> {
+    /// Something the caller can use: for a whole answer, reasoning alone is not that.
+    fn has_answer(&self) -> bool {
+        [
+            self.content,
+            self.tool_calls,
+            self.function_call,
+            self.refusal,
+            self.audio,
+            self.images,
+        ]
+        .into_iter()
+        .any(is_filled)
+    }
+
+    fn has_reasoning(&self) -> bool {
+        [
+            self.reasoning_content,
+            self.reasoning,
+            self.reasoning_details,
+        ]
+        .into_iter()
+        .any(is_filled)
+    }
+}
+
+/// The choices of a chunk, added up. Choices beyond the 64th are watched as the 64th.
+#[derive(Default)]
+struct Choices {
+    answer: bool,
+    reasoning: bool,
+    failed: bool,
+    seen: u64,
+    finished: u64,
+    finish: Option<FinishReason>,
+}
+
+impl<'de> Deserialize<'de> for Choices {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+        impl<'de> Visitor<'de> for Each {
+            type Value = Choices;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of choices")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Choices, A::Error> {
+                let mut sum = Choices::default();
+                while let Some(choice) = seq.next_element::<Choice<'de>>()? {
+                    let bit = 1 << choice.index.min(63);
+                    sum.seen |= bit;
+                    if let Some(delta) = choice.delta {
+                        sum.answer |= delta.has_answer();
+                        sum.reasoning |= delta.has_reasoning();
+                    }
+                    let reason = choice.finish_reason.and_then(text_of);
+                    if let Some(reason) = reason.as_deref().filter(|reason| !reason.is_empty()) {
+                        sum.finished |= bit;
+                        sum.failed |= reason == "error";
+                        sum.finish = Some(finish_reason(reason));
+                    }
+                }
+                Ok(sum)
+            }
+
+            fn visit_unit<E>(self) -> Result<Choices, E> {
+                Ok(Choices::default())
+            }
+        }
+        deserializer.deserialize_any(Each)
+    }
+}
+
+/// Reads a finish reason.
+pub(super) fn finish_reason(name: &str) -> FinishReason {
+    match name {
+        "stop" | "eos" | "end_turn" => FinishReason::Stop,
+        "length" | "max_tokens" | "model_length" => FinishReason::Length,
+        "tool_calls" | "function_call" => FinishReason::ToolCalls,
+        "content_filter" => FinishReason::ContentFilter,
+        _ => FinishReason::Other,
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct UsageWire {
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+    prompt_tokens_details: Option<PromptDetails>,
+    completion_tokens_details: Option<CompletionDetails>,
+    /// DeepSeek's name for cached tokens.
+    prompt_cache_hit_tokens: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct PromptDetails {
+    cached_tokens: Option<u64>,
+    cache_write_tokens: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct CompletionDetails {
+    reasoning_tokens: Option<u64>,
+}
+
+impl UsageWire {
+    pub(super) fn into_usage(self) -> Usage {
+        let prompt = self.prompt_tokens_details.unwrap_or_default();
+        Usage {
+            input_tokens: self.prompt_tokens.unwrap_or(0),
+            output_tokens: self.completion_tokens.unwrap_or(0),
+            cache_read_tokens: prompt
+                .cached_tokens
+                .or(self.prompt_cache_hit_tokens)
+                .unwrap_or(0),
+            cache_write_tokens: prompt.cache_write_tokens.unwrap_or(0),
+            reasoning_tokens: self
+                .completion_tokens_details
+                .and_then(|details| details.reasoning_tokens)
+                .unwrap_or(0),
+        }
+    }
+}
+
+fn note(chunk: &Chunk<'_>, facts: &mut Facts) {
+    if facts.model.is_none() {
+        facts.model = chunk
+            .model
+            .and_then(text_of)
+            .filter(|model| !model.is_empty())
+            .map(|model| model.into());
+    }
+    if let Some(raw) = chunk.usage
+        && let Ok(usage) = serde_json::from_str::<UsageWire>(raw.get())
+    {
+        facts.usage = usage.into_usage();
+    }
+    if chunk.choices.finish.is_some() {
+        facts.finish = chunk.choices.finish;
+    }
+}
+
+fn is_error(chunk: &Chunk<'_>) -> bool {
+    let named = |raw: Option<&RawValue>| raw.is_some_and(|raw| raw.get() == "\"error\"");
+    is_filled(chunk.error) || named(chunk.object) || named(chunk.kind) || chunk.choices.failed
+}
+
+/// Watches a stream.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    seen: u64,
+    finished: u64,
+}
+
+impl Watch {
+    /// Looks at one event.
+    pub(crate) fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
+        if data.trim_ascii() == b"[DONE]" {
+            return Glance::End;
+        }
+        let chunk: Chunk<'_> = match serde_json::from_slice(data) {
+            Ok(chunk) => chunk,
+            // JSON of an unknown shape may be an extension: it passes, and counts for nothing.
+            Err(error) if error.is_data() => return Glance::Quiet,
+            Err(_) => return Glance::Broken,
+        };
+        if name == b"error" || is_error(&chunk) {
+            return Glance::Error;
+        }
+        note(&chunk, facts);
+        self.seen |= chunk.choices.seen;
+        self.finished |= chunk.choices.finished;
+        if chunk.choices.answer || chunk.choices.reasoning {
+            Glance::Content
+        } else {
+            Glance::Life
+        }
+    }
+
+    /// True once every choice has its finish reason.
+    pub(crate) const fn is_complete(&self) -> bool {
+        self.seen != 0 && self.seen == self.finished
+    }
+}
+
+/// Looks at a whole answer. `Glance::Life` is one without content.
+pub(crate) fn glance_at_reply(body: &[u8], facts: &mut Facts) -> Glance {
+    let chunk: Chunk<'_> = match serde_json::from_slice(body) {
+        Ok(chunk) => chunk,
+        Err(error) if error.is_data() => return Glance::Quiet,
+        Err(_) => return Glance::Broken,
+    };
+    if is_error(&chunk) {
+        return Glance::Error;
+    }
+    note(&chunk, facts);
+    if chunk.choices.answer {
+        Glance::Content
+    } else {
+        Glance::Life
+    }
+}

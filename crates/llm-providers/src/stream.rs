@@ -1,0 +1,381 @@
+//! A streamed answer on its way to the caller.
+//!
+//! ```text
+//! chunks ─► events ─► watch ─┬─ same dialect: the event's own bytes ─┬─► held until content ─► caller
+//!                            └─ else: decode, encode ────────────────┘
+//! ```
+//!
+//! - **Before the first content** everything is held, so that a failure can still be hidden.
+//! - **Life** is an event that says something. Comments, pings and response headers are not: they
+//!   pass, and the clocks run on.
+//! - **The end** is a finish reason. A stream that stops without one has failed, whatever marker it
+//!   sent, and the marker is not passed on. A stream that has one and then breaks is complete; a
+//!   missing marker is supplied.
+//! - **A broken event** (not JSON) among good ones is left out and counted, because no client could
+//!   read it; [`MAX_BROKEN_RUN`] of them in a row are a failure.
+
+mod glance;
+mod translate;
+
+pub use self::glance::Facts;
+pub(crate) use self::glance::{Glance, Watcher, glance_at_reply, is_filled, text_of};
+pub(crate) use self::translate::Translator;
+
+use crate::call::Dialect;
+use crate::codec::Untranslatable;
+use crate::failure::{Failure, MAX_ERROR_BODY_BYTES};
+use crate::sse::{self, Frames};
+use crate::transport::TransportError;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use llm_errors::{
+    ErrorKind, Phase, Provider, TransportFault, Verdict, classify_stream_error, classify_transport,
+    stream_cut,
+};
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// The most that is held back before the first content, in bytes: 256 KiB.
+pub const MAX_HELD_BYTES: usize = 256 << 10;
+/// How many broken events in a row make a stream a failed one.
+pub const MAX_BROKEN_RUN: u32 = 8;
+/// How long to wait for the connection's own end after the end marker, so that it can be reused.
+/// Usually it is there already; a server that lets Nagle's algorithm delay its last few bytes sends
+/// them after the peer's delayed acknowledgement, some 40 ms later.
+const LINGER: Duration = Duration::from_millis(100);
+
+/// When the stream must have done what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clocks {
+    /// The first content must have come by then.
+    pub(crate) first: Instant,
+    /// The longest silence between two signs of life afterwards.
+    pub(crate) idle: Duration,
+    /// Everything must be over by then.
+    pub(crate) total: Instant,
+}
+
+/// A streamed answer in the caller's dialect.
+///
+/// Dropping it ends the call at the provider.
+pub struct ReplyStream {
+    body: Option<BoxStream<'static, Result<Bytes, TransportError>>>,
+    frames: Frames,
+    watcher: Watcher,
+    translator: Option<Box<Translator>>,
+    provider: Provider,
+    status: u16,
+    clocks: Clocks,
+    idle_at: Instant,
+    out: VecDeque<Bytes>,
+    held_bytes: usize,
+    committed: bool,
+    broken_run: u32,
+    /// The end marker has come.
+    ended: bool,
+    failure: Option<Failure>,
+    facts: Facts,
+}
+
+/// What a stream is made of.
+pub(crate) struct Parts {
+    pub(crate) body: BoxStream<'static, Result<Bytes, TransportError>>,
+    pub(crate) upstream: Dialect,
+    pub(crate) translator: Option<Box<Translator>>,
+    pub(crate) provider: Provider,
+    pub(crate) status: u16,
+    pub(crate) clocks: Clocks,
+    pub(crate) facts: Facts,
+}
+
+impl ReplyStream {
+    /// Reads up to the first content.
+    pub(crate) async fn open(parts: Parts) -> Result<Self, Failure> {
+        let mut stream = Self {
+            body: Some(parts.body),
+            frames: Frames::new(),
+            watcher: Watcher::new(parts.upstream),
+            translator: parts.translator,
+            provider: parts.provider,
+            status: parts.status,
+            clocks: parts.clocks,
+            idle_at: parts.clocks.first,
+            out: VecDeque::new(),
+            held_bytes: 0,
+            committed: false,
+            broken_run: 0,
+            ended: false,
+            failure: None,
+            facts: parts.facts,
+        };
+        while !stream.committed {
+            stream.step().await;
+            if let Some(failure) = stream.failure.take() {
+                return Err(failure);
+            }
+            if stream.held_bytes > MAX_HELD_BYTES {
+                let verdict = classify_transport(TransportFault::Protocol, Phase::FirstByte);
+                return Err(Failure::new(verdict));
+            }
+        }
+        Ok(stream)
+    }
+
+    /// A stream whose bytes are all there.
+    pub(crate) fn complete(bytes: Bytes, parts: Parts) -> Self {
+        let total = parts.clocks.total;
+        Self {
+            body: None,
+            frames: Frames::new(),
+            watcher: Watcher::new(parts.upstream),
+            translator: None,
+            provider: parts.provider,
+            status: parts.status,
+            clocks: parts.clocks,
+            idle_at: total,
+            out: VecDeque::from([bytes]),
+            held_bytes: 0,
+            committed: true,
+            broken_run: 0,
+            ended: true,
+            failure: None,
+            facts: parts.facts,
+        }
+    }
+
+    /// The next bytes for the caller: one event or several, whole. `None` after the normal end; an
+    /// `Err` is the last item, and then no end marker has been given.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where the stream broke, went silent, ran out of time, reported an error, or
+    /// ended without a finish reason.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing: the next call goes on where it stopped.
+    pub async fn next(&mut self) -> Option<Result<Bytes, Failure>> {
+        loop {
+            if let Some(bytes) = self.out.pop_front() {
+                return Some(Ok(bytes));
+            }
+            if let Some(failure) = self.failure.take() {
+                self.body = None;
+                self.ended = true;
+                return Some(Err(failure));
+            }
+            if self.ended {
+                self.linger().await;
+                return None;
+            }
+            self.step().await;
+        }
+    }
+
+    /// What is known of the answer so far; final once [`next`](Self::next) has returned `None`.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Handles one event, or reads one chunk where none is at hand.
+    async fn step(&mut self) {
+        match self.frames.next() {
+            Some(Ok(frame)) => self.take_frame(frame),
+            Some(Err(sse::Oversized)) => self.fail_transport(TransportFault::Protocol),
+            None => self.read().await,
+        }
+    }
+
+    async fn read(&mut self) {
+        let Some(body) = &mut self.body else {
+            self.take_end();
+            return;
+        };
+        let limit = self.idle_at.min(self.clocks.total);
+        match timeout_at(limit, body.next()).await {
+            Ok(Some(Ok(chunk))) => self.frames.push(chunk),
+            Ok(Some(Err(error))) => self.fail_transport(error.fault),
+            Ok(None) => {
+                self.body = None;
+                let rest = self.frames.rest();
+                if !rest.trim_ascii().is_empty() {
+                    self.take_rest(rest);
+                }
+            }
+            Err(_) => self.fail_transport(TransportFault::Timeout),
+        }
+    }
+
+    /// An event that the end of the connection cut off before its blank line: good if it is whole.
+    fn take_rest(&mut self, rest: Bytes) {
+        let mut whole = bytes::BytesMut::from(rest);
+        whole.extend_from_slice(b"\n\n");
+        self.take_frame(whole.freeze());
+    }
+
+    fn take_frame(&mut self, frame: Bytes) {
+        let event = sse::parse(&frame);
+        let Some(data) = event.data else {
+            self.pass(frame);
+            return;
+        };
+        let glance = self.watcher.glance(event.name, &data, &mut self.facts);
+        match glance {
+            Glance::Broken => {
+                self.facts.broken_events = self.facts.broken_events.saturating_add(1);
+                self.broken_run += 1;
+                if self.broken_run >= MAX_BROKEN_RUN {
+                    self.fail(Failure::new(stream_cut(self.phase())));
+                }
+                return;
+            }
+            Glance::Error => {
+                let verdict = classify_stream_error(self.provider, &data, self.phase());
+                let kept = data.get(..data.len().min(MAX_ERROR_BODY_BYTES));
+                let body = Bytes::copy_from_slice(kept.unwrap_or_default());
+                let id = self.facts.request_id.clone();
+                let failure = Failure::from_reply(verdict, self.status, body);
+                self.fail(failure.with_request_id(id));
+                return;
+            }
+            Glance::End => {
+                if self.watcher.is_complete() && self.committed {
+                    self.forward(frame.clone(), &data);
+                    self.finish_translation();
+                    self.ended = true;
+                } else {
+                    self.cut();
+                }
+                return;
+            }
+            Glance::Content => self.committed = true,
+            Glance::Life | Glance::Quiet => {}
+        }
+        self.broken_run = 0;
+        if self.committed && glance != Glance::Quiet {
+            self.idle_at = Instant::now() + self.clocks.idle;
+        }
+        self.forward(frame.clone(), &data);
+    }
+
+    /// Hands an event on in the caller's dialect.
+    fn forward(&mut self, frame: Bytes, data: &[u8]) {
+        match &mut self.translator {
+            None => self.put(frame),
+            Some(translator) => {
+                let translated = translator.translate(data);
+                self.put_translated(translated);
+            }
+        }
+    }
+
+    /// What cannot be translated ends the stream: left out, it would shorten the answer unseen.
+    fn put_translated(&mut self, translated: Result<Bytes, Untranslatable>) {
+        match translated {
+            Ok(bytes) => self.put(bytes),
+            Err(Untranslatable(())) => self.fail_transport(TransportFault::Protocol),
+        }
+    }
+
+    /// Hands on what is no event: comments keep the caller's connection awake as well.
+    fn pass(&mut self, frame: Bytes) {
+        self.put(frame);
+    }
+
+    fn put(&mut self, bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
+        if !self.committed {
+            self.held_bytes += bytes.len();
+        }
+        self.out.push_back(bytes);
+    }
+
+    /// The connection ended.
+    fn take_end(&mut self) {
+        if self.ended || self.failure.is_some() {
+            return;
+        }
+        if self.watcher.is_complete() && self.committed {
+            self.supply_end();
+        } else {
+            self.cut();
+        }
+    }
+
+    /// The answer is complete, only its end marker is missing.
+    fn supply_end(&mut self) {
+        if self.translator.is_some() {
+            self.finish_translation();
+        } else {
+            self.put(Bytes::from_static(self.watcher.end_marker()));
+        }
+        self.body = None;
+        self.ended = true;
+    }
+
+    fn finish_translation(&mut self) {
+        if let Some(translator) = &mut self.translator {
+            let translated = translator.end();
+            self.put_translated(translated);
+        }
+    }
+
+    /// The stream is over and nothing usable came, or not all of it.
+    fn cut(&mut self) {
+        use crate::chat::FinishReason;
+        let verdict = match self.facts.finish {
+            _ if self.committed => stream_cut(Phase::MidStream),
+            Some(FinishReason::Length) => Verdict::new(ErrorKind::Truncated, Phase::FirstByte),
+            Some(FinishReason::ContentFilter) => {
+                Verdict::new(ErrorKind::ContentFilter, Phase::FirstByte)
+            }
+            Some(FinishReason::Refusal) => Verdict::new(ErrorKind::Refusal, Phase::FirstByte),
+            _ => stream_cut(Phase::FirstByte),
+        };
+        self.fail(Failure::new(verdict));
+    }
+
+    fn fail_transport(&mut self, fault: TransportFault) {
+        if self.watcher.is_complete() && self.committed {
+            self.supply_end();
+            return;
+        }
+        self.fail(Failure::new(classify_transport(fault, self.phase())));
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.failure = Some(failure);
+    }
+
+    const fn phase(&self) -> Phase {
+        if self.committed {
+            Phase::MidStream
+        } else {
+            Phase::FirstByte
+        }
+    }
+
+    /// Reads the connection's own end, which usually is there already, so that it can be reused.
+    async fn linger(&mut self) {
+        if let Some(mut body) = self.body.take() {
+            let _ = tokio::time::timeout(LINGER, body.next()).await;
+        }
+    }
+}
+
+impl fmt::Debug for ReplyStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplyStream")
+            .field("provider", &self.provider)
+            .field("committed", &self.committed)
+            .field("ended", &self.ended)
+            .field("facts", &self.facts)
+            .finish_non_exhaustive()
+    }
+}

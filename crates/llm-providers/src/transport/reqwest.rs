@@ -1,0 +1,200 @@
+//! The transport everybody knows: reqwest on rustls with ring.
+
+use super::connect::{WINDOW, WindowLayer};
+use super::{HttpRequest, HttpResponse, Transport, TransportError};
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, TryStreamExt};
+use llm_errors::{Phase, TransportFault};
+use reqwest::{Client, Method, Url};
+use std::error::Error as StdError;
+use std::fmt;
+use std::io::ErrorKind as Io;
+use std::time::Duration;
+
+/// How long a new connection may take by default, name resolution and TLS included.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// [`Transport`] over reqwest.
+///
+/// One pool of connections for all endpoints. reqwest's own retries and redirects are off (it
+/// would resend bodies unseen), `TCP_NODELAY` is on, TLS is rustls with ring and the system's
+/// roots, no matter what provider the process has installed, if any. Cheap to clone.
+#[derive(Clone)]
+pub struct ReqwestTransport {
+    client: Client,
+}
+
+/// Settings of a [`ReqwestTransport`].
+#[derive(Debug, Clone)]
+#[must_use = "nothing is built until `build` is called"]
+pub struct ReqwestTransportBuilder {
+    connect_timeout: Duration,
+    idle_connections: usize,
+    idle_timeout: Duration,
+    environment_proxy: bool,
+}
+
+/// The client could not be built; for instance, the system has no TLS roots.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client could not be built")]
+pub struct TransportBuildError(#[source] Box<dyn StdError + Send + Sync>);
+
+impl ReqwestTransport {
+    /// A transport with the default settings.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportBuildError`] where the system's TLS roots cannot be read.
+    pub fn try_new() -> Result<Self, TransportBuildError> {
+        Self::builder().build()
+    }
+
+    /// Starts with the default settings.
+    pub const fn builder() -> ReqwestTransportBuilder {
+        ReqwestTransportBuilder {
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            idle_connections: 64,
+            idle_timeout: Duration::from_secs(60),
+            environment_proxy: false,
+        }
+    }
+}
+
+impl ReqwestTransportBuilder {
+    /// Sets how long a new connection may take at most; a request's own window may be shorter.
+    /// Default: [`DEFAULT_CONNECT_TIMEOUT`].
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets how many idle connections are kept for each host. Default: 64.
+    pub const fn idle_connections(mut self, count: usize) -> Self {
+        self.idle_connections = count;
+        self
+    }
+
+    /// Sets how long an idle connection is kept. Default: 60 s, under the 65 s and more after which
+    /// common edges close theirs, so that a request seldom meets a closing connection.
+    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// Reads the proxy from the usual environment variables. Default: no proxy.
+    pub const fn environment_proxy(mut self) -> Self {
+        self.environment_proxy = true;
+        self
+    }
+
+    /// Builds the transport. No connection is made yet.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportBuildError`] where the system's TLS roots cannot be read.
+    pub fn build(self) -> Result<ReqwestTransport, TransportBuildError> {
+        // reqwest panics when it finds no provider. Installing can only fail because one is
+        // already there, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = Client::builder()
+            .retry(reqwest::retry::never())
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .tcp_nodelay(true)
+            .tcp_keepalive(Duration::from_secs(30))
+            .connect_timeout(self.connect_timeout)
+            .connector_layer(WindowLayer)
+            .pool_max_idle_per_host(self.idle_connections)
+            .pool_idle_timeout(self.idle_timeout)
+            .http2_adaptive_window(true)
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .http2_keep_alive_timeout(Duration::from_secs(10));
+        if !self.environment_proxy {
+            builder = builder.no_proxy();
+        }
+        let client = builder
+            .build()
+            .map_err(|error| TransportBuildError(Box::new(error.without_url())))?;
+        Ok(ReqwestTransport { client })
+    }
+}
+
+impl fmt::Debug for ReqwestTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReqwestTransport").finish_non_exhaustive()
+    }
+}
+
+impl Transport for ReqwestTransport {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
+        Box::pin(async move {
+            let url = Url::parse(&request.uri.to_string())
+                .map_err(|_| TransportError::new(TransportFault::Other, Phase::Connect))?;
+            let mut outgoing = reqwest::Request::new(Method::POST, url);
+            *outgoing.headers_mut() = request.headers;
+            *outgoing.body_mut() = Some(request.body.into());
+            let mut response = WINDOW
+                .scope(request.connect, self.client.execute(outgoing))
+                .await
+                .map_err(|error| read(&error, Phase::Sent))?;
+            let status = response.status().as_u16();
+            let headers = std::mem::take(response.headers_mut());
+            let body = response
+                .bytes_stream()
+                .map_err(|error| read(&error, Phase::FirstByte))
+                .boxed();
+            Ok(HttpResponse::new(status, headers, body))
+        })
+    }
+}
+
+/// Reads reqwest's error down to its cause. `phase` is how far the call had come at least.
+fn read(error: &reqwest::Error, phase: Phase) -> TransportError {
+    let phase = if error.is_connect() {
+        Phase::Connect
+    } else {
+        phase
+    };
+    if error.is_timeout() {
+        return TransportError::new(TransportFault::Timeout, phase);
+    }
+    if error.is_dns() {
+        return TransportError::new(TransportFault::Dns, phase);
+    }
+    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
+    let mut fault = if error.is_connect() {
+        TransportFault::Connect
+    } else {
+        TransportFault::Other
+    };
+    while let Some(inner) = cause {
+        if inner.is::<rustls::Error>() {
+            return TransportError::new(TransportFault::Tls, phase);
+        }
+        if let Some(hyper) = inner.downcast_ref::<hyper::Error>() {
+            if hyper.is_incomplete_message() || hyper.is_closed() || hyper.is_canceled() {
+                fault = TransportFault::Closed;
+            } else if hyper.is_parse() {
+                fault = TransportFault::Protocol;
+            }
+        }
+        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            match io.kind() {
+                Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe => {
+                    fault = TransportFault::Reset;
+                }
+                Io::UnexpectedEof => fault = TransportFault::Closed,
+                _ => {}
+            }
+            // A TLS error travels inside an I/O error, whose `source` skips it.
+            if io
+                .get_ref()
+                .is_some_and(|inner| inner.is::<rustls::Error>())
+            {
+                return TransportError::new(TransportFault::Tls, phase);
+            }
+        }
+        cause = inner.source();
+    }
+    TransportError::new(fault, phase)
+}

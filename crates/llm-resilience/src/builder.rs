@@ -1,0 +1,241 @@
+//! How a client is put together.
+
+use crate::client::{Client, Inner, Upstream};
+use crate::degrade::Degraded;
+use crate::keep::keyring;
+use crate::observe::{Log, Observer};
+use llm_breaker::BreakerConfig;
+use llm_cache::{Cache, CacheConfig};
+use llm_providers::{Endpoint, Features, ReqwestTransport, Transport, TransportBuildError};
+use llm_router::{Abilities, Member, Policy, Route, Table, TableError, Target};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use thiserror::Error;
+
+/// One target: a name for it, and the endpoint that is called.
+#[derive(Debug, Clone)]
+pub struct TargetSpec {
+    name: Box<str>,
+    endpoint: Endpoint,
+    credential: Option<Box<str>>,
+    context_window: u32,
+    features: Option<Features>,
+}
+
+impl TargetSpec {
+    /// The target `name`, served by `endpoint`.
+    #[must_use]
+    pub fn new(name: impl Into<Box<str>>, endpoint: Endpoint) -> Self {
+        Self {
+            name: name.into(),
+            endpoint,
+            credential: None,
+            context_window: 0,
+            features: None,
+        }
+    }
+
+    /// A label for the credential: targets that share it are set aside together when it is
+    /// refused or spent. Never the key itself. Defaults to the target's name, that is to a
+    /// credential of its own.
+    #[must_use]
+    pub fn credential(mut self, label: impl Into<Box<str>>) -> Self {
+        self.credential = Some(label.into());
+        self
+    }
+
+    /// The context window in tokens; 0, the default, means unknown.
+    #[must_use]
+    pub fn context_window(mut self, tokens: u32) -> Self {
+        self.context_window = tokens;
+        self
+    }
+
+    /// What the model can do. Defaults to everything.
+    #[must_use]
+    pub fn features(mut self, features: Features) -> Self {
+        self.features = Some(features);
+        self
+    }
+}
+
+/// One public name and what serves it.
+#[derive(Debug, Clone)]
+pub struct RouteSpec {
+    route: Route,
+    name: Box<str>,
+    degraded: Vec<Degraded>,
+}
+
+impl RouteSpec {
+    /// The route that callers ask for as the model `name`.
+    #[must_use]
+    pub fn new(name: impl Into<Box<str>>) -> Self {
+        let name = name.into();
+        Self {
+            route: Route::new(name.clone()),
+            name,
+            degraded: Vec::new(),
+        }
+    }
+
+    /// Adds a tier of targets after those already there; see [`Route::tier`].
+    #[must_use]
+    pub fn tier<M: Into<Member>>(mut self, members: impl IntoIterator<Item = M>) -> Self {
+        self.route = self.route.tier(members);
+        self
+    }
+
+    /// The limits of a request. Defaults to [`Policy::interactive`].
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.route = self.route.policy(policy);
+        self
+    }
+
+    /// Adds a step of the last resort after those already there. Without any, the caller gets the
+    /// error.
+    #[must_use]
+    pub fn degraded(mut self, step: Degraded) -> Self {
+        self.degraded.push(step);
+        self
+    }
+}
+
+/// Collects targets and routes for a [`Client`].
+#[derive(Debug, Default)]
+pub struct ClientBuilder {
+    targets: Vec<TargetSpec>,
+    routes: Vec<RouteSpec>,
+    transport: Option<Arc<dyn Transport>>,
+    cache: Option<Cache>,
+    observers: Vec<Arc<dyn Observer>>,
+    breaker: Option<BreakerConfig>,
+    seed: Option<u64>,
+}
+
+/// A client cannot be built as described.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Targets and routes do not fit together.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The default transport cannot be set up.
+    #[error("the transport cannot be set up")]
+    Transport(#[source] TransportBuildError),
+}
+
+impl ClientBuilder {
+    /// Adds a target.
+    #[must_use]
+    pub fn target(mut self, target: TargetSpec) -> Self {
+        self.targets.push(target);
+        self
+    }
+
+    /// Adds a route.
+    #[must_use]
+    pub fn route(mut self, route: RouteSpec) -> Self {
+        self.routes.push(route);
+        self
+    }
+
+    /// Sets what moves the bytes. Defaults to a [`ReqwestTransport`].
+    #[must_use]
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// Sets where good answers are kept for [`Degraded::Cached`]. Defaults to a cache in memory
+    /// where a route asks for one.
+    #[must_use]
+    pub fn cache(mut self, cache: Cache) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
+    /// Adds somebody who is told of every request. `tracing` events are always written.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observers.push(observer);
+        self
+    }
+
+    /// Sets the breaker of every target. Defaults to [`BreakerConfig::default`].
+    #[must_use]
+    pub fn breaker(mut self, config: BreakerConfig) -> Self {
+        self.breaker = Some(config);
+        self
+    }
+
+    /// Makes every random choice repeatable. Defaults to a seed of the system.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Builds the client.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] names the target or route that is wrong, or says why the default transport
+    /// cannot be set up.
+    pub fn build(self) -> Result<Client, BuildError> {
+        let mut table = Table::builder();
+        if let Some(config) = self.breaker {
+            table = table.breaker(config);
+        }
+        let mut upstreams = Vec::with_capacity(self.targets.len());
+        for spec in self.targets {
+            let credential = spec.credential.unwrap_or_else(|| spec.name.clone());
+            let mut target = Target::new(spec.name, spec.endpoint.provider().as_str())
+                .credential(credential)
+                .context_window(spec.context_window);
+            if let Some(features) = spec.features {
+                target = target.abilities(Abilities::from_bits(features.bits()));
+            }
+            table = table.target(target);
+            upstreams.push(Upstream {
+                endpoint: spec.endpoint,
+            });
+        }
+        let mut degraded = Vec::with_capacity(self.routes.len());
+        for spec in self.routes {
+            table = table.route(spec.route);
+            degraded.push(spec.degraded.into_boxed_slice());
+        }
+        let wants_cache = degraded
+            .iter()
+            .flatten()
+            .any(|step| *step == Degraded::Cached);
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => Arc::new(ReqwestTransport::try_new().map_err(BuildError::Transport)?),
+        };
+        let cache = self
+            .cache
+            .or_else(|| wants_cache.then(|| Cache::in_memory(CacheConfig::default())));
+        let mut observers: Vec<Arc<dyn Observer>> = vec![Arc::new(Log)];
+        observers.extend(self.observers);
+        Ok(Client::new(Inner {
+            table: table.build(crate::client::now())?,
+            upstreams: upstreams.into(),
+            degraded: degraded.into(),
+            transport,
+            cache: cache.map(|cache| (cache, keyring())),
+            observers: observers.into(),
+            seeds: AtomicU64::new(self.seed.unwrap_or_else(rand::random)),
+        }))
+    }
+}
+
+impl RouteSpec {
+    /// The name callers ask for.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}

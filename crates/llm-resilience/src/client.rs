@@ -1,0 +1,165 @@
+//! The client: one call in, one answer out, whatever fails between.
+
+use crate::answer::Answer;
+use crate::builder::ClientBuilder;
+use crate::degrade::Degraded;
+use crate::drive;
+use crate::error::Error;
+use crate::observe::Observer;
+use llm_cache::{Cache, Keyring};
+use llm_providers::{Call, Endpoint, Transport, chat};
+use llm_router::{RouteId, Table, TargetId};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Calls large language models and survives their failures. Cheap to clone; all clones share
+/// health, limits and cache.
+#[derive(Debug, Clone)]
+pub struct Client(Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) table: Arc<Table>,
+    pub(crate) upstreams: Box<[Upstream]>,
+    pub(crate) degraded: Box<[Box<[Degraded]>]>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) cache: Option<(Cache, Keyring)>,
+    pub(crate) observers: Box<[Arc<dyn Observer>]>,
+    pub(crate) seeds: AtomicU64,
+}
+
+/// What is behind a target of the table, at the same index.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    pub(crate) endpoint: Endpoint,
+}
+
+/// What one call wants beyond its body.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct CallOptions {
+    /// Whose call it is: answers are never shared between tenants. Only a hash of it is kept.
+    pub tenant: Box<str>,
+    /// Replaces the route's deadline.
+    pub deadline: Option<Duration>,
+    /// The call does something in the world beyond answering: it is never sent to two targets at
+    /// once. Taken for granted where the provider is to run tools.
+    pub side_effects: bool,
+}
+
+impl CallOptions {
+    /// Options of the tenant `tenant`.
+    #[must_use]
+    pub fn tenant(mut self, tenant: impl Into<Box<str>>) -> Self {
+        self.tenant = tenant.into();
+        self
+    }
+
+    /// Says that the call does something in the world: it is never sent to two targets at once.
+    #[must_use]
+    pub fn side_effects(mut self) -> Self {
+        self.side_effects = true;
+        self
+    }
+
+    /// Replaces the route's deadline.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+}
+
+impl Client {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// Starts a description.
+    #[must_use]
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// Sends a request built in Rust to the route its model names, and waits for the whole answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] where nothing, not even a degraded answer, could be given.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels the upstream call; it may have been executed and billed.
+    pub async fn chat(&self, mut request: chat::Request) -> Result<(chat::Reply, Answer), Error> {
+        request.stream = false;
+        let call = Call::from_chat(request).map_err(Error::bad_request)?;
+        let route = call.model().to_owned();
+        let answer = self.send(&route, call, CallOptions::default()).await?;
+        let reply = answer.reply()?;
+        Ok((reply, answer))
+    }
+
+    /// Sends a call to the route `route`.
+    ///
+    /// A streamed call resolves at its first content, so every failure before that is retried or
+    /// failed over unseen.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] where nothing, not even a degraded answer, could be given.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future, or the answer's stream, cancels the upstream call at once and ends
+    /// all retries; the call may have been executed and billed.
+    pub async fn send(
+        &self,
+        route: &str,
+        call: Call,
+        options: CallOptions,
+    ) -> Result<Answer, Error> {
+        let route = self.route(route).ok_or_else(Error::unknown_route)?;
+        drive::send(Arc::clone(&self.0), route, call, options).await
+    }
+
+    /// The route called `name`.
+    #[must_use]
+    pub fn route(&self, name: &str) -> Option<RouteId> {
+        self.0.table.route(name)
+    }
+
+    /// Targets, routes and their health.
+    #[must_use]
+    pub fn table(&self) -> &Arc<Table> {
+        &self.0.table
+    }
+
+    /// The endpoint behind a target.
+    #[must_use]
+    pub fn endpoint(&self, target: TargetId) -> Option<&Endpoint> {
+        self.0
+            .upstreams
+            .get(target.index())
+            .map(|upstream| &upstream.endpoint)
+    }
+}
+
+impl Inner {
+    /// A seed that no other request of this client has.
+    pub(crate) fn next_seed(&self) -> u64 {
+        // The golden ratio's odd fraction walks all of u64 before it repeats.
+        self.seeds
+            .fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed)
+    }
+
+    /// The last resorts of a route.
+    pub(crate) fn degraded(&self, route: RouteId) -> &[Degraded] {
+        self.degraded.get(route.index()).map_or(&[], |steps| steps)
+    }
+}
+
+/// Tokio's clock, which tests can pause, as the instant the pure parts take.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

@@ -1,0 +1,328 @@
+//! The thin shell round a plan: it sends, sleeps and reports, and decides nothing.
+
+use crate::answer::{Answer, AnswerStream, Body, Served};
+use crate::client::{CallOptions, Inner, now};
+use crate::degrade;
+use crate::error::{Error, What};
+use crate::keep::Keep;
+use crate::observe::{Outcome, Report};
+use futures_util::future::BoxFuture;
+use llm_errors::{ErrorKind, Phase, Verdict};
+use llm_providers::{Call, Dialect, Exchange, Facts, Failure, Features, Windows, exchange};
+use llm_router::{
+    Abilities, Action, AttemptId, Cause, Event, Plan, Request, RouteId, Shadow, TargetId, Tokens,
+    Trace,
+};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Instant, SystemTime};
+use tokio::time::timeout_at;
+
+/// One request on its way. Dropped before its end, it cancels the attempt and says so.
+#[derive(Debug)]
+pub(crate) struct Drive {
+    client: Arc<Inner>,
+    pub(crate) plan: Plan,
+    started: Instant,
+    streamed: bool,
+    reported: bool,
+}
+
+type Running<'a> = (AttemptId, BoxFuture<'a, Result<Exchange, Failure>>);
+
+/// Sends `call` along `route` until there is an answer, a degraded answer or an error.
+pub(crate) async fn send(
+    client: Arc<Inner>,
+    route: RouteId,
+    call: Call,
+    options: CallOptions,
+) -> Result<Answer, Error> {
+    let request = demand(&call, &options);
+    if let Some(shadow) = client.table.shadow(route, &request, now()) {
+        look_for_recovery(&client, &call, shadow);
+    }
+    let mut drive = Drive::new(&client, route, request);
+    let end = drive.run(&call).await;
+    let dialect = call.dialect();
+    let keep = Keep::of(&client, route, &call, &options);
+    match end {
+        End::Whole(whole, target) => {
+            if let Some(keep) = keep {
+                let model = whole.facts.model.as_deref();
+                keep.store(whole.body.clone(), model, now()).await;
+            }
+            let trace = drive.finish(Outcome::Answered, Some(&whole.facts));
+            Ok(Answer {
+                body: Body::Whole(whole.body),
+                dialect,
+                served: Served::by_target(&client.table, target, trace),
+                facts: Some(whole.facts),
+            })
+        }
+        End::Stream(stream, attempt, target) => {
+            let trace = drive.plan.trace().clone();
+            let stream = AnswerStream::new(*stream, drive, attempt, keep, dialect);
+            Ok(Answer {
+                body: Body::Stream(Box::new(stream)),
+                dialect,
+                served: Served::by_target(&client.table, target, trace),
+                facts: None,
+            })
+        }
+        End::Degraded(cause, failure) => {
+            let steps = client.degraded(route);
+            if let Some((mode, body)) = degrade::answer(steps, &call, keep.as_ref(), now()).await {
+                let trace = drive.finish(Outcome::Degraded(mode), None);
+                return Ok(Answer {
+                    body: Body::Whole(body),
+                    dialect,
+                    served: Served::degraded(&client.table, mode, trace),
+                    facts: None,
+                });
+            }
+            let wait = cause.retry_at.map(|at| at.saturating_duration_since(now()));
+            let error = Error::of_call(What::Exhausted, cause.verdict, failure, wait);
+            Err(drive.fail(error))
+        }
+        End::GaveUp(verdict, failure) => {
+            let wait = verdict.retry_after();
+            let error = Error::of_call(What::Refused, Some(verdict), failure, wait);
+            Err(drive.fail(error))
+        }
+    }
+}
+
+/// How the search ended.
+enum End {
+    Whole(llm_providers::Whole, TargetId),
+    Stream(Box<llm_providers::ReplyStream>, AttemptId, TargetId),
+    Degraded(Cause, Option<(Failure, Dialect)>),
+    GaveUp(Verdict, Option<(Failure, Dialect)>),
+}
+
+impl Drive {
+    fn new(client: &Arc<Inner>, route: RouteId, request: Request) -> Self {
+        let started = now();
+        let table = Arc::clone(&client.table);
+        Self {
+            client: Arc::clone(client),
+            plan: Plan::new(table, route, request, started, client.next_seed()),
+            started,
+            streamed: request.streamed,
+            reported: false,
+        }
+    }
+
+    /// Tells every observer, once, and hands over the record.
+    pub(crate) fn finish(mut self, outcome: Outcome, facts: Option<&Facts>) -> Trace {
+        self.report(outcome, facts);
+        self.plan.take_trace()
+    }
+
+    /// The end without an answer.
+    pub(crate) fn fail(self, error: Error) -> Error {
+        let table = Arc::clone(&self.client.table);
+        let kind = error.kind();
+        error.with_trail(table, self.finish(Outcome::Failed(kind), None))
+    }
+
+    fn report(&mut self, outcome: Outcome, facts: Option<&Facts>) {
+        self.reported = true;
+        let report = Report {
+            table: &self.client.table,
+            trace: self.plan.trace(),
+            outcome,
+            facts,
+            streamed: self.streamed,
+            took: now().saturating_duration_since(self.started),
+        };
+        for observer in &self.client.observers {
+            observer.finished(&report);
+        }
+    }
+
+    async fn run(&mut self, call: &Call) -> End {
+        let client = Arc::clone(&self.client);
+        // At most two attempts are under way at once.
+        let mut running: Vec<Running<'_>> = Vec::new();
+        let mut arrived: Option<(AttemptId, Exchange)> = None;
+        // The failures whose words may go to the caller: one a hop, at most `max_sends`.
+        let mut failures: Vec<(Failure, Dialect)> = Vec::new();
+        loop {
+            match self.plan.poll(now()) {
+                Action::Send {
+                    attempt,
+                    target,
+                    windows,
+                } => running.push((attempt, attempt_on(&client, call, target, windows))),
+                Action::WaitUntil(until) => {
+                    let Ok((attempt, result)) = timeout_at(until.into(), first(&mut running)).await
+                    else {
+                        continue;
+                    };
+                    let event = match result {
+                        Ok(Exchange::Whole(whole)) => {
+                            let tokens = tokens(&whole.facts);
+                            arrived = Some((attempt, Exchange::Whole(whole)));
+                            Event::Succeeded(attempt, tokens)
+                        }
+                        Ok(stream @ Exchange::Stream(_)) => {
+                            arrived = Some((attempt, stream));
+                            Event::FirstToken(attempt)
+                        }
+                        Err(failure) => {
+                            let verdict = failure.verdict;
+                            let dialect = self
+                                .target_of(attempt)
+                                .and_then(|target| client.upstreams.get(target.index()))
+                                .map_or(call.dialect(), |up| up.endpoint.dialect());
+                            failures.push((failure, dialect));
+                            Event::Failed(attempt, verdict)
+                        }
+                    };
+                    self.plan.on(event, now());
+                }
+                // Dropping the future ends the call.
+                Action::Cancel(attempt) => running.retain(|(id, _)| *id != attempt),
+                Action::Accept(attempt) => match (arrived.take(), self.target_of(attempt)) {
+                    (Some((id, Exchange::Whole(whole))), Some(target)) if id == attempt => {
+                        return End::Whole(whole, target);
+                    }
+                    (Some((id, Exchange::Stream(stream))), Some(target)) if id == attempt => {
+                        return End::Stream(stream, attempt, target);
+                    }
+                    _ => {}
+                },
+                Action::Degrade(cause) => {
+                    let failure = cause.verdict.and_then(|verdict| {
+                        let index = failures.iter().position(|(f, _)| f.verdict == verdict)?;
+                        Some(failures.swap_remove(index))
+                    });
+                    return End::Degraded(cause, failure);
+                }
+                Action::GiveUp(verdict) => return End::GaveUp(verdict, failures.pop()),
+            }
+        }
+    }
+
+    fn target_of(&self, attempt: AttemptId) -> Option<TargetId> {
+        let hop = self.plan.trace().hops.get(attempt.index())?;
+        Some(hop.target)
+    }
+}
+
+/// The first attempt to come to its end, taken out of `running`; never, where there is none.
+///
+/// Cancel safe: an attempt leaves the list only with its result.
+async fn first(running: &mut Vec<Running<'_>>) -> (AttemptId, Result<Exchange, Failure>) {
+    poll_fn(|context| {
+        let mut ended = running
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(index, (_, future))| match future.as_mut().poll(context) {
+                Poll::Ready(result) => Some((index, result)),
+                Poll::Pending => None,
+            });
+        match ended.next() {
+            Some((index, result)) => {
+                drop(ended);
+                Poll::Ready((running.swap_remove(index).0, result))
+            }
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+impl Drop for Drive {
+    fn drop(&mut self) {
+        if !self.reported {
+            self.plan.cancel(now());
+            self.report(Outcome::Cancelled, None);
+        }
+    }
+}
+
+/// What a call asks of a target.
+fn demand(call: &Call, options: &CallOptions) -> Request {
+    let mut request = Request::new()
+        .abilities(Abilities::from_bits(call.features().bits()))
+        // Half of the estimate: it is off by up to a factor of two.
+        .context_tokens(call.estimated_input_tokens() / 2);
+    if call.is_stream() {
+        request = request.streamed();
+    }
+    if options.side_effects || call.features().contains(Features::SERVER_TOOLS) {
+        request = request.side_effects();
+    }
+    match options.deadline {
+        Some(deadline) => request.deadline(deadline),
+        None => request,
+    }
+}
+
+/// One upstream call. Nothing is sent before the first poll.
+fn attempt_on<'a>(
+    client: &'a Inner,
+    call: &'a Call,
+    target: TargetId,
+    windows: llm_router::Windows,
+) -> BoxFuture<'a, Result<Exchange, Failure>> {
+    let windows = Windows {
+        connect: windows.connect,
+        first_token: windows.first_token,
+        idle: windows.idle,
+        total: if call.is_stream() {
+            windows.stream
+        } else {
+            windows.whole
+        },
+    };
+    Box::pin(async move {
+        let Some(upstream) = client.upstreams.get(target.index()) else {
+            let verdict = Verdict::new(ErrorKind::Other, Phase::Connect);
+            return Err(Failure::new(verdict));
+        };
+        let transport = &*client.transport;
+        exchange(transport, &upstream.endpoint, call, &windows, calendar()).await
+    })
+}
+
+/// Sends the duplicate of a call to a target that may have healed, and throws the answer away.
+///
+/// The one task this crate spawns: it must outlive the call it is a copy of. It ends with the
+/// target's own window, and a breaker grants at most one every few seconds.
+fn look_for_recovery(client: &Arc<Inner>, call: &Call, shadow: Shadow) {
+    let (client, call) = (Arc::clone(client), call.clone());
+    tokio::spawn(async move {
+        let result = attempt_on(&client, &call, shadow.target(), shadow.windows()).await;
+        let target = client.table.target_name(shadow.target());
+        match result {
+            Ok(_) => {
+                tracing::info!(target, "a shadow probe was answered");
+                shadow.finish(Ok(()), now());
+            }
+            Err(failure) => {
+                shadow.finish(Err(&failure.verdict), now());
+            }
+        }
+    });
+}
+
+/// The tokens a provider reported.
+pub(crate) fn tokens(facts: &Facts) -> Tokens {
+    let small = |tokens: u64| u32::try_from(tokens).unwrap_or(u32::MAX);
+    Tokens {
+        input: small(facts.usage.input_tokens),
+        output: small(facts.usage.output_tokens),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the shell reads the calendar, for dates in `retry-after` headers"
+)]
+fn calendar() -> SystemTime {
+    SystemTime::now()
+}

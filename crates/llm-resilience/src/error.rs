@@ -1,0 +1,176 @@
+//! The one error of a call: what it was, for whom, and when to come back.
+
+use bytes::Bytes;
+use llm_errors::{ErrorKind, Verdict};
+use llm_providers::{BadRequest, Dialect, Failure};
+use llm_router::{Table, Trace};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why a call has no answer.
+///
+/// `Display` and `Debug` hold no word of prompt, answer or key; the provider's own words are in
+/// [`provider_message`](Self::provider_message), for the caller alone.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    what: What,
+    verdict: Option<Verdict>,
+    failure: Option<Failure>,
+    target_dialect: Option<Dialect>,
+    retry_after: Option<Duration>,
+    trail: Option<(Arc<Table>, Trace)>,
+}
+
+/// What kind of end a call came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum What {
+    /// No route has this name.
+    UnknownRoute,
+    /// The request cannot be read, or cannot be said in the dialect of any target.
+    BadRequest(BadRequest),
+    /// A target refused the request for the caller's own fault.
+    Refused,
+    /// Every target failed or is set aside.
+    Exhausted,
+    /// An answer is there and cannot be put into neutral form.
+    Unreadable,
+    /// The stream broke after its first content had reached the caller.
+    Broken,
+}
+
+impl Error {
+    pub(crate) fn unknown_route() -> Self {
+        Self::bare(What::UnknownRoute)
+    }
+
+    pub(crate) fn bad_request(bad: BadRequest) -> Self {
+        Self::bare(What::BadRequest(bad))
+    }
+
+    pub(crate) fn unreadable() -> Self {
+        Self::bare(What::Unreadable)
+    }
+
+    fn bare(what: What) -> Self {
+        Self(Box::new(Inner {
+            what,
+            verdict: None,
+            failure: None,
+            target_dialect: None,
+            retry_after: None,
+            trail: None,
+        }))
+    }
+
+    pub(crate) fn of_call(
+        what: What,
+        verdict: Option<Verdict>,
+        failure: Option<(Failure, Dialect)>,
+        retry_after: Option<Duration>,
+    ) -> Self {
+        let (failure, target_dialect) = failure.unzip();
+        Self(Box::new(Inner {
+            what,
+            verdict,
+            failure,
+            target_dialect,
+            retry_after,
+            trail: None,
+        }))
+    }
+
+    pub(crate) fn with_trail(mut self, table: Arc<Table>, trace: Trace) -> Self {
+        self.0.trail = Some((table, trace));
+        self
+    }
+
+    /// What kind of end the call came to.
+    #[must_use]
+    pub fn what(&self) -> What {
+        self.0.what
+    }
+
+    /// The failure somebody can do most about.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match (self.0.what, self.0.verdict) {
+            (What::UnknownRoute, _) => ErrorKind::ModelNotFound,
+            (What::BadRequest(_), _) => ErrorKind::InvalidRequest,
+            (What::Unreadable, _) => ErrorKind::Other,
+            (_, Some(verdict)) => verdict.kind,
+            (_, None) => ErrorKind::Overloaded,
+        }
+    }
+
+    /// All that is known of that failure; `None` where no call was made.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.0.verdict
+    }
+
+    /// When it makes sense to come back: the earliest time at which a target may answer.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// The status with which the provider refused, where one did.
+    #[must_use]
+    pub fn provider_status(&self) -> Option<u16> {
+        self.0.failure.as_ref().and_then(|failure| failure.status)
+    }
+
+    /// The provider's words on it, for the caller's eyes alone: they may quote the prompt.
+    #[must_use]
+    pub fn provider_message(&self) -> Option<&str> {
+        self.0.failure.as_ref().and_then(Failure::message)
+    }
+
+    /// The provider's error body and the dialect it is in, for the caller's eyes alone.
+    #[must_use]
+    pub fn provider_body(&self) -> Option<(&Bytes, Dialect)> {
+        let body = self.0.failure.as_ref()?.body()?;
+        Some((body, self.0.target_dialect?))
+    }
+
+    /// Every hop of the call; `None` where no route was entered.
+    #[must_use]
+    pub fn trace(&self) -> Option<&Trace> {
+        self.0.trail.as_ref().map(|(_, trace)| trace)
+    }
+
+    /// Every hop in words.
+    #[must_use]
+    pub fn trail(&self) -> Option<impl fmt::Display + '_> {
+        let (table, trace) = self.0.trail.as_ref()?;
+        Some(trace.describe(table))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.what {
+            What::UnknownRoute => f.write_str("no route has this name"),
+            What::BadRequest(bad) => write!(f, "{bad}"),
+            What::Refused => write!(f, "refused: {}", self.kind()),
+            What::Exhausted => write!(f, "no target could answer: {}", self.kind()),
+            What::Unreadable => f.write_str("the answer cannot be put into neutral form"),
+            What::Broken => write!(f, "the stream broke: {}", self.kind()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("what", &self.0.what)
+            .field("verdict", &self.0.verdict)
+            .field("retry_after", &self.0.retry_after)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,100 @@
+//! The router under test: every request is a real `Plan`, every gateway has a real `Table`.
+
+use crate::caller::{Caller, DEADLINE, News, Send, Step};
+use crate::scenario::Scenario;
+use llm_errors::Verdict;
+use llm_router::{Action, AttemptId, Event, Plan, Request, Route, Table, Target, Tokens};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A request driven by its plan.
+#[derive(Debug)]
+pub(crate) struct Ours {
+    plan: Plan,
+    attempts: Vec<AttemptId>,
+    origin: Instant,
+    streamed: bool,
+}
+
+/// The table of one gateway: the default configuration, with nothing but names.
+pub(crate) fn table(scenario: &Scenario, origin: Instant) -> Arc<Table> {
+    let mut builder = Table::builder();
+    for site in &scenario.sites {
+        builder = builder.target(Target::new(site.name, site.provider).credential(site.name));
+    }
+    let mut route = Route::new("route");
+    for tier in &scenario.tiers {
+        route = route.tier(tier.iter().map(|site| scenario.sites[*site].name));
+    }
+    builder
+        .route(route)
+        .build(origin)
+        .expect("scenarios name their sites once and use only those")
+}
+
+impl Ours {
+    pub(crate) fn new(
+        table: &Arc<Table>,
+        streamed: bool,
+        origin: Instant,
+        now: Duration,
+        seed: u64,
+    ) -> Self {
+        let mut request = Request::new().context_tokens(1_000).deadline(DEADLINE);
+        if streamed {
+            request = request.streamed();
+        }
+        let route = table.route("route").expect("every table has this route");
+        Self {
+            plan: Plan::new(Arc::clone(table), route, request, origin + now, seed),
+            attempts: Vec::new(),
+            origin,
+            streamed,
+        }
+    }
+}
+
+impl Caller for Ours {
+    fn hear(&mut self, attempt: usize, news: News, now: Duration) {
+        let id = self.attempts[attempt];
+        let event = match news {
+            News::FirstToken => Event::FirstToken(id),
+            News::Done => Event::Succeeded(id, Tokens::default()),
+            News::Failed(verdict) => Event::Failed(id, verdict),
+        };
+        self.plan.on(event, self.origin + now);
+    }
+
+    fn ask(&mut self, now: Duration) -> Step {
+        match self.plan.poll(self.origin + now) {
+            Action::Send {
+                attempt,
+                target,
+                windows,
+            } => {
+                self.attempts.push(attempt);
+                let hop = self.plan.trace().hops.last();
+                Step::Send(Send {
+                    site: target.index(),
+                    connect: windows.connect,
+                    window: if self.streamed {
+                        windows.first_token
+                    } else {
+                        windows.whole
+                    },
+                    probe: hop.is_some_and(|hop| hop.probe),
+                })
+            }
+            Action::WaitUntil(until) => Step::Wait(until.saturating_duration_since(self.origin)),
+            Action::Cancel(attempt) => Step::Cancel(attempt.index()),
+            Action::Accept(_) => Step::Accept,
+            Action::Degrade(_) => Step::Degrade,
+            Action::GiveUp(verdict) => gave_up(&verdict),
+        }
+    }
+}
+
+/// No request of a simulation is at fault itself, so this is an error to its caller.
+fn gave_up(_: &Verdict) -> Step {
+    Step::Fail
+}

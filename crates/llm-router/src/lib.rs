@@ -1,0 +1,87 @@
+//! Chooses where a call goes next, and what a failure means for the rest of it.
+//!
+//! A [`Table`] holds targets with their health and routes of tiers; a [`Plan`] is one request's
+//! search through them. The plan is sans-I/O: it is handed events and the time, and answers with
+//! actions, so that one engine runs under any runtime, in virtual time and in property tests.
+//!
+//! ```
+//! use llm_router::{Action, Event, Plan, Request, Route, Table, Target, Tokens};
+//! use std::time::Instant;
+//!
+//! # #[expect(clippy::disallowed_methods, reason = "the example is its own shell")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let now = Instant::now();
+//! let table = Table::builder()
+//!     .target(Target::new("primary", "openai"))
+//!     .target(Target::new("backup", "anthropic"))
+//!     .route(Route::new("chat").tier(["primary"]).tier(["backup"]))
+//!     .build(now)?;
+//! let route = table.route("chat").ok_or("no such route")?;
+//! let mut plan = Plan::new(table, route, Request::new(), now, 7);
+//! let Action::Send { attempt, .. } = plan.poll(now) else { return Ok(()) };
+//! plan.on(Event::Succeeded(attempt, Tokens::default()), now);
+//! assert_eq!(plan.poll(now), Action::Accept(attempt));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What a failure leads to
+//!
+//! | failure | this target | then |
+//! |---|---|---|
+//! | rate limit | held for the stated wait, else 1 s doubling to 30 s; asked again if that wait fits the route's patience | a ready sibling at once; the next tier; a longer wait only when nothing else is left |
+//! | overloaded, 5xx, an edge's page | once more inside the patience | a ready sibling at once; the next tier |
+//! | timeout, bad answer | once more, and only when nothing else is left | next target |
+//! | network | again only when nothing else is left | next target at once |
+//! | quota, organisation's cap, money | its credential is set aside for the stated time, else 1 h | next target |
+//! | refused key or permission | set aside for 5 min | next target |
+//! | unknown or retired model | set aside for 10 min | next target |
+//! | context too long | never | a target with a longer or unknown window, else the caller's error |
+//! | content filter, refusal | never | a member the route names as less restrictive, else the caller's error |
+//! | the caller's own fault | never | the caller's error, at once |
+//!
+//! # Limits
+//!
+//! | what | default | at the limit |
+//! |---|---|---|
+//! | wall clock of a request | 30 s | the attempt under way is cancelled, the answer degraded |
+//! | tries of one target | 3 | another target, or degraded |
+//! | upstream calls of one request | 8 | degraded |
+//! | wait for a target's own tier | 2 s | next tier |
+//! | candidates of a route | 128 | [`TableError::TooManyCandidates`] |
+//! | repeated calls of one provider | its retry budget | degraded |
+//!
+//! Not done here: sending, sleeping, reading clocks, caching, shaping errors for callers.
+
+mod plan;
+mod reaction;
+mod request;
+mod route;
+mod select;
+mod shadow;
+mod table;
+mod target;
+mod trace;
+mod vitals;
+
+pub use self::plan::{Action, AttemptId, Cause, Event, Plan};
+pub use self::request::Request;
+pub use self::route::{Hedging, MAX_CANDIDATES, Member, Policy, Route, RouteId, Windows};
+pub use self::shadow::Shadow;
+pub use self::table::{Table, TableBuilder, TableError};
+pub use self::target::{Abilities, Target, TargetId};
+pub use self::trace::{Hop, HopResult, Refusal, Refused, Tokens, Trace, WaitSource, Why};
+
+#[cfg(test)]
+mod testing {
+    use std::time::Instant;
+
+    /// An instant to count from; tests move on from it by adding durations.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "any instant will do, and none can be made up"
+    )]
+    pub(crate) fn origin() -> Instant {
+        Instant::now()
+    }
+}

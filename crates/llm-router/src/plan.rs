@@ -1,0 +1,398 @@
+//! One request as a state machine: facts and events in, actions out.
+//!
+//! The plan owns no socket, clock, task or random source that it was not handed. Its caller sends
+//! what it says, sleeps as long as it says, reports what happened and asks again:
+//!
+//! ```text
+//!            ┌──────────── a failure teaches something ────────────┐
+//!            ▼                                                     │
+//!   poll ► choose ──► Send ──► running ──► Accept (first token, or whole answer)
+//!            │ ▲                  │
+//!            │ └── WaitUntil ◄────┤ the same target again, after a wait
+//!            ▼                    ▼
+//!   Degrade / GiveUp           Cancel (the deadline passed)
+//! ```
+
+mod beside;
+mod end;
+mod learn;
+mod live;
+mod search;
+mod send;
+
+use self::beside::Beside;
+use self::live::{Live, Lives};
+use crate::reaction::Lesson;
+use crate::request::Request;
+use crate::route::{RouteId, Windows};
+use crate::select::{Fit, Set};
+use crate::table::{Slot, Table};
+use crate::target::TargetId;
+use crate::trace::{HopResult, Tokens, Trace, WaitSource, Why};
+use llm_backoff::Deadline;
+use llm_breaker::{Change, Outcome};
+use llm_errors::Verdict;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// The search for an answer to one request.
+///
+/// Dropping a plan whose attempt is under way counts that attempt as abandoned: nobody's health
+/// suffers, and a probe's lease is free again.
+#[derive(Debug)]
+pub struct Plan {
+    table: Arc<Table>,
+    route: RouteId,
+    request: Request,
+    rng: SmallRng,
+    started: Instant,
+    deadline: Deadline,
+    patience: Duration,
+    fit: Fit,
+    touched: Vec<Touched>,
+    waited: Option<(Duration, WaitSource)>,
+    state: State,
+    lives: Lives,
+    /// A second attempt that is due.
+    beside: Option<Beside>,
+    /// Attempts that lost and were not yet said to be cancelled. At most one.
+    cancels: Vec<AttemptId>,
+    trace: Trace,
+}
+
+/// Names one upstream call of one plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AttemptId(u8);
+
+impl AttemptId {
+    /// The position of the attempt among the hops of the [`Trace`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What to do next.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Action {
+    /// Call `target` within `windows`, then report [`Event`]s of `attempt`.
+    Send {
+        /// The name of this call in events.
+        attempt: AttemptId,
+        /// Whom to call.
+        target: TargetId,
+        /// How long each step of the call may take.
+        windows: Windows,
+    },
+    /// Nothing to do before this instant unless an event comes first.
+    WaitUntil(Instant),
+    /// Stop `attempt`; no event of it is wanted any more.
+    Cancel(AttemptId),
+    /// Hand the answer of `attempt` to the caller: all of it, or from now on its stream.
+    Accept(AttemptId),
+    /// No target is left that could answer: give the next best thing.
+    Degrade(Cause),
+    /// The failure is the caller's to see, as it is.
+    GiveUp(Verdict),
+}
+
+/// Why no target could answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Cause {
+    /// The failure somebody can do most about; `None` where no call was made because every target
+    /// was set aside.
+    pub verdict: Option<Verdict>,
+    /// The earliest instant at which a target may be back; `None` where no target fits the
+    /// request.
+    pub retry_at: Option<Instant>,
+}
+
+/// What happened to an attempt.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Event {
+    /// The first content of a stream arrived.
+    FirstToken(AttemptId),
+    /// The answer is complete and good.
+    Succeeded(AttemptId, Tokens),
+    /// The attempt failed, before or after its first token.
+    Failed(AttemptId, Verdict),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// Look for the next candidate.
+    Choosing,
+    /// Sleep, then go to `position`.
+    Waiting { position: u8, until: Instant },
+    /// An attempt is under way.
+    Running,
+    /// The live attempt's answer is about to be handed over.
+    Accepting(AttemptId),
+    /// The answer is with the caller.
+    Answered,
+    /// The search is over.
+    Ended(Action),
+}
+
+/// What this request has learnt of a candidate it called.
+#[derive(Debug, Clone, Copy)]
+struct Touched {
+    position: u8,
+    tries: u8,
+    lesson: Lesson,
+    /// The most tries it may get in this request.
+    cap: u8,
+    /// Not before this instant, whatever the patience: the provider's hint.
+    floor: Instant,
+    /// When to call it again.
+    again_at: Instant,
+    source: WaitSource,
+    timed_out: bool,
+}
+
+/// A wait that would lead to a call.
+#[derive(Debug, Clone, Copy)]
+struct Wait {
+    position: u8,
+    until: Instant,
+    source: WaitSource,
+}
+
+/// The tries a target gets while another tier is left.
+const QUICK_TRIES: u8 = 2;
+/// The tries of a target that hung or answered badly.
+const DOUBTFUL_TRIES: u8 = 2;
+/// The longest part of the deadline kept back for the next target.
+const RESERVE: Duration = Duration::from_secs(10);
+/// The first hold of a rate limit that states no wait; it doubles with each in a row.
+const UNHINTED_HOLD: Duration = Duration::from_secs(1);
+/// The longest such hold.
+const LONGEST_UNHINTED_HOLD: Duration = Duration::from_secs(30);
+
+impl Plan {
+    /// Starts the search on `route`. `seed` makes every random choice repeatable.
+    ///
+    /// # Panics
+    ///
+    /// If `route` comes from a larger table.
+    #[must_use]
+    pub fn new(
+        table: Arc<Table>,
+        route: RouteId,
+        request: Request,
+        now: Instant,
+        seed: u64,
+    ) -> Self {
+        let policy = table.policy(route);
+        Self {
+            deadline: Deadline::after(now, request.deadline.unwrap_or(policy.deadline)),
+            patience: policy.patience,
+            route,
+            request,
+            rng: SmallRng::seed_from_u64(seed),
+            started: now,
+            fit: Fit::default(),
+            touched: Vec::new(),
+            waited: None,
+            state: State::Choosing,
+            lives: Lives::default(),
+            beside: None,
+            cancels: Vec::new(),
+            trace: Trace::new(route, seed),
+            table,
+        }
+    }
+
+    /// The table the plan decides on.
+    #[must_use]
+    pub fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    /// The record so far.
+    #[must_use]
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// The instant at which the search ends at the latest.
+    #[must_use]
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// Hands over the record, leaving an empty one.
+    pub fn take_trace(&mut self) -> Trace {
+        let empty = Trace::new(self.route, self.trace.seed);
+        std::mem::replace(&mut self.trace, empty)
+    }
+
+    /// Records that the caller left: the attempt under way is cancelled and nothing follows.
+    pub fn cancel(&mut self, now: Instant) {
+        self.cancel_all(now);
+        if !matches!(self.state, State::Ended(_) | State::Answered) {
+            self.trace.ended_after = Some(self.since_start(now));
+            self.state = State::Answered;
+        }
+    }
+
+    /// What to do now. Asking again without an event or the passing of time gives the same answer,
+    /// except that `Send`, `Cancel` and `Accept` are said once.
+    pub fn poll(&mut self, now: Instant) -> Action {
+        loop {
+            match self.state {
+                State::Choosing => {
+                    if let Some(action) = self.choose(now) {
+                        return action;
+                    }
+                }
+                State::Waiting { until, .. } if now < until => return Action::WaitUntil(until),
+                State::Waiting { position, .. } => {
+                    self.state = State::Choosing;
+                    if self.tried().contains(position) {
+                        if let Some(send) = self.send(position, Why::Retry, now) {
+                            return send;
+                        }
+                        self.drop_if_refused(position, now);
+                    }
+                }
+                State::Running => {
+                    if let Some(action) = self.run(now) {
+                        return action;
+                    }
+                }
+                State::Accepting(attempt) => return self.accept(attempt),
+                State::Answered => return Action::WaitUntil(self.deadline.instant().max(now)),
+                State::Ended(action) => return action,
+            }
+        }
+    }
+
+    /// While attempts are under way; `None` where the last one is gone.
+    fn run(&mut self, now: Instant) -> Option<Action> {
+        if self.lives.iter().any(|live| live.committed) {
+            let idle = self.table.policy(self.route).windows.idle;
+            return Some(Action::WaitUntil(now + idle));
+        }
+        if self.lives.count() == 0 {
+            self.state = State::Choosing;
+            return None;
+        }
+        if self.deadline.is_past(now) {
+            let attempt = self.expire(now)?;
+            if self.lives.count() == 0 {
+                self.end(now);
+            }
+            return Some(Action::Cancel(attempt));
+        }
+        match self.beside {
+            Some(due) if due.at <= now => {
+                self.beside = None;
+                self.start_beside(due.why, now)
+            }
+            Some(due) => Some(Action::WaitUntil(due.at.min(self.deadline.instant()))),
+            None => Some(Action::WaitUntil(self.deadline.instant())),
+        }
+    }
+
+    /// Takes in what happened. Events of attempts that are over are ignored.
+    pub fn on(&mut self, event: Event, now: Instant) {
+        let (Event::FirstToken(attempt) | Event::Succeeded(attempt, _) | Event::Failed(attempt, _)) =
+            event;
+        if self.lives.find(attempt).is_none() {
+            return;
+        }
+        match event {
+            Event::FirstToken(_) => self.on_first_token(attempt, now),
+            Event::Succeeded(_, tokens) => self.on_success(attempt, tokens, now),
+            Event::Failed(_, verdict) => self.on_failure(attempt, verdict, now),
+        }
+    }
+
+    fn tried(&self) -> Set {
+        let mut tried = Set::default();
+        for touched in &self.touched {
+            tried.insert(touched.position);
+        }
+        tried
+    }
+
+    fn since_start(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started)
+    }
+
+    fn close_hop<'t>(
+        &mut self,
+        table: &'t Table,
+        live: &Live,
+        result: HopResult,
+        now: Instant,
+    ) -> &'t Slot {
+        let ended = self.since_start(now);
+        let route = table.resolved(self.route);
+        let position = usize::from(live.position);
+        if let Some(hop) = self.trace.hops.get_mut(live.attempt.index()) {
+            hop.ended_after = Some(ended);
+            hop.result = result;
+        }
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "a live attempt was sent to a candidate of this very route"
+        )]
+        let slot = table.slot(route.candidates[position].target);
+        slot
+    }
+
+    fn settle(
+        &mut self,
+        table: &Table,
+        slot: &Slot,
+        live: Live,
+        own: Outcome,
+        shared: Outcome,
+        now: Instant,
+    ) {
+        slot.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let target = self
+            .trace
+            .hops
+            .get(live.attempt.index())
+            .map(|hop| hop.target);
+        let change = slot.gate.settle(live.own, own, now);
+        if change == Some(Change::Closed) {
+            slot.vitals.recovered();
+        }
+        self.trace.changes.extend(target.zip(change));
+        let change = table.credential(slot).settle(live.shared, shared, now);
+        self.trace.changes.extend(target.zip(change));
+    }
+}
+
+impl Drop for Plan {
+    fn drop(&mut self) {
+        let table = Arc::clone(&self.table);
+        let route = table.resolved(self.route);
+        while let Some(live) = self.lives.take_other(None) {
+            if let Some(candidate) = route.candidates.get(usize::from(live.position)) {
+                let slot = table.slot(candidate.target);
+                slot.vitals.end_silence(&self.request, live.waiting);
+                abandon(&table, slot, live);
+            }
+        }
+    }
+}
+
+fn abandon(table: &Table, slot: &Slot, live: Live) {
+    slot.in_flight.fetch_sub(1, Ordering::Relaxed);
+    slot.gate.abandon(live.own);
+    table.credential(slot).abandon(live.shared);
+}
+
+/// A uniform part of `most`.
+fn jitter(rng: &mut SmallRng, most: Duration) -> Duration {
+    most.mul_f64(rng.random::<f64>())
+}

@@ -1,0 +1,169 @@
+//! Asking a second target beside the first, and who wins.
+//!
+//! | the first attempt | the second starts | paid from |
+//! |---|---|---|
+//! | is a breaker's probe | at the usual time (1 s where none is known) | nothing: it is the call the caller would have made |
+//! | goes to a target grown slow | at half again its old usual time | the second target's retry budget |
+//! | is ordinary, and the route hedges | at the p90 | the route's hedge budget |
+//!
+//! Never for a request with side effects, never after a first token, at most one at a time. The
+//! first good answer wins; an error never does. The loser is cancelled.
+
+use super::{Action, AttemptId, Live, Plan, State, abandon};
+use crate::route::Hedging;
+use crate::select;
+use crate::table::{Resolved, Slot, Table};
+use crate::trace::{HopResult, Why};
+use llm_breaker::{Outcome, TripReason};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// When to cover a probe of a target whose usual time is not known.
+const UNKNOWN_USUAL: Duration = Duration::from_secs(1);
+
+/// A second attempt that is due at a time unless the first answers before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beside {
+    pub(super) at: Instant,
+    pub(super) why: Why,
+}
+
+impl Plan {
+    /// Whether, when and why a second target should be asked beside the attempt that starts now.
+    pub(super) fn plan_beside(
+        &self,
+        route: &Resolved,
+        slot: &Slot,
+        probe: bool,
+        now: Instant,
+    ) -> Option<Beside> {
+        if self.request.side_effects {
+            return None;
+        }
+        let usual = slot.vitals.usual(&self.request, now);
+        if probe {
+            let at = now + usual.unwrap_or(UNKNOWN_USUAL);
+            return Some(Beside {
+                at,
+                why: Why::Cover,
+            });
+        }
+        if let Some(usual) = slot.vitals.slow_beyond(&self.request) {
+            let at = now + usual * 3 / 2;
+            return Some(Beside {
+                at,
+                why: Why::Trial,
+            });
+        }
+        match route.policy.hedging {
+            Hedging::Off => None,
+            Hedging::AtP90 => usual.map(|usual| Beside {
+                at: now + usual,
+                why: Why::Hedge,
+            }),
+        }
+    }
+
+    /// Starts the second attempt that is due, if another target is ready and it can be afforded.
+    pub(super) fn start_beside(&mut self, why: Why, now: Instant) -> Option<Action> {
+        let table = Arc::clone(&self.table);
+        let route = table.resolved(self.route);
+        if self.trace.hops.len() >= usize::from(route.policy.max_sends) {
+            return None;
+        }
+        let mut passed = self.tried();
+        for live in self.lives.iter() {
+            passed.insert(live.position);
+        }
+        for (first, tier) in route.tiers() {
+            while let Some(position) = select::pick(
+                &table,
+                tier,
+                first,
+                &self.request,
+                self.fit,
+                passed,
+                now,
+                &mut self.rng,
+            ) {
+                let target = route.candidates.get(usize::from(position))?.target;
+                let slot = table.slot(target);
+                let afforded = match why {
+                    Why::Trial => table.budget(slot).withdraw(),
+                    // Prices are not known here: the number of calls is what the budget bounds.
+                    Why::Hedge => route.hedges.withdraw(0),
+                    _ => true,
+                };
+                if !afforded {
+                    return None;
+                }
+                if let Some(send) = self.send(position, why, now) {
+                    return Some(send);
+                }
+                passed.insert(position);
+            }
+        }
+        None
+    }
+
+    /// An attempt has a good answer: the other one, if there is one, has lost.
+    pub(super) fn win(&mut self, winner: AttemptId, now: Instant) {
+        self.beside = None;
+        let table = Arc::clone(&self.table);
+        let won_by = self.trace.hops.get(winner.index()).map(|hop| hop.why);
+        while let Some(loser) = self.lives.take_other(Some(winner)) {
+            self.cancels.push(loser.attempt);
+            self.lose(&table, loser, won_by, now);
+        }
+    }
+
+    /// What being beaten says of the loser.
+    fn lose(&mut self, table: &Table, loser: Live, won_by: Option<Why>, now: Instant) {
+        let slot = self.close_hop(table, &loser, HopResult::Cancelled, now);
+        slot.vitals.end_silence(&self.request, loser.waiting);
+        match won_by {
+            // The probe had its usual time and that of another target besides, and said nothing.
+            Some(Why::Cover) => {
+                self.settle(table, slot, loser, Outcome::Hard, Outcome::Neutral, now);
+            }
+            Some(Why::Trial) => {
+                let target = self
+                    .trace
+                    .hops
+                    .get(loser.attempt.index())
+                    .map(|hop| hop.target);
+                abandon(table, slot, loser);
+                if slot.vitals.lost_trial(&self.request, true) {
+                    let change = slot.gate.trip(now, TripReason::Latency);
+                    slot.vitals.recovered();
+                    self.trace.changes.extend(target.zip(change));
+                }
+            }
+            _ => abandon(table, slot, loser),
+        }
+    }
+
+    /// The first target answered before the one that was asked beside it.
+    pub(super) fn note_trial_won(&self, slot: &Slot, live: &Live) {
+        let tried_beside = self.trace.hops.iter().any(|hop| hop.why == Why::Trial);
+        let first = self.trace.hops.get(live.attempt.index());
+        if tried_beside && first.is_some_and(|hop| hop.why != Why::Trial) {
+            slot.vitals.lost_trial(&self.request, false);
+        }
+    }
+
+    /// Says the cancellations that are due, then the answer.
+    pub(super) fn accept(&mut self, attempt: AttemptId) -> Action {
+        if let Some(loser) = self.cancels.pop() {
+            return Action::Cancel(loser);
+        }
+        self.state = match self.lives.find_mut(attempt) {
+            Some(live) => {
+                live.committed = true;
+                State::Running
+            }
+            None => State::Answered,
+        };
+        Action::Accept(attempt)
+    }
+}

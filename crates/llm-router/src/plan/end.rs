@@ -1,0 +1,94 @@
+//! How a search ends without an answer.
+
+use super::{Action, AttemptId, Cause, Plan, State, abandon};
+use crate::reaction;
+use crate::select::{self, Admission, Fit};
+use crate::table::{Resolved, Table};
+use crate::trace::{HopResult, Refused};
+use llm_errors::{ErrorKind, Phase, Verdict};
+use std::sync::Arc;
+use std::time::Instant;
+
+impl Plan {
+    /// The deadline passed with an attempt under way: ends one, and names it.
+    pub(super) fn expire(&mut self, now: Instant) -> Option<AttemptId> {
+        let live = self.lives.take_other(None)?;
+        let attempt = live.attempt;
+        let verdict = Verdict::new(ErrorKind::Timeout, Phase::Sent);
+        let table = Arc::clone(&self.table);
+        let slot = self.close_hop(&table, &live, HopResult::Failed(verdict), now);
+        self.punish(&table, slot, live, &verdict, now);
+        Some(attempt)
+    }
+
+    /// The caller left: nothing that was under way counts.
+    pub(super) fn cancel_all(&mut self, now: Instant) {
+        let table = Arc::clone(&self.table);
+        while let Some(live) = self.lives.take_other(None) {
+            let slot = self.close_hop(&table, &live, HopResult::Cancelled, now);
+            slot.vitals.end_silence(&self.request, live.waiting);
+            abandon(&table, slot, live);
+        }
+    }
+
+    /// Ends the search: the caller's own failure goes back as it is, anything else is degraded.
+    pub(super) fn end(&mut self, now: Instant) -> Action {
+        self.trace.ended_after = Some(self.since_start(now));
+        let table = Arc::clone(&self.table);
+        let route = table.resolved(self.route);
+        let tried = self.tried();
+        self.trace.refused = route
+            .candidates
+            .iter()
+            .zip(0u8..)
+            .filter(|(_, position)| !tried.contains(*position))
+            .filter_map(|(candidate, _)| {
+                let reason = select::refusal(&table, *candidate, &self.request, self.fit, now)?;
+                Some(Refused {
+                    target: candidate.target,
+                    reason,
+                })
+            })
+            .collect();
+        let mut failures = self.trace.failures().peekable();
+        let callers = failures.peek().is_some()
+            && self
+                .trace
+                .failures()
+                .all(|verdict| reaction::is_callers(&verdict));
+        let action = match self.trace.failures().next_back() {
+            Some(last) if callers => Action::GiveUp(last),
+            _ => Action::Degrade(Cause {
+                verdict: self
+                    .trace
+                    .failures()
+                    .max_by_key(|verdict| reaction::actionability(verdict.kind)),
+                retry_at: self.earliest_return(&table, route, now),
+            }),
+        };
+        self.state = State::Ended(action);
+        action
+    }
+
+    pub(super) fn earliest_return(
+        &self,
+        table: &Table,
+        route: &Resolved,
+        now: Instant,
+    ) -> Option<Instant> {
+        route
+            .candidates
+            .iter()
+            .filter(|candidate| {
+                let slot = table.slot(candidate.target);
+                select::fits(slot, **candidate, &self.request, Fit::default()).is_ok()
+            })
+            .map(
+                |candidate| match select::admission(table, table.slot(candidate.target), now) {
+                    Admission::Ready => now + route.policy.backoff.nominal(0),
+                    Admission::Held(until) | Admission::Open(until) => until,
+                },
+            )
+            .min()
+    }
+}

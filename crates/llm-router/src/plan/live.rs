@@ -1,0 +1,74 @@
+//! The attempts under way: one, or two while a second target is asked beside the first.
+
+use super::AttemptId;
+use llm_breaker::{Ticket, Waiting};
+use std::time::{Duration, Instant};
+
+/// An attempt under way.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) attempt: AttemptId,
+    pub(super) position: u8,
+    pub(super) own: Ticket,
+    pub(super) shared: Ticket,
+    pub(super) waiting: Waiting,
+    pub(super) sent_at: Instant,
+    /// How long it may take until its first token, or its end.
+    pub(super) window: Duration,
+    /// The deadline did not take more than half of its usual window: a timeout is evidence.
+    pub(super) fair: bool,
+    /// Its first token has come.
+    pub(super) spoke: bool,
+    /// Its answer is with the caller.
+    pub(super) committed: bool,
+}
+
+/// At most two attempts, without allocation.
+#[derive(Debug, Default)]
+pub(super) struct Lives([Option<Live>; 2]);
+
+impl Lives {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Live> {
+        self.0.iter().flatten()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.iter().count()
+    }
+
+    pub(super) fn find(&self, attempt: AttemptId) -> Option<&Live> {
+        self.iter().find(|live| live.attempt == attempt)
+    }
+
+    pub(super) fn find_mut(&mut self, attempt: AttemptId) -> Option<&mut Live> {
+        let mut lives = self.0.iter_mut().flatten();
+        lives.find(|live| live.attempt == attempt)
+    }
+
+    /// Adds an attempt; gives it back where two are under way.
+    pub(super) fn add(&mut self, live: Live) -> Result<(), Live> {
+        match self.0.iter_mut().find(|place| place.is_none()) {
+            Some(place) => {
+                *place = Some(live);
+                Ok(())
+            }
+            None => Err(live),
+        }
+    }
+
+    pub(super) fn take(&mut self, attempt: AttemptId) -> Option<Live> {
+        let held =
+            |place: &&mut Option<Live>| place.as_ref().is_some_and(|live| live.attempt == attempt);
+        self.0.iter_mut().find(held)?.take()
+    }
+
+    /// Takes any attempt but `kept`.
+    pub(super) fn take_other(&mut self, kept: Option<AttemptId>) -> Option<Live> {
+        let other = |place: &&mut Option<Live>| {
+            place
+                .as_ref()
+                .is_some_and(|live| Some(live.attempt) != kept)
+        };
+        self.0.iter_mut().find(other)?.take()
+    }
+}

@@ -1,0 +1,182 @@
+//! Where to go next: candidates ready now, then the shortest wait worth its while.
+
+use super::{Plan, QUICK_TRIES, State, Wait, jitter};
+use crate::plan::Action;
+use crate::reaction::Lesson;
+use crate::select::{self, Admission};
+use crate::table::{Candidate, Resolved, Table};
+use crate::trace::{WaitSource, Why};
+use std::sync::Arc;
+use std::time::Instant;
+
+impl Plan {
+    /// Finds the next step; `None` means ask again, the state has moved.
+    pub(super) fn choose(&mut self, now: Instant) -> Option<Action> {
+        let table = Arc::clone(&self.table);
+        let route = table.resolved(self.route);
+        if self.trace.hops.len() >= usize::from(route.policy.max_sends)
+            || self.deadline.is_past(now)
+        {
+            return Some(self.end(now));
+        }
+        let mut passed = self.tried();
+        for (first, tier) in route.tiers() {
+            while let Some(position) = select::pick(
+                &table,
+                tier,
+                first,
+                &self.request,
+                self.fit,
+                passed,
+                now,
+                &mut self.rng,
+            ) {
+                let why = self.why(route, position);
+                if let Some(send) = self.send(position, why, now) {
+                    return Some(send);
+                }
+                // Its gate let another caller in first.
+                passed.insert(position);
+            }
+            let limit = now + self.patience;
+            if !self.patience.is_zero()
+                && let Some(wait) = self.wait_in(&table, first, tier, QUICK_TRIES, limit, now)
+                && self.start_wait(&table, route, wait, now)
+            {
+                self.patience = self.patience.saturating_sub(wait.until - now);
+                return None;
+            }
+        }
+        let limit = self.deadline.instant();
+        if let Some(wait) = self.wait_in(&table, 0, &route.candidates, u8::MAX, limit, now)
+            && self.start_wait(&table, route, wait, now)
+        {
+            return None;
+        }
+        Some(self.end(now))
+    }
+
+    /// The shortest wait that leads to a call of one of `candidates` no later than `limit` and
+    /// before the deadline. Spread that would pass the limit is cut, a provider's hint never is.
+    pub(super) fn wait_in(
+        &mut self,
+        table: &Table,
+        first: u8,
+        candidates: &[Candidate],
+        most_tries: u8,
+        limit: Instant,
+        now: Instant,
+    ) -> Option<Wait> {
+        let alone = most_tries == u8::MAX;
+        let mut best: Option<Wait> = None;
+        for (candidate, position) in candidates.iter().zip(first..) {
+            let slot = table.slot(candidate.target);
+            if select::fits(slot, *candidate, &self.request, self.fit).is_err() {
+                continue;
+            }
+            let touched = self.touched.iter().find(|known| known.position == position);
+            let admission = select::admission(table, slot, now);
+            let (floor, until, source) = match (touched, admission) {
+                (_, Admission::Open(_)) | (None, Admission::Ready) => continue,
+                (None, Admission::Held(until)) => {
+                    // A little later than the hold's end, so that those who wait do not all come
+                    // back at once.
+                    let spread = jitter(&mut self.rng, (until - now) / 4);
+                    (until, until + spread, WaitSource::Hold)
+                }
+                (Some(known), admission) => {
+                    let again = match known.lesson {
+                        Lesson::Again => true,
+                        Lesson::LastResort => alone,
+                        Lesson::Elsewhere | Lesson::Stop => false,
+                    };
+                    if !again || known.tries >= known.cap.min(most_tries) {
+                        continue;
+                    }
+                    let held = match admission {
+                        Admission::Held(until) => until,
+                        Admission::Ready | Admission::Open(_) => now,
+                    };
+                    (
+                        known.floor.max(held),
+                        known.again_at.max(held),
+                        known.source,
+                    )
+                }
+            };
+            let until = until.min(limit);
+            let allowed = floor <= limit && until < self.deadline.instant();
+            if allowed && best.is_none_or(|best| until < best.until) {
+                best = Some(Wait {
+                    position,
+                    until,
+                    source,
+                });
+            }
+        }
+        best
+    }
+
+    /// Begins a wait if it can be afforded: another call of the same target is paid for from the
+    /// budget of its provider.
+    pub(super) fn start_wait(
+        &mut self,
+        table: &Table,
+        route: &Resolved,
+        wait: Wait,
+        now: Instant,
+    ) -> bool {
+        let again = self.tried().contains(wait.position);
+        let Some(candidate) = route.candidates.get(usize::from(wait.position)) else {
+            return false;
+        };
+        if again && !table.budget(table.slot(candidate.target)).withdraw() {
+            return false;
+        }
+        let length = wait.until.saturating_duration_since(now);
+        self.waited = (!length.is_zero()).then_some((length, wait.source));
+        self.state = State::Waiting {
+            position: wait.position,
+            until: wait.until,
+        };
+        true
+    }
+
+    /// A gate that reads as open to calls and yet refused this one: not again in this request.
+    pub(super) fn drop_if_refused(&mut self, position: u8, now: Instant) {
+        let table = Arc::clone(&self.table);
+        let candidate = table
+            .resolved(self.route)
+            .candidates
+            .get(usize::from(position));
+        let ready = candidate.is_some_and(|candidate| {
+            let slot = table.slot(candidate.target);
+            select::admission(&table, slot, now) == Admission::Ready
+        });
+        let known = self
+            .touched
+            .iter_mut()
+            .find(|known| known.position == position);
+        if let (true, Some(known)) = (ready, known) {
+            known.lesson = Lesson::Elsewhere;
+        }
+    }
+
+    pub(super) fn why(&self, route: &Resolved, position: u8) -> Why {
+        let tier = |position: u8| {
+            let candidate = route.candidates.get(usize::from(position));
+            candidate.map_or(u8::MAX, |candidate| candidate.tier)
+        };
+        if self.fit.less_restrictive {
+            return Why::LessRestrictive;
+        }
+        if self.fit.context_above > 0 {
+            return Why::LongerContext;
+        }
+        match self.touched.last() {
+            None if tier(position) == 0 => Why::First,
+            Some(last) if tier(last.position) == tier(position) => Why::Sibling,
+            None | Some(_) => Why::Fallback,
+        }
+    }
+}

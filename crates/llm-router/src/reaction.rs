@@ -1,0 +1,165 @@
+//! What a failure means for the rest of the request, and for the health of its target.
+//!
+//! Pure functions of the verdict: the table of this crate's manual in code.
+
+use llm_breaker::{Outcome, TripReason};
+use llm_errors::{ErrorKind, HealthEffect, Needs, Retry, Scope, Verdict};
+use std::time::Duration;
+
+/// How long a credential or account without money, quota or permission by its organisation is set
+/// aside where the provider names no time.
+const SPENT: Duration = Duration::from_secs(3600);
+/// How long a refused key is set aside: long enough to spare callers, short enough to notice
+/// that somebody has granted the permission.
+const REFUSED: Duration = Duration::from_secs(300);
+/// How long a target whose model is unknown or retired is set aside.
+const MISSING: Duration = Duration::from_secs(600);
+/// No set-aside lasts longer without another look.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// What a failure means for the rest of its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lesson {
+    /// It is the caller's: nobody else would answer otherwise.
+    Stop,
+    /// Never this target again; another may answer.
+    Elsewhere,
+    /// This target again only when no other is left: it hung, broke or answered badly.
+    LastResort,
+    /// This target again after a wait, even before another tier if the route's patience allows.
+    Again,
+}
+
+/// What a failure does to the target's future.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Consequence {
+    /// What its gate is told.
+    pub(crate) outcome: Outcome,
+    /// Whom to keep calls away from, and how long.
+    pub(crate) aside: Aside,
+    /// The reason a set-aside is given.
+    pub(crate) reason: TripReason,
+}
+
+/// A time during which calls stay away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aside {
+    /// Nobody.
+    None,
+    /// The target, for the time the provider stated; afterwards as before.
+    Hold(Duration),
+    /// The target, for a time to be computed; afterwards as before.
+    HoldByBackoff,
+    /// The target; comes back through a probe.
+    Target(Duration),
+    /// Every target of the credential; comes back through a probe.
+    Credential(Duration),
+}
+
+/// Reads the lesson of a verdict.
+pub(crate) fn lesson(verdict: &Verdict) -> Lesson {
+    let advice = verdict.advice;
+    if !advice.elsewhere && advice.retry == Retry::Never {
+        return Lesson::Stop;
+    }
+    if advice.retry == Retry::Never {
+        return Lesson::Elsewhere;
+    }
+    match verdict.kind {
+        ErrorKind::RateLimitRequests
+        | ErrorKind::RateLimitTokens
+        | ErrorKind::RateLimitConcurrency
+        | ErrorKind::RateLimitOther
+        | ErrorKind::Overloaded
+        | ErrorKind::ServerError
+        | ErrorKind::BadGatewayHtml
+        | ErrorKind::Conflict => Lesson::Again,
+        _ => Lesson::LastResort,
+    }
+}
+
+/// True where a search that found no other target should hand the failure to the caller rather
+/// than a degraded answer: the provider works, the request does not suit it.
+pub(crate) fn is_callers(verdict: &Verdict) -> bool {
+    matches!(
+        verdict.kind,
+        ErrorKind::ContextLength
+            | ErrorKind::OutputLimit
+            | ErrorKind::PayloadTooLarge
+            | ErrorKind::ContentFilter
+            | ErrorKind::Refusal
+            | ErrorKind::InvalidRequest
+            | ErrorKind::UnsupportedFeature
+            | ErrorKind::SchemaInvalid
+    ) || matches!(verdict.advice.needs, Needs::LessRestrictive)
+}
+
+/// Reads what a verdict does to the health of the target that gave it.
+pub(crate) fn consequence(verdict: &Verdict) -> Consequence {
+    let outcome = match verdict.health {
+        HealthEffect::Hard => Outcome::Hard,
+        HealthEffect::Soft => Outcome::Soft,
+        HealthEffect::Neutral => Outcome::Neutral,
+    };
+    let stated = verdict.retry_after();
+    let aside = match verdict.kind {
+        ErrorKind::RateLimitRequests
+        | ErrorKind::RateLimitTokens
+        | ErrorKind::RateLimitConcurrency
+        | ErrorKind::RateLimitOther => match (verdict.advice.retry, stated) {
+            // One request that exceeds a limit by itself says nothing about the next one.
+            (Retry::Never, _) => Aside::None,
+            (_, Some(wait)) => Aside::Hold(wait.min(LONGEST)),
+            (_, None) => Aside::HoldByBackoff,
+        },
+        ErrorKind::Overloaded => match stated {
+            Some(wait) => Aside::Hold(wait.min(LONGEST)),
+            None => Aside::None,
+        },
+        ErrorKind::QuotaExhausted | ErrorKind::OrgLimit | ErrorKind::Billing => {
+            by_scope(verdict, stated.unwrap_or(SPENT).min(LONGEST))
+        }
+        ErrorKind::AuthInvalidKey | ErrorKind::AuthPermission => by_scope(verdict, REFUSED),
+        ErrorKind::ModelNotFound | ErrorKind::ModelDeprecated => Aside::Target(MISSING),
+        _ => Aside::None,
+    };
+    let reason = match verdict.kind {
+        ErrorKind::QuotaExhausted | ErrorKind::OrgLimit => TripReason::Quota,
+        ErrorKind::Billing => TripReason::Billing,
+        ErrorKind::AuthInvalidKey | ErrorKind::AuthPermission => TripReason::Credential,
+        ErrorKind::ModelNotFound | ErrorKind::ModelDeprecated => TripReason::Missing,
+        _ => TripReason::RateLimit,
+    };
+    Consequence {
+        outcome,
+        aside,
+        reason,
+    }
+}
+
+fn by_scope(verdict: &Verdict, wait: Duration) -> Aside {
+    match verdict.scope {
+        Scope::Credential | Scope::Organisation | Scope::Provider => Aside::Credential(wait),
+        Scope::Request => Aside::None,
+        _ => Aside::Target(wait),
+    }
+}
+
+/// Orders failures by how much somebody can do about them: the final error names the greatest.
+pub(crate) fn actionability(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::AuthInvalidKey => 9,
+        ErrorKind::Billing => 8,
+        ErrorKind::QuotaExhausted | ErrorKind::OrgLimit => 7,
+        ErrorKind::ModelNotFound | ErrorKind::ModelDeprecated => 6,
+        ErrorKind::AuthPermission => 5,
+        ErrorKind::RateLimitRequests
+        | ErrorKind::RateLimitTokens
+        | ErrorKind::RateLimitConcurrency
+        | ErrorKind::RateLimitOther => 4,
+        ErrorKind::Overloaded => 3,
+        ErrorKind::ServerError | ErrorKind::BadGatewayHtml | ErrorKind::Timeout => 2,
+        ErrorKind::Network => 1,
+        _ => 0,
+    }
+}

@@ -1,0 +1,66 @@
+//! What one caller wants, as far as choosing a target is concerned.
+
+use crate::target::Abilities;
+use std::time::Duration;
+
+/// One caller's wish. It may take several attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Request {
+    /// Abilities a target must have.
+    pub abilities: Abilities,
+    /// Tokens that prompt and answer need at the least; targets with a smaller known window are
+    /// passed over. 0 means unknown. Give a low estimate: a target that is tried in vain refuses
+    /// for free, one that is passed over in error is lost.
+    pub context_tokens: u32,
+    /// The answer is streamed: it counts as given at its first token.
+    pub streamed: bool,
+    /// The call does something in the world beyond answering: it is never sent to two targets at
+    /// once.
+    pub side_effects: bool,
+    /// Replaces the route's deadline.
+    pub deadline: Option<Duration>,
+}
+
+impl Request {
+    /// A request that asks for nothing in particular.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the abilities a target must have.
+    #[must_use]
+    pub fn abilities(mut self, abilities: Abilities) -> Self {
+        self.abilities = abilities;
+        self
+    }
+
+    /// Sets the tokens that prompt and answer need at the least.
+    #[must_use]
+    pub fn context_tokens(mut self, tokens: u32) -> Self {
+        self.context_tokens = tokens;
+        self
+    }
+
+    /// Says that the answer is streamed.
+    #[must_use]
+    pub fn streamed(mut self) -> Self {
+        self.streamed = true;
+        self
+    }
+
+    /// Says that the call does something in the world: it is never sent to two targets at once.
+    #[must_use]
+    pub fn side_effects(mut self) -> Self {
+        self.side_effects = true;
+        self
+    }
+
+    /// Replaces the route's deadline.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+}

@@ -1,0 +1,89 @@
+//! Shadow probes: looking for recovery without any caller waiting for it.
+//!
+//! While a target is open for a passing reason, the duplicate of a live request without side effects
+//! is sent to it, at most one every 5 s; its answer is thrown away. A good one brings the real probe
+//! forward to now, so that a healed target is not left alone for the rest of its cooldown.
+
+use crate::reaction;
+use crate::request::Request;
+use crate::route::{RouteId, Windows};
+use crate::select::{self, Fit};
+use crate::table::Table;
+use crate::target::TargetId;
+use llm_breaker::{Change, Outcome, Ticket};
+use llm_errors::Verdict;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Leave to send one shadow probe. Dropped unfinished, it says nothing about its target.
+#[derive(Debug)]
+#[must_use = "a probe that is granted and not sent is a chance lost"]
+pub struct Shadow {
+    table: Arc<Table>,
+    target: TargetId,
+    windows: Windows,
+    ticket: Option<Ticket>,
+}
+
+impl Table {
+    /// Leave to duplicate `request` to a target of `route` that is open and may have healed; `None`
+    /// almost always.
+    ///
+    /// # Panics
+    ///
+    /// If `route` comes from a larger table.
+    pub fn shadow(
+        self: &Arc<Self>,
+        route: RouteId,
+        request: &Request,
+        now: Instant,
+    ) -> Option<Shadow> {
+        if request.side_effects {
+            return None;
+        }
+        let route = self.resolved(route);
+        route.candidates.iter().find_map(|candidate| {
+            let slot = self.slot(candidate.target);
+            select::fits(slot, *candidate, request, Fit::default()).ok()?;
+            let ticket = slot.gate.shadow(now)?;
+            Some(Shadow {
+                table: Arc::clone(self),
+                target: candidate.target,
+                windows: slot.vitals.windows(request, route.policy.windows, now),
+                ticket: Some(ticket),
+            })
+        })
+    }
+}
+
+impl Shadow {
+    /// Whom to call.
+    #[must_use]
+    pub fn target(&self) -> TargetId {
+        self.target
+    }
+
+    /// How long the call may take.
+    #[must_use]
+    pub fn windows(&self) -> Windows {
+        self.windows
+    }
+
+    /// Reports how it went: a first token or a whole good answer, or a failure.
+    pub fn finish(mut self, result: Result<(), &Verdict>, now: Instant) -> Option<Change> {
+        let ticket = self.ticket.take()?;
+        let outcome = match result {
+            Ok(()) => Outcome::Success,
+            Err(verdict) => reaction::consequence(verdict).outcome,
+        };
+        self.table.gate(self.target).settle(ticket, outcome, now)
+    }
+}
+
+impl Drop for Shadow {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.table.gate(self.target).abandon(ticket);
+        }
+    }
+}

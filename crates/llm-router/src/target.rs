@@ -1,0 +1,99 @@
+//! Targets: what can be called, and what is known of it before the first call.
+
+use std::fmt;
+
+/// Index of a target in its [`Table`](crate::Table). Names are resolved to it once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TargetId(pub(crate) u16);
+
+impl TargetId {
+    /// The position in the table, for parallel arrays kept by the caller.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A set of abilities, one bit each. The meaning of a bit belongs to whoever fills it in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Abilities(u32);
+
+impl Abilities {
+    /// No ability at all.
+    pub const NONE: Self = Self(0);
+    /// Every ability: the default of a target that nothing is known about.
+    pub const ALL: Self = Self(u32::MAX);
+
+    /// The set whose bits are `bits`.
+    #[must_use]
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// The bits of the set.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// True where every ability of `wanted` is in this set.
+    #[must_use]
+    pub const fn contains(self, wanted: Self) -> bool {
+        self.0 & wanted.0 == wanted.0
+    }
+}
+
+impl fmt::Debug for Abilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Abilities({:#b})", self.0)
+    }
+}
+
+/// One model with one credential at one address: the unit that is chosen, limited and set aside.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub(crate) name: Box<str>,
+    pub(crate) provider: Box<str>,
+    pub(crate) credential: Box<str>,
+    pub(crate) context_window_tokens: u32,
+    pub(crate) abilities: Abilities,
+}
+
+impl Target {
+    /// A target called `name`, served by `provider`.
+    ///
+    /// `provider` names the failure domain: targets with the same text share one retry budget.
+    #[must_use]
+    pub fn new(name: impl Into<Box<str>>, provider: impl Into<Box<str>>) -> Self {
+        let provider = provider.into();
+        Self {
+            name: name.into(),
+            credential: provider.clone(),
+            provider,
+            context_window_tokens: 0,
+            abilities: Abilities::ALL,
+        }
+    }
+
+    /// Names the credential: targets that share it are set aside together when it is refused or
+    /// spent. Defaults to the provider's name. Give a label, never the key itself.
+    #[must_use]
+    pub fn credential(mut self, label: impl Into<Box<str>>) -> Self {
+        self.credential = label.into();
+        self
+    }
+
+    /// Sets the context window in tokens; 0, the default, means unknown.
+    #[must_use]
+    pub fn context_window(mut self, tokens: u32) -> Self {
+        self.context_window_tokens = tokens;
+        self
+    }
+
+    /// Sets what the target can do. Defaults to everything.
+    #[must_use]
+    pub fn abilities(mut self, abilities: Abilities) -> Self {
+        self.abilities = abilities;
+        self
+    }
+}

@@ -1,0 +1,304 @@
+//! What a request went through, hop by hop: enough to explain it, to bill it and to replay it.
+
+use crate::route::RouteId;
+use crate::table::Table;
+use crate::target::TargetId;
+use llm_breaker::Change;
+use llm_errors::{ErrorKind, HintSource, Verdict};
+use std::fmt;
+use std::time::Duration;
+
+/// The record of one request. Times are offsets from its start.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Trace {
+    /// The route that was asked.
+    pub route: RouteId,
+    /// The seed of every random choice: the same seed and events give the same trace.
+    pub seed: u64,
+    /// Every upstream call, in the order of sending. Bounded by the route's `max_sends`.
+    pub hops: Vec<Hop>,
+    /// Health that changed because of this request.
+    pub changes: Vec<(TargetId, Change)>,
+    /// Candidates that were refused when the search ended without an answer.
+    pub refused: Vec<Refused>,
+    /// When the plan ended; `None` while it runs.
+    pub ended_after: Option<Duration>,
+}
+
+/// One upstream call.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Hop {
+    /// The target that was called.
+    pub target: TargetId,
+    /// Why this one.
+    pub why: Why,
+    /// True where the call was a breaker's probe.
+    pub probe: bool,
+    /// The wait before it, and where its length came from.
+    pub waited: Option<(Duration, WaitSource)>,
+    /// When it was sent.
+    pub sent_after: Duration,
+    /// Its first token, where it streamed.
+    pub first_token_after: Option<Duration>,
+    /// Its end.
+    pub ended_after: Option<Duration>,
+    /// What became of it.
+    pub result: HopResult,
+    /// Candidates of the same or an earlier tier that were passed over, and why.
+    pub passed_over: Vec<Refused>,
+}
+
+/// A candidate that was not used, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// The candidate.
+    pub target: TargetId,
+    /// The reason.
+    pub reason: Refusal,
+}
+
+/// Why a candidate was not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// It was tried before in this request.
+    Tried,
+    /// It lacks an ability the request needs.
+    Unable,
+    /// Its context window is too small for the request.
+    TooSmall,
+    /// The route does not name it for refused prompts.
+    NotLessRestrictive,
+    /// Its weight is 0.
+    NoWeight,
+    /// A rate limit holds it back.
+    Held,
+    /// Its breaker is open or its probe is under way.
+    Open,
+    /// Its credential is set aside.
+    CredentialSetAside,
+}
+
+/// Why a target was called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Why {
+    /// The route's first choice.
+    First,
+    /// Another target of the tier in which the one before failed.
+    Sibling,
+    /// A target of another tier.
+    Fallback,
+    /// The same target once more.
+    Retry,
+    /// A target with a longer context window.
+    LongerContext,
+    /// A target the route names for refused prompts.
+    LessRestrictive,
+    /// Beside a probe that had not answered at the usual time.
+    Cover,
+    /// Beside a target that has grown slow, to see whether another is faster.
+    Trial,
+    /// Beside a call that had no answer at the p90.
+    Hedge,
+}
+
+/// What became of an upstream call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum HopResult {
+    /// Still under way.
+    Running,
+    /// It answered; tokens as the provider reported them.
+    Answered(Tokens),
+    /// It failed.
+    Failed(Verdict),
+    /// It was cancelled before its end: the caller left, or the deadline passed.
+    Cancelled,
+}
+
+/// Tokens that a call used, as the provider reported them; 0 where it reported none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tokens {
+    /// Tokens of the prompt.
+    pub input: u32,
+    /// Tokens of the answer.
+    pub output: u32,
+}
+
+/// Where the length of a wait came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WaitSource {
+    /// The provider's hint.
+    Hint(HintSource),
+    /// The computed backoff.
+    Backoff,
+    /// A hold that another request's rate limit put on the target.
+    Hold,
+}
+
+macro_rules! labels {
+    ($name:ident { $($variant:pat => $text:literal,)+ }) => {
+        impl $name {
+            /// The stable name, for traces and metrics.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $($variant => $text),+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+labels!(Refusal {
+    Self::Tried => "tried",
+    Self::Unable => "unable",
+    Self::TooSmall => "context_too_small",
+    Self::NotLessRestrictive => "not_less_restrictive",
+    Self::NoWeight => "no_weight",
+    Self::Held => "held",
+    Self::Open => "open",
+    Self::CredentialSetAside => "credential_set_aside",
+});
+
+labels!(Why {
+    Self::First => "first",
+    Self::Sibling => "sibling",
+    Self::Fallback => "fallback",
+    Self::Retry => "retry",
+    Self::LongerContext => "longer_context",
+    Self::LessRestrictive => "less_restrictive",
+    Self::Cover => "cover",
+    Self::Trial => "trial",
+    Self::Hedge => "hedge",
+});
+
+labels!(WaitSource {
+    Self::Hint(HintSource::RetryAfterHeader) => "retry_after_header",
+    Self::Hint(HintSource::ResetHeader) => "reset_header",
+    Self::Hint(HintSource::Body) => "body",
+    Self::Hint(HintSource::Text) => "text",
+    Self::Hint(_) => "hint",
+    Self::Backoff => "backoff",
+    Self::Hold => "hold",
+});
+
+// === impl Trace ===
+
+impl Trace {
+    pub(crate) fn new(route: RouteId, seed: u64) -> Self {
+        Self {
+            route,
+            seed,
+            hops: Vec::new(),
+            changes: Vec::new(),
+            refused: Vec::new(),
+            ended_after: None,
+        }
+    }
+
+    /// Upstream calls made.
+    #[must_use]
+    pub fn sends(&self) -> usize {
+        self.hops.len()
+    }
+
+    /// The target whose answer was used, if any.
+    #[must_use]
+    pub fn answered_by(&self) -> Option<TargetId> {
+        self.hops
+            .iter()
+            .rev()
+            .find(|hop| matches!(hop.result, HopResult::Answered(_)))
+            .map(|hop| hop.target)
+    }
+
+    /// The failures, in order.
+    #[must_use]
+    pub fn failures(&self) -> impl DoubleEndedIterator<Item = Verdict> + '_ {
+        self.hops.iter().filter_map(|hop| match hop.result {
+            HopResult::Failed(verdict) => Some(verdict),
+            HopResult::Running | HopResult::Answered(_) | HopResult::Cancelled => None,
+        })
+    }
+
+    /// The trace in words, one hop after the other, with the names of `table`.
+    ///
+    /// ```text
+    /// primary first 503 overloaded in 12ms; primary retry after 230ms (backoff) overloaded in 9ms; backup fallback answered in 480ms
+    /// ```
+    #[must_use]
+    pub fn describe<'a>(&'a self, table: &'a Table) -> impl fmt::Display + 'a {
+        Described { trace: self, table }
+    }
+}
+
+impl Hop {
+    /// How long the call took; `None` while it runs.
+    #[must_use]
+    pub fn took(&self) -> Option<Duration> {
+        Some(self.ended_after?.saturating_sub(self.sent_after))
+    }
+
+    /// What went wrong, if anything did.
+    #[must_use]
+    pub fn error(&self) -> Option<ErrorKind> {
+        match self.result {
+            HopResult::Failed(verdict) => Some(verdict.kind),
+            HopResult::Running | HopResult::Answered(_) | HopResult::Cancelled => None,
+        }
+    }
+}
+
+struct Described<'a> {
+    trace: &'a Trace,
+    table: &'a Table,
+}
+
+impl fmt::Display for Described<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for hop in &self.trace.hops {
+            write!(
+                f,
+                "{separator}{} {}",
+                self.table.target_name(hop.target),
+                hop.why
+            )?;
+            if hop.probe {
+                f.write_str(" probe")?;
+            }
+            if let Some((wait, source)) = hop.waited {
+                write!(f, " after {}ms ({source})", wait.as_millis())?;
+            }
+            match hop.result {
+                HopResult::Running => f.write_str(" running")?,
+                HopResult::Answered(_) => f.write_str(" answered")?,
+                HopResult::Failed(verdict) => write!(f, " {}", verdict.kind)?,
+                HopResult::Cancelled => f.write_str(" cancelled")?,
+            }
+            if let Some(took) = hop.took() {
+                write!(f, " in {}ms", took.as_millis())?;
+            }
+            for refused in &hop.passed_over {
+                let name = self.table.target_name(refused.target);
+                write!(f, " [{name}: {}]", refused.reason)?;
+            }
+            separator = "; ";
+        }
+        for refused in &self.trace.refused {
+            let name = self.table.target_name(refused.target);
+            write!(f, "{separator}{name} not used: {}", refused.reason)?;
+            separator = "; ";
+        }
+        Ok(())
+    }
+}

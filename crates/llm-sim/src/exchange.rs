@@ -1,0 +1,418 @@
+//! One call from request to response: read it, let the script decide, enter it in the record, answer.
+
+mod reply;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use serde_json::Value;
+
+use crate::answer::Answer;
+use crate::ask::Ask;
+use crate::control;
+use crate::deliver;
+use crate::limit::{self, Allowance, Refusal, Slot, ceil_millis, ceil_seconds};
+use crate::play::{Exit, GivenUp, Line, Play};
+use crate::preset::{Preset, Problem};
+use crate::record::{Call, Decider, Ended, Entry};
+use crate::script::{Blank, Fault, Garbling, Moment, Pace, Rule};
+use crate::seed;
+use crate::shared::{Shared, now};
+use crate::stage::Stage;
+use crate::wire::{Family, Frames, Wire, anthropic, embedding, model, openai};
+
+/// The longest request body, in bytes: 32 MiB, as the providers have it.
+pub const MAX_BODY_BYTES: usize = 32 << 20;
+
+/// How newer Claude models refuse a prefill; read 2026-11-23 in reports of users of several SDKs
+/// (<https://github.com/strands-agents/sdk-python/issues/1694>) and announced at
+/// <https://platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6>.
+const PREFILL_REFUSED: &str = "This model does not support assistant message prefill. The conversation must end with a user message.";
+
+/// Serves one request.
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    line: Line,
+    request: Request<Incoming>,
+) -> Result<Response<Play>, GivenUp> {
+    let arrived = now();
+    let (parts, incoming) = request.into_parts();
+    let body = Limited::new(incoming, MAX_BODY_BYTES).collect().await;
+    if parts.uri.path().starts_with(control::PREFIX) {
+        let body = body.map(Collected::to_bytes).unwrap_or_default();
+        return Ok(control::serve(
+            &shared,
+            &parts.method,
+            parts.uri.path(),
+            &body,
+            line,
+        ));
+    }
+    let (body, whole) = match body {
+        Ok(collected) => (collected.to_bytes(), Ok(())),
+        Err(error) if error.is::<LengthLimitError>() => (Bytes::new(), Err(too_large())),
+        // The caller went away in the middle of its own request.
+        Err(_) => (
+            Bytes::new(),
+            Err(Problem::invalid("The request body ended early.".to_owned())),
+        ),
+    };
+    let wire = Wire::of_path(parts.uri.path()).filter(|wire| wire.method() == parts.method);
+    let family = Family::of(wire, &parts.headers);
+    let json: Option<Value> = if body.is_empty() {
+        None
+    } else {
+        serde_json::from_slice(&body).ok()
+    };
+    let model = json
+        .as_ref()
+        .and_then(|json| json.get("model"))
+        .and_then(Value::as_str);
+    let stream = json
+        .as_ref()
+        .and_then(|json| json.get("stream"))
+        .and_then(Value::as_bool)
+        .unwrap_or(false);
+
+    let stage = shared.stage();
+    let since_start = arrived.saturating_duration_since(stage.started);
+    let picked = wire.and_then(|wire| {
+        stage.pick(&Moment {
+            wire,
+            path: parts.uri.path(),
+            model,
+            stream,
+            since_start,
+            headers: &parts.headers,
+        })
+    });
+    let call = shared.recorder.begin(Entry {
+        method: parts.method.clone(),
+        path: parts.uri.path().to_owned(),
+        headers: parts.headers.clone(),
+        wire,
+        model: model.map(str::to_owned),
+        stream,
+        body: shared.recorder.cut(&body),
+        body_bytes: body.len(),
+        arrived,
+        since_start,
+        decider: picked.map_or(Decider::Default, |(index, _)| Decider::Rule(index)),
+        rule_name: picked.and_then(|(_, rule)| rule.name.clone()),
+    });
+    let rule = picked.map(|(_, rule)| rule);
+    let exchange = Exchange {
+        request_id: format!("req_{:016x}", seed::join(shared.seed ^ 0x5EED, call.number)),
+        shared: &shared,
+        stage: &stage,
+        rule,
+        fault: rule.and_then(|rule| rule.fault.as_ref()),
+        pace: rule.and_then(|rule| rule.pace).unwrap_or(stage.script.pace),
+        family,
+        line,
+        stream,
+        model: model.unwrap_or(model::DEFAULT),
+        parts: &parts,
+    };
+    exchange.answer(call, wire, whole, json.as_ref()).await
+}
+
+fn too_large() -> Problem {
+    Problem::new(
+        413,
+        "request_too_large",
+        format!("Request exceeds the maximum size of {MAX_BODY_BYTES} bytes."),
+    )
+}
+
+/// What one call is answered with and by.
+struct Exchange<'a> {
+    shared: &'a Shared,
+    stage: &'a Stage,
+    rule: Option<&'a Rule>,
+    fault: Option<&'a Fault>,
+    pace: Pace,
+    family: Family,
+    line: Line,
+    stream: bool,
+    model: &'a str,
+    request_id: String,
+    parts: &'a Parts,
+}
+
+/// Response headers of one call.
+type Headers = Vec<(&'static str, String)>;
+
+/// A good answer, before a fault spoils its delivery.
+enum Good {
+    Whole { body: Bytes, chunks: u64 },
+    Stream(Frames),
+}
+
+impl Exchange<'_> {
+    async fn answer(
+        self,
+        call: Call,
+        wire: Option<Wire>,
+        whole: Result<(), Problem>,
+        json: Option<&Value>,
+    ) -> Result<Response<Play>, GivenUp> {
+        if !self.pace.latency.is_zero() {
+            tokio::time::sleep(self.pace.latency).await;
+        }
+        if let Some(fault) = self.fault.filter(|fault| fault.is_blind()) {
+            match fault {
+                Fault::Reply(reply) => {
+                    return Ok(self.custom(call, reply.status, reply.body.as_deref()));
+                }
+                Fault::Preset(preset) => {
+                    return Ok(self.refuse(call, &preset.problem(self.family, self.model)));
+                }
+                Fault::Hang(None) => std::future::pending::<()>().await,
+                Fault::Hang(Some(lasting)) => tokio::time::sleep(*lasting).await,
+                Fault::Reset(_) => return self.give_up(call, Exit::Reset),
+                _ => return self.give_up(call, Exit::Close),
+            }
+        }
+        if let Err(problem) = whole.and_then(|()| self.check_key()) {
+            return Ok(self.wrong(call, &problem));
+        }
+        let Some(wire) = wire else {
+            return Ok(self.wrong(call, &self.no_such_place()));
+        };
+        // Limits come before the answer is made, and a call holds its place until the last byte is sent.
+        let (slot, extra) = match self.admit(wire) {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                call.decided_by(Decider::Limits);
+                let problem = refusal.problem(self.family, self.model);
+                let mut extra = self.limit_headers(refusal.allowance);
+                extra.push((
+                    "retry-after",
+                    ceil_seconds(refusal.retry_after).max(1).to_string(),
+                ));
+                extra.push((
+                    "retry-after-ms",
+                    ceil_millis(refusal.retry_after).to_string(),
+                ));
+                let body = problem.body(self.family, &self.request_id);
+                return Ok(self.reply(call, problem.status, problem.content_type(), body, &extra));
+            }
+        };
+        match self.good(wire, call.number, json) {
+            Err(problem) => Ok(self.wrong(call, &problem)),
+            Ok(Good::Whole { body, chunks }) => {
+                let gaps = u32::try_from(chunks.saturating_sub(1)).unwrap_or(u32::MAX);
+                let generation = self
+                    .pace
+                    .first_token
+                    .saturating_add(self.pace.per_chunk.saturating_mul(gaps));
+                if !generation.is_zero() {
+                    tokio::time::sleep(generation).await;
+                }
+                let html = matches!(self.fault, Some(Fault::Garbled(Garbling::Html)));
+                let kind = if html {
+                    "text/html; charset=UTF-8"
+                } else {
+                    "application/json"
+                };
+                Ok(self.send(
+                    call,
+                    200,
+                    kind,
+                    deliver::whole(body, self.fault),
+                    &extra,
+                    slot,
+                ))
+            }
+            Ok(Good::Stream(frames)) => {
+                let error = match self.fault {
+                    Some(Fault::ErrorEvent { preset, .. }) => Some(
+                        preset
+                            .problem(self.family, self.model)
+                            .event(self.family, &self.request_id),
+                    ),
+                    _ => None,
+                };
+                let plan = deliver::stream(frames, &self.pace, self.fault, self.family, error);
+                Ok(self.send(call, 200, reply::EVENT_STREAM, plan, &extra, slot))
+            }
+        }
+    }
+
+    /// Asks the limiter, if there is one and the call counts.
+    fn admit(&self, wire: Wire) -> Result<(Option<Slot>, Headers), Refusal> {
+        let Some(limiter) = self.stage.limiter.as_ref().filter(|_| wire != Wire::Models) else {
+            return Ok((None, Vec::new()));
+        };
+        let key = key(&self.parts.headers).unwrap_or_default();
+        let (slot, allowance) = limiter.admit(key, self.model, now())?;
+        Ok((Some(slot), self.limit_headers(allowance)))
+    }
+
+    fn limit_headers(&self, allowance: Option<Allowance>) -> Headers {
+        allowance
+            .into_iter()
+            .flat_map(|allowance| limit::headers(self.family, allowance, unix()))
+            .collect()
+    }
+
+    /// Makes the good answer, or finds what is wrong with the request.
+    fn good(&self, wire: Wire, number: u64, json: Option<&Value>) -> Result<Good, Problem> {
+        let script = &self.stage.script;
+        if wire == Wire::Models {
+            let body = model::reply(self.family, self.parts.uri.path(), &script.models)?;
+            return Ok(self.spoil(Good::Whole { body, chunks: 1 }));
+        }
+        let Some(json) = json else {
+            return Err(Problem::invalid(
+                "We could not parse the JSON body of your request.".to_owned(),
+            ));
+        };
+        if !script.models.is_empty()
+            && let Some(asked) = json.get("model").and_then(Value::as_str)
+            && !script.models.iter().any(|model| model == asked)
+        {
+            return Err(Problem::unknown_model(self.family, asked));
+        }
+        if wire == Wire::OpenAiEmbeddings {
+            let body = embedding::reply(self.shared.seed, json)?;
+            return Ok(self.spoil(Good::Whole { body, chunks: 1 }));
+        }
+        let ask = Ask::read(self.family, json)?;
+        if let Some(limit) = script
+            .context_window
+            .filter(|&limit| ask.prompt_tokens > limit)
+        {
+            return Err(Problem::context_length(
+                self.family,
+                limit,
+                ask.prompt_tokens,
+            ));
+        }
+        if script.refuse_prefill && !ask.prefill.is_empty() {
+            return Err(Problem::invalid(PREFILL_REFUSED.to_owned()));
+        }
+        let blank = matches!(self.fault, Some(Fault::Empty(Blank::Content)));
+        let answer = if blank {
+            Answer::blank(self.shared.seed, number, &ask)
+        } else {
+            Answer::make(self.shared.seed, number, &ask, script, self.rule)
+        };
+        let good = match (self.family, ask.stream) {
+            (Family::OpenAi, false) => Good::Whole {
+                body: openai::whole(&ask, &answer),
+                chunks: answer.completion_tokens,
+            },
+            (Family::Anthropic, false) => Good::Whole {
+                body: anthropic::whole(&ask, &answer),
+                chunks: answer.completion_tokens,
+            },
+            (Family::OpenAi, true) => Good::Stream(openai::stream(&ask, &answer)),
+            (Family::Anthropic, true) => Good::Stream(anthropic::stream(&ask, &answer)),
+        };
+        Ok(self.spoil(good))
+    }
+
+    /// Faults that replace the body as a whole.
+    fn spoil(&self, good: Good) -> Good {
+        match (self.fault, good) {
+            (Some(Fault::Empty(Blank::Body)), Good::Whole { chunks, .. }) => Good::Whole {
+                body: Bytes::new(),
+                chunks,
+            },
+            (Some(Fault::Empty(Blank::Body)), Good::Stream(_)) => Good::Stream(Frames::default()),
+            (Some(Fault::ErrorEvent { preset, .. }), Good::Whole { chunks, .. }) => {
+                let body = preset
+                    .problem(self.family, self.model)
+                    .body(self.family, &self.request_id);
+                Good::Whole { body, chunks }
+            }
+            // A page of HTML is a page, whatever was asked for.
+            (Some(Fault::Garbled(Garbling::Html)), Good::Stream(_)) => Good::Whole {
+                body: Bytes::new(),
+                chunks: 1,
+            },
+            (_, good) => good,
+        }
+    }
+
+    fn check_key(&self) -> Result<(), Problem> {
+        let script = &self.stage.script;
+        if !script.require_key {
+            return Ok(());
+        }
+        let Some(key) = key(&self.parts.headers) else {
+            return Err(Problem::missing_key(self.family));
+        };
+        if script.keys.is_empty() || script.keys.iter().any(|known| known.as_bytes() == key) {
+            return Ok(());
+        }
+        Err(Preset::InvalidKey.problem(self.family, self.model))
+    }
+
+    fn no_such_place(&self) -> Problem {
+        let (method, path) = (&self.parts.method, self.parts.uri.path());
+        if Wire::of_path(path).is_some() {
+            return Problem::new(
+                405,
+                "invalid_request_error",
+                format!("Not allowed to {method} on {path}."),
+            );
+        }
+        let kind = if self.family == Family::Anthropic {
+            "not_found_error"
+        } else {
+            "invalid_request_error"
+        };
+        Problem::new(404, kind, format!("Invalid URL ({method} {path})"))
+    }
+
+    fn give_up(&self, call: Call, exit: Exit) -> Result<Response<Play>, GivenUp> {
+        self.line.set(exit);
+        call.end(Ended::Broken);
+        Err(GivenUp)
+    }
+
+    /// The request itself is wrong.
+    fn wrong(&self, call: Call, problem: &Problem) -> Response<Play> {
+        call.decided_by(Decider::Refused);
+        self.refuse(call, problem)
+    }
+
+    fn refuse(&self, call: Call, problem: &Problem) -> Response<Play> {
+        let body = problem.body(self.family, &self.request_id);
+        self.reply(call, problem.status, problem.content_type(), body, &[])
+    }
+}
+
+/// The caller's key, wherever the providers look for it.
+fn key(headers: &HeaderMap) -> Option<&[u8]> {
+    let bearer = headers
+        .get(http::header::AUTHORIZATION)
+        .map(HeaderValue::as_bytes)
+        .and_then(|value| value.strip_prefix(b"Bearer "));
+    let key = bearer.or_else(|| {
+        ["x-api-key", "api-key"]
+            .into_iter()
+            .find_map(|name| headers.get(name))
+            .map(HeaderValue::as_bytes)
+    });
+    key.filter(|key| !key.is_empty())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a provider dates its limits by the calendar; nothing is decided by it"
+)]
+fn unix() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO)
+        .as_secs()
+}

@@ -1,0 +1,159 @@
+//! OpenAI's embeddings: a small unit vector that depends on the seed and the text only.
+//!
+//! Shape read 2026-11-23: <https://platform.openai.com/docs/api-reference/embeddings>. The official SDKs ask for
+//! `encoding_format: "base64"` (little-endian 32-bit floats) on their own, so both encodings are spoken.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::openai::json as to_json;
+use crate::preset::Problem;
+use crate::prose;
+use crate::seed::{self, Numbers};
+
+/// Dimensions unless the request says otherwise.
+const DEFAULT_DIMENSIONS: usize = 8;
+/// The most dimensions and inputs of one request.
+const MAX_DIMENSIONS: u64 = 4_096;
+const MAX_INPUTS: usize = 2_048;
+
+/// Answers a request, and says how many tokens it had.
+pub(crate) fn reply(seed: u64, body: &Value) -> Result<Bytes, Problem> {
+    let Some(model) = body
+        .get("model")
+        .and_then(Value::as_str)
+        .filter(|model| !model.is_empty())
+    else {
+        return Err(
+            Problem::invalid("you must provide a model parameter".to_owned()).param("model"),
+        );
+    };
+    let inputs = inputs(body.get("input").unwrap_or(&Value::Null));
+    if inputs.is_empty() || inputs.len() > MAX_INPUTS {
+        return Err(
+            Problem::invalid(format!("'input' must hold 1 to {MAX_INPUTS} texts.")).param("input"),
+        );
+    }
+    let dimensions = match body.get("dimensions").filter(|value| !value.is_null()) {
+        None => DEFAULT_DIMENSIONS,
+        Some(value) => match value
+            .as_u64()
+            .filter(|n| (1..=MAX_DIMENSIONS).contains(n))
+            .and_then(|n| usize::try_from(n).ok())
+        {
+            Some(dimensions) => dimensions,
+            None => {
+                return Err(Problem::invalid("'dimensions' is out of range.".to_owned())
+                    .param("dimensions"));
+            }
+        },
+    };
+    let base64 = body.get("encoding_format").and_then(Value::as_str) == Some("base64");
+    let data: Vec<Value> = inputs
+        .iter()
+        .enumerate()
+        .map(|(index, input)| {
+            let vector = vector(seed, input, dimensions);
+            let embedding = if base64 {
+                json!(encode(&vector))
+            } else {
+                json!(vector)
+            };
+            json!({"object": "embedding", "index": index, "embedding": embedding})
+        })
+        .collect();
+    let tokens: u64 = inputs.iter().map(|input| prose::count(input)).sum();
+    Ok(to_json(&json!({
+        "object": "list", "data": data, "model": model, "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+    })))
+}
+
+/// A text, a list of texts, a list of tokens or a list of those.
+fn inputs(input: &Value) -> Vec<String> {
+    match input {
+        Value::String(text) if !text.is_empty() => vec![text.clone()],
+        Value::Array(items) if items.iter().all(Value::is_number) && !items.is_empty() => {
+            vec![tokens(items)]
+        }
+        Value::Array(items) => items
+            .iter()
+            .filter_map(|item| match item {
+                Value::String(text) => Some(text.clone()),
+                Value::Array(items) => Some(tokens(items)),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn tokens(items: &[Value]) -> String {
+    items
+        .iter()
+        .map(Value::to_string)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a vector's component needs no double precision"
+)]
+fn vector(seed: u64, text: &str, dimensions: usize) -> Vec<f32> {
+    let mut numbers = Numbers::new(seed::hash(seed, text.as_bytes()));
+    let raw: Vec<f64> = (0..dimensions)
+        .map(|_| seed::fraction(numbers.next()).mul_add(2.0, -1.0))
+        .collect();
+    let length = raw
+        .iter()
+        .map(|x| x * x)
+        .sum::<f64>()
+        .sqrt()
+        .max(f64::MIN_POSITIVE);
+    raw.iter().map(|x| (x / length) as f32).collect()
+}
+
+fn encode(vector: &[f32]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let bits = group
+            .iter()
+            .fold(0_u32, |bits, &byte| (bits << 8) | u32::from(byte))
+            << (8 * (3 - group.len()));
+        for place in 0..4 {
+            let letter = ALPHABET
+                .get(((bits >> (18 - 6 * place)) & 63) as usize)
+                .copied()
+                .unwrap_or(b'=');
+            text.push(if place <= group.len() {
+                char::from(letter)
+            } else {
+                '='
+            });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_the_standard_one() {
+        // 1.0f32 is 00 00 80 3f.
+        assert_eq!(encode(&[1.0]), "AACAPw==");
+        assert_eq!(encode(&[1.0, 1.0]), "AACAPwAAgD8=");
+        assert_eq!(encode(&[1.0, 1.0, 1.0]), "AACAPwAAgD8AAIA/");
+    }
+
+    #[test]
+    fn vectors_are_unit_length_and_repeatable() {
+        let one = vector(7, "hello", 8);
+        assert_eq!(one, vector(7, "hello", 8));
+        assert_ne!(one, vector(7, "hullo", 8));
+        assert!((one.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5);
+    }
+}

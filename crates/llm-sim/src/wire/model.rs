@@ -1,0 +1,46 @@
+//! The list of models, in OpenAI's shape or Anthropic's.
+//!
+//! Shapes read 2026-11-23: <https://platform.openai.com/docs/api-reference/models>, <https://platform.claude.com/docs/en/api/models-list>.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::Family;
+use super::openai::{CREATED, json as to_json};
+use crate::preset::Problem;
+
+/// What is listed when the script names no models.
+pub(crate) const DEFAULT: &str = "sim-1";
+
+/// Answers `…/models` and `…/models/{id}`.
+pub(crate) fn reply(family: Family, path: &str, models: &[String]) -> Result<Bytes, Problem> {
+    let listed: Vec<&str> = if models.is_empty() {
+        vec![DEFAULT]
+    } else {
+        models.iter().map(String::as_str).collect()
+    };
+    if let Some((_, wanted)) = path.trim_end_matches('/').split_once("/models/") {
+        if models.is_empty() || listed.contains(&wanted) {
+            return Ok(to_json(&entry(family, wanted)));
+        }
+        return Err(Problem::unknown_model(family, wanted));
+    }
+    let data: Vec<Value> = listed.iter().map(|model| entry(family, model)).collect();
+    Ok(to_json(&match family {
+        Family::OpenAi => json!({"object": "list", "data": data}),
+        Family::Anthropic => {
+            json!({"data": data, "has_more": false, "first_id": listed.first(), "last_id": listed.last()})
+        }
+    }))
+}
+
+fn entry(family: Family, model: &str) -> Value {
+    match family {
+        Family::OpenAi => {
+            json!({"id": model, "object": "model", "created": CREATED, "owned_by": "simulated"})
+        }
+        Family::Anthropic => {
+            json!({"type": "model", "id": model, "display_name": model, "created_at": "2025-12-01T00:00:00Z"})
+        }
+    }
+}

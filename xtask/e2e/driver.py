@@ -1,0 +1,237 @@
+"""Makes calls with the official, unmodified Python SDKs, as `cargo xtask e2e` asks for them.
+
+One JSON object a line on standard input is one call; one JSON object a line on standard output is what the SDK made of
+it: the answer, or its own exception. Nothing is judged here: that is done where both sides are known.
+
+Usage: driver.py openai | anthropic
+"""
+
+import json
+import sys
+
+TOOL = {
+    "name": "get_weather",
+    "description": "The weather of a city.",
+    "schema": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+    },
+}
+
+
+def of_interest(headers):
+    """The headers by which the gateway says what it did."""
+    kept = {name.lower(): value for name, value in headers.items()}
+    return {
+        name: value
+        for name, value in kept.items()
+        if name.startswith("x-llm-") or name in ("retry-after", "x-request-id")
+    }
+
+
+def leaves(call, partial):
+    """Whether the caller hangs up here: after so many pieces of text."""
+    after = call.get("leave_after")
+    return bool(after) and len([part for part in partial if part]) >= after
+
+
+class OpenAi:
+    def __init__(self, call):
+        import openai
+
+        self.client = openai.OpenAI(
+            base_url=call["base_url"] + "/v1", api_key="sk-e2e", max_retries=0, timeout=40
+        )
+
+    def models(self, call):
+        return {"models": [model.id for model in self.client.models.list()]}
+
+    def ask(self, call, partial):
+        messages = [{"role": "user", "content": call["prompt"]}]
+        if call.get("system"):
+            messages.insert(0, {"role": "system", "content": call["system"]})
+        answer = self.turn(call, messages, partial)
+        if call.get("tool") and answer["tools"]:
+            tool = answer["tools"][0]
+            messages.append(
+                {
+                    "role": "assistant",
+                    "content": answer["text"] or None,
+                    "tool_calls": [
+                        {
+                            "id": tool["id"],
+                            "type": "function",
+                            "function": {"name": tool["name"], "arguments": tool["arguments"]},
+                        }
+                    ],
+                }
+            )
+            messages.append({"role": "tool", "tool_call_id": tool["id"], "content": call["tool"]})
+            answer["after_tool"] = self.turn({**call, "tool": None, "tools": True}, messages, partial)
+        return answer
+
+    def turn(self, call, messages, partial):
+        args = {"model": call["model"], "messages": messages}
+        if call.get("tool") or call.get("tools"):
+            function = {
+                "name": TOOL["name"],
+                "description": TOOL["description"],
+                "parameters": TOOL["schema"],
+            }
+            args["tools"] = [{"type": "function", "function": function}]
+            args["tool_choice"] = "required" if call.get("tool") else "auto"
+        create = self.client.chat.completions.with_raw_response.create
+        if not call["stream"]:
+            raw = create(**args)
+            done = raw.parse()
+            choice = done.choices[0]
+            tools = [
+                {"id": tool.id, "name": tool.function.name, "arguments": tool.function.arguments}
+                for tool in choice.message.tool_calls or []
+            ]
+            return self.made(raw, done.model, choice.message.content, choice.finish_reason, tools, done.usage, 1)
+        raw = create(stream=True, stream_options={"include_usage": True}, **args)
+        model, finish, usage, chunks, tools = None, None, None, 0, {}
+        stream = raw.parse()
+        for chunk in stream:
+            chunks += 1
+            model = chunk.model or model
+            usage = chunk.usage or usage
+            for choice in chunk.choices:
+                finish = choice.finish_reason or finish
+                partial.append(choice.delta.content or "")
+                for part in choice.delta.tool_calls or []:
+                    tool = tools.setdefault(part.index, {"id": None, "name": "", "arguments": ""})
+                    tool["id"] = part.id or tool["id"]
+                    tool["name"] += (part.function and part.function.name) or ""
+                    tool["arguments"] += (part.function and part.function.arguments) or ""
+            if leaves(call, partial):
+                stream.close()
+                break
+        text = "".join(partial)
+        partial.clear()
+        return self.made(raw, model, text, finish, list(tools.values()), usage, chunks)
+
+    @staticmethod
+    def made(raw, model, text, finish, tools, usage, chunks):
+        return {
+            "text": text or "",
+            "finish": finish,
+            "model": model,
+            "tools": tools,
+            "usage": usage and {"input": usage.prompt_tokens, "output": usage.completion_tokens},
+            "chunks": chunks,
+            "headers": of_interest(raw.headers),
+        }
+
+
+class Anthropic:
+    def __init__(self, call):
+        import anthropic
+
+        self.client = anthropic.Anthropic(
+            base_url=call["base_url"], api_key="sk-ant-e2e", max_retries=0, timeout=40
+        )
+
+    def models(self, call):
+        return {"models": [model.id for model in self.client.models.list()]}
+
+    def ask(self, call, partial):
+        messages = [{"role": "user", "content": call["prompt"]}]
+        answer = self.turn(call, messages, partial)
+        if call.get("tool") and answer["tools"]:
+            tool = answer["tools"][0]
+            use = {
+                "type": "tool_use",
+                "id": tool["id"],
+                "name": tool["name"],
+                "input": json.loads(tool["arguments"]),
+            }
+            result = {"type": "tool_result", "tool_use_id": tool["id"], "content": call["tool"]}
+            messages.append({"role": "assistant", "content": [use]})
+            messages.append({"role": "user", "content": [result]})
+            answer["after_tool"] = self.turn({**call, "tool": None, "tools": True}, messages, partial)
+        return answer
+
+    def turn(self, call, messages, partial):
+        args = {"model": call["model"], "messages": messages, "max_tokens": 256}
+        if call.get("system"):
+            args["system"] = call["system"]
+        if call.get("tool") or call.get("tools"):
+            args["tools"] = [
+                {
+                    "name": TOOL["name"],
+                    "description": TOOL["description"],
+                    "input_schema": TOOL["schema"],
+                }
+            ]
+            args["tool_choice"] = {"type": "any" if call.get("tool") else "auto"}
+        chunks = 1
+        if call["stream"]:
+            chunks = 0
+            with self.client.messages.stream(**args) as stream:
+                headers = stream.response.headers
+                for event in stream:
+                    chunks += 1
+                    if event.type == "text":
+                        partial.append(event.text)
+                    if leaves(call, partial):
+                        break
+                if leaves(call, partial):
+                    done = stream.current_message_snapshot
+                else:
+                    done = stream.get_final_message()
+            partial.clear()
+        else:
+            raw = self.client.messages.with_raw_response.create(**args)
+            headers = raw.headers
+            done = raw.parse()
+        return {
+            "text": "".join(block.text for block in done.content if block.type == "text"),
+            "finish": done.stop_reason,
+            "model": done.model,
+            "tools": [
+                {"id": block.id, "name": block.name, "arguments": json.dumps(block.input)}
+                for block in done.content
+                if block.type == "tool_use"
+            ],
+            "usage": {"input": done.usage.input_tokens, "output": done.usage.output_tokens},
+            "chunks": chunks,
+            "headers": of_interest(headers),
+        }
+
+
+def failed(error, partial):
+    response = getattr(error, "response", None)
+    return {
+        "ok": False,
+        "class": type(error).__name__,
+        "classes": [base.__name__ for base in type(error).__mro__],
+        "status": getattr(error, "status_code", None),
+        "code": getattr(error, "code", None),
+        "type": getattr(error, "type", None),
+        "message": str(error),
+        "partial": "".join(partial),
+        "headers": of_interest(response.headers) if response is not None else {},
+    }
+
+
+def main():
+    sdk = {"openai": OpenAi, "anthropic": Anthropic}[sys.argv[1]]
+    for line in sys.stdin:
+        call = json.loads(line)
+        partial = []
+        try:
+            side = sdk(call)
+            if call.get("op") == "models":
+                answer = side.models(call)
+            else:
+                answer = side.ask(call, partial)
+            result = {"ok": True, **answer}
+        except Exception as error:  # every exception is a result here
+            result = failed(error, partial)
+        print(json.dumps(result), flush=True)
+
+
+main()

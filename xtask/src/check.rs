@@ -1,0 +1,78 @@
+//! `cargo xtask check`: format, lints, docs, and the invariants of docs/architecture.md.
+//!
+//! Every step runs even when one before it failed, so that one run names everything there is to mend.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::workspace::Workspace;
+use crate::{failures, shell, tidy};
+
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    if let Some(arg) = args.first() {
+        bail!("`check` takes no argument, found `{arg}`");
+    }
+    let start = shell::now();
+    let mut failed: Vec<String> = Vec::new();
+    let mut step = |title: &str, command: &mut Command| {
+        if let Err(error) = shell::step(title, command) {
+            failed.push(format!("{error:#}"));
+        }
+    };
+
+    step("format", shell::cargo().args(["fmt", "--all", "--check"]));
+    step(
+        "lints",
+        shell::cargo()
+            .args(["clippy", "--workspace", "--all-targets", "--all-features"])
+            .args(["--quiet", "--", "-D", "warnings"]),
+    );
+    step(
+        "docs",
+        shell::cargo()
+            .args([
+                "doc",
+                "--workspace",
+                "--no-deps",
+                "--all-features",
+                "--quiet",
+            ])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    );
+    for name in tidy::RUNTIME_FREE {
+        step(
+            &format!("{name} builds alone"),
+            shell::cargo().args(["check", "--quiet", "-p", name]),
+        );
+    }
+
+    println!("\n== invariants");
+    match Workspace::load().and_then(|workspace| tidy::findings(&workspace)) {
+        Ok(findings) => {
+            for finding in &findings {
+                println!("{finding}");
+            }
+            if !findings.is_empty() {
+                failed.push(format!("{} invariants are broken", findings.len()));
+            }
+        }
+        Err(error) => failed.push(format!("invariants: {error:#}")),
+    }
+
+    println!("\n== docs/failures.md is current");
+    if let Err(error) = failures::run(true) {
+        failed.push(format!("docs/failures.md: {error:#}"));
+    }
+
+    let took = shell::shown_time(start.elapsed());
+    if failed.is_empty() {
+        println!("\nAll checks passed in {took}.");
+        return Ok(());
+    }
+    bail!(
+        "{} of the checks failed in {took}:\n  {}",
+        failed.len(),
+        failed.join("\n  ")
+    );
+}

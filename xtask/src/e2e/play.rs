@@ -1,0 +1,412 @@
+//! Plays one scenario with one SDK and says everything that was not as it must be, on either side.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::driver::{Driver, Wire};
+use super::scenario::{Ask, Expect, FIRST, Scenario, Step, Upstream};
+use super::stack::{self, NAMES, Programs, Providers};
+use crate::shell;
+
+/// What each provider says when it is well: words that tell who spoke, beyond ASCII, and long enough to be cut.
+pub(super) const TEXTS: [&str; 2] = [
+    "This is the answer of the first provider, naïve and café, with 日本語 and an emoji 🌊 in it.",
+    "This is the answer of the second provider, über and señor, with 한국어 and an emoji 🏔 in it.",
+];
+
+/// What the tool of the scenarios returns.
+const TOOL_RESULT: &str = "18 degrees and a light breeze";
+
+/// One way to play a scenario.
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    pub(super) scenario: Scenario,
+    pub(super) stream: bool,
+    /// What the providers speak.
+    pub(super) wires: [Wire; 2],
+}
+
+/// Plays a case; the list holds one sentence for each thing that was wrong.
+pub(super) fn play(
+    case: &Case,
+    own: Wire,
+    driver: &mut Driver,
+    providers: &Providers,
+    programs: &Programs,
+) -> Result<Vec<String>> {
+    let scenario = &case.scenario;
+    let with_tool = scenario
+        .steps
+        .iter()
+        .any(|step| matches!(step, Step::Ask(ask) if matches!(ask.expect, Expect::Tool(_))));
+    let script = |which: usize, rules: &str| {
+        // A fixed text would stand in the way of an answer that quotes the tool's result.
+        let text = TEXTS.get(which).copied().filter(|_| !with_tool);
+        stack::script(which, text, rules)
+    };
+    let first = match scenario.first {
+        Upstream::Rules(rules) => rules,
+        Upstream::Refused => "",
+    };
+    for (which, rules) in [first, scenario.second].into_iter().enumerate() {
+        providers.script(which, &script(which, rules), true)?;
+    }
+    let gateway = providers.gateway(programs, scenario, case.wires)?;
+
+    let mut wrong = Vec::new();
+    for (number, step) in scenario.steps.iter().enumerate() {
+        match step {
+            Step::Rules(rules) => {
+                for (which, rules) in rules.iter().enumerate() {
+                    providers.script(which, &script(which, rules), false)?;
+                }
+            }
+            Step::Ask(ask) => {
+                let call = json!({
+                    "op": if matches!(ask.expect, Expect::Models) { "models" } else { "ask" },
+                    "base_url": format!("http://{}", gateway.address),
+                    "model": ask.model,
+                    "system": "Be brief.",
+                    "prompt": ask.prompt,
+                    "stream": case.stream,
+                    "leave_after": matches!(ask.expect, Expect::HangUp).then_some(2),
+                    "tool": matches!(ask.expect, Expect::Tool(_)).then_some(TOOL_RESULT),
+                });
+                let mut faults = Vec::new();
+                let mut answer = Value::Null;
+                for _ in 0..ask.times {
+                    let start = shell::now();
+                    answer = driver.call(&call)?;
+                    let took = start.elapsed().as_millis();
+                    faults.extend(seen(ask, case, own, &answer));
+                    if took > ask.within_ms {
+                        faults.push(format!(
+                            "it took {took} ms, at most {} are allowed",
+                            ask.within_ms
+                        ));
+                    }
+                }
+                faults.extend(received(ask, case, providers)?);
+                if !faults.is_empty() {
+                    faults.push(format!("the SDK saw: {}", shortened(&answer.to_string())));
+                }
+                wrong.extend(
+                    faults
+                        .into_iter()
+                        .map(|fault| format!("step {}: {fault}", number + 1)),
+                );
+            }
+        }
+    }
+    if !wrong.is_empty() {
+        let printed = gateway.printed();
+        wrong.extend(
+            printed
+                .lines()
+                .rev()
+                .take(6)
+                .map(|line| format!("gateway: {}", shortened(line))),
+        );
+    }
+    Ok(wrong)
+}
+
+/// What the SDK saw against what it must have seen.
+fn seen(ask: &Ask, case: &Case, own: Wire, answer: &Value) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut must = |holds: bool, what: String| {
+        if !holds {
+            wrong.push(what);
+        }
+    };
+    let text = |key: &str| {
+        answer
+            .pointer(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let ok = answer.get("ok").and_then(Value::as_bool).unwrap_or(false);
+    let end = match own {
+        Wire::OpenAi => "stop",
+        Wire::Anthropic => "end_turn",
+    };
+    match ask.expect {
+        Expect::Answer(which) => {
+            must(ok, "an exception instead of an answer".to_owned());
+            if ok {
+                let expected = TEXTS.get(which).copied().unwrap_or_default();
+                must(
+                    text("/text") == expected,
+                    format!("another text than \"{expected}\""),
+                );
+                must(
+                    text("/finish") == end,
+                    format!("finish reason `{}`, not `{end}`", text("/finish")),
+                );
+                answered_by(which, answer, &mut must);
+                let chunks = answer.get("chunks").and_then(Value::as_u64).unwrap_or(0);
+                must(
+                    !case.stream || chunks > 5,
+                    format!("a stream of {chunks} chunks"),
+                );
+                must(
+                    text("/headers/x-llm-degraded").is_empty(),
+                    "marked as degraded".to_owned(),
+                );
+            }
+        }
+        Expect::Tool(which) => {
+            must(ok, "an exception instead of an answer".to_owned());
+            if ok {
+                must(
+                    text("/tools/0/name") == "get_weather",
+                    "the tool was not called".to_owned(),
+                );
+                let arguments: Value =
+                    serde_json::from_str(text("/tools/0/arguments")).unwrap_or_default();
+                must(
+                    arguments.get("city").is_some_and(Value::is_string),
+                    "the tool's arguments are not its schema's".to_owned(),
+                );
+                must(
+                    text("/after_tool/text").contains(TOOL_RESULT),
+                    "the answer after the tool does not quote its result".to_owned(),
+                );
+                must(
+                    text("/after_tool/finish") == end,
+                    "the answer after the tool did not end in order".to_owned(),
+                );
+                let finish = match own {
+                    Wire::OpenAi => "tool_calls",
+                    Wire::Anthropic => "tool_use",
+                };
+                must(
+                    text("/finish") == finish,
+                    format!("finish reason `{}`, not `{finish}`", text("/finish")),
+                );
+                answered_by(which, answer, &mut must);
+            }
+        }
+        Expect::Degraded { mode, says } => {
+            must(ok, "an exception instead of a degraded answer".to_owned());
+            must(
+                text("/text").contains(says),
+                format!("the text does not hold \"{says}\""),
+            );
+            must(
+                text("/headers/x-llm-degraded").starts_with(mode),
+                format!("not marked as `{mode}`"),
+            );
+            must(
+                !ok || text("/finish") == end,
+                format!("finish reason `{}`, not `{end}`", text("/finish")),
+            );
+        }
+        Expect::Error {
+            class,
+            statuses,
+            says,
+        } => {
+            error(answer, class, statuses, &mut must);
+            must(
+                text("/message").contains(says),
+                format!("the message does not hold \"{says}\""),
+            );
+            must(
+                text("/partial").is_empty(),
+                "text came before the exception".to_owned(),
+            );
+        }
+        Expect::ErrorUntil {
+            class,
+            statuses,
+            within_s,
+        } => {
+            error(answer, class, statuses, &mut must);
+            let wait: Option<u64> = text("/headers/retry-after").parse().ok();
+            must(
+                wait.is_some_and(|wait| (1..=within_s).contains(&wait)),
+                format!("no retry-after between 1 and {within_s}"),
+            );
+        }
+        Expect::Broken => {
+            must(!ok, "a broken answer was presented as whole".to_owned());
+            let partial = text("/partial");
+            let begun = TEXTS
+                .first()
+                .is_some_and(|whole| whole.starts_with(partial) && whole.len() > partial.len());
+            must(
+                !partial.is_empty() && begun,
+                "not the beginning of the first provider's answer".to_owned(),
+            );
+            must(
+                is_a(answer, "APIError") && !is_a(answer, "APIConnectionError"),
+                format!("class {}, not an error told by the stream", text("/class")),
+            );
+        }
+        Expect::HangUp => {
+            must(
+                ok && !text("/text").is_empty(),
+                "no text came before the caller hung up".to_owned(),
+            );
+        }
+        Expect::Models => {
+            let listed = answer.get("models").and_then(Value::as_array);
+            must(
+                listed.is_some_and(|list| list.iter().any(|model| model == "chat")),
+                "the route is not in the list".to_owned(),
+            );
+        }
+    }
+    wrong
+}
+
+fn answered_by(which: usize, answer: &Value, must: &mut impl FnMut(bool, String)) {
+    let text = |key: &str| {
+        answer
+            .pointer(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let name = NAMES.get(which).copied().unwrap_or_default();
+    let model = format!("model-{name}");
+    must(
+        text("/model") == model,
+        format!("answered by model `{}`, not `{model}`", text("/model")),
+    );
+    must(
+        text("/headers/x-llm-target") == name,
+        format!(
+            "x-llm-target is `{}`, not `{name}`",
+            text("/headers/x-llm-target")
+        ),
+    );
+    must(
+        !text("/headers/x-llm-attempts").is_empty(),
+        "no x-llm-attempts".to_owned(),
+    );
+    let tokens = |key: &str| answer.pointer(key).and_then(Value::as_u64).unwrap_or(0);
+    must(
+        tokens("/usage/input") > 0 && tokens("/usage/output") > 0,
+        "no token usage".to_owned(),
+    );
+}
+
+fn error(answer: &Value, class: &str, statuses: &[u16], must: &mut impl FnMut(bool, String)) {
+    let status = answer
+        .get("status")
+        .and_then(Value::as_u64)
+        .and_then(|status| u16::try_from(status).ok());
+    must(
+        is_a(answer, class),
+        format!("no exception of class {class}"),
+    );
+    must(
+        status.is_some_and(|status| statuses.contains(&status)),
+        format!("status {status:?}, not one of {statuses:?}"),
+    );
+    let said = answer
+        .get("message")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    must(
+        !said.is_empty() && !said.contains("sk-e2e"),
+        "no message, or one with a key in it".to_owned(),
+    );
+}
+
+fn is_a(answer: &Value, class: &str) -> bool {
+    let classes = answer.get("classes").and_then(Value::as_array);
+    classes.is_some_and(|classes| classes.iter().any(|found| found == class))
+}
+
+/// What the providers received against what they must have.
+fn received(ask: &Ask, case: &Case, providers: &Providers) -> Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    for (which, allowed) in ask.calls.iter().enumerate() {
+        let name = NAMES.get(which).copied().unwrap_or_default();
+        let calls = settled(providers, which, allowed)?;
+        if !allowed.contains(&calls.len()) {
+            wrong.push(format!(
+                "the {name} provider received {} calls, not {}",
+                calls.len(),
+                shown(allowed)
+            ));
+        }
+        let model = format!("model-{name}");
+        for call in &calls {
+            let text = |key: &str| call.get(key).and_then(Value::as_str).unwrap_or_default();
+            if text("model") != model {
+                wrong.push(format!(
+                    "the {name} provider was asked for `{}`",
+                    text("model")
+                ));
+            }
+            if call.get("stream").and_then(Value::as_bool) != Some(case.stream) {
+                wrong.push(format!(
+                    "the {name} provider was asked with stream = {}",
+                    !case.stream
+                ));
+            }
+            let wire = case.wires.get(which).map_or("", |wire| wire.as_str());
+            if !text("wire").starts_with(wire) {
+                wrong.push(format!(
+                    "the {name} provider was asked in the wire {}, not {wire}",
+                    text("wire")
+                ));
+            }
+        }
+    }
+    if matches!(ask.expect, Expect::HangUp) && !is_cancelled(providers)? {
+        wrong.push("the first provider's call was not cancelled".to_owned());
+    }
+    Ok(wrong)
+}
+
+/// Whether the first provider notices within two seconds that its caller has left.
+fn is_cancelled(providers: &Providers) -> Result<bool> {
+    for _ in 0..40 {
+        let calls = providers.received(FIRST)?;
+        if calls
+            .iter()
+            .any(|call| call.get("hung_up").and_then(Value::as_bool) == Some(true))
+        {
+            return Ok(true);
+        }
+        shell::sleep(Duration::from_millis(50));
+    }
+    Ok(false)
+}
+
+/// The calls a provider received; where fewer than expected, after a moment for the record to be written.
+fn settled(
+    providers: &Providers,
+    which: usize,
+    allowed: &RangeInclusive<usize>,
+) -> Result<Vec<Value>> {
+    let calls = providers.received(which)?;
+    if calls.len() >= *allowed.start() {
+        return Ok(calls);
+    }
+    shell::sleep(Duration::from_millis(50));
+    providers.received(which)
+}
+
+fn shown(range: &RangeInclusive<usize>) -> String {
+    if range.start() == range.end() {
+        range.start().to_string()
+    } else {
+        format!("{} to {}", range.start(), range.end())
+    }
+}
+
+fn shortened(text: &str) -> String {
+    const MAX: usize = 600;
+    if text.chars().count() <= MAX {
+        return text.to_owned();
+    }
+    text.chars().take(MAX).chain(['…']).collect()
+}

@@ -1,0 +1,178 @@
+//! The scenarios, as data: how the first provider fails, what the caller must see, and which calls each provider must
+//! have received by then. Every scenario runs with every SDK, streamed and not, unless it says otherwise.
+
+mod list;
+
+use std::ops::RangeInclusive;
+
+pub(super) use list::all;
+
+/// Index of the first and of the second provider of the route.
+pub(super) const FIRST: usize = 0;
+pub(super) const SECOND: usize = 1;
+
+/// One scenario.
+#[derive(Clone, Debug)]
+pub(super) struct Scenario {
+    pub(super) name: &'static str,
+    /// The first provider.
+    pub(super) first: Upstream,
+    /// The rules of the second one; healthy when empty.
+    pub(super) second: &'static str,
+    /// Further lines of the route in the gateway's configuration.
+    pub(super) route: &'static str,
+    /// The second provider's context window in tokens; the first one's is 8000.
+    pub(super) second_window: u32,
+    /// Whether both are siblings in one tier.
+    pub(super) siblings: bool,
+    pub(super) modes: Modes,
+    /// Whether it also runs with providers that speak the other dialect.
+    pub(super) across: bool,
+    pub(super) steps: Vec<Step>,
+}
+
+/// The first provider.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Upstream {
+    /// It is there and follows these rules.
+    Rules(&'static str),
+    /// Nothing listens.
+    Refused,
+}
+
+/// Streamed, not, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Modes {
+    Both,
+    Streamed,
+    Whole,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// The SDK makes a call.
+    Ask(Ask),
+    /// Both providers change to these rules.
+    Rules([&'static str; 2]),
+}
+
+/// One call and what must come of it.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    pub(super) model: &'static str,
+    pub(super) prompt: &'static str,
+    /// How often the call is made, one after the other.
+    pub(super) times: usize,
+    pub(super) expect: Expect,
+    /// How many calls each provider has received by then, from the scenario's start.
+    pub(super) calls: [RangeInclusive<usize>; 2],
+    /// The longest each may take, in milliseconds.
+    pub(super) within_ms: u128,
+}
+
+/// What the SDK must make of a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Expect {
+    /// The whole answer of this provider, ended in order.
+    Answer(usize),
+    /// This provider's call of the tool, and after the tool's result its answer that quotes it.
+    Tool(usize),
+    /// A degraded answer, marked as this mode, that holds this text.
+    Degraded {
+        mode: &'static str,
+        says: &'static str,
+    },
+    /// An exception of this class or a class below it, with one of these statuses, whose message holds this text.
+    Error {
+        class: &'static str,
+        statuses: &'static [u16],
+        says: &'static str,
+    },
+    /// As `Error`, and the answer says when to come back, in seconds at most.
+    ErrorUntil {
+        class: &'static str,
+        statuses: &'static [u16],
+        within_s: u64,
+    },
+    /// A part of the first provider's answer, and then an exception: never an end as if it were whole.
+    Broken,
+    /// The SDK hangs up after the second piece of text, and the first provider's call is cancelled soon after.
+    HangUp,
+    /// The list of models holds the route.
+    Models,
+}
+
+impl Scenario {
+    fn new(name: &'static str, first: &'static str) -> Self {
+        Self {
+            name,
+            first: Upstream::Rules(first),
+            second: "",
+            route: "",
+            second_window: 1_000_000,
+            siblings: false,
+            modes: Modes::Both,
+            across: false,
+            steps: Vec::new(),
+        }
+    }
+
+    fn second(self, rules: &'static str) -> Self {
+        Self {
+            second: rules,
+            ..self
+        }
+    }
+
+    fn route(self, lines: &'static str) -> Self {
+        Self {
+            route: lines,
+            ..self
+        }
+    }
+
+    fn modes(self, modes: Modes) -> Self {
+        Self { modes, ..self }
+    }
+
+    fn across(self) -> Self {
+        Self {
+            across: true,
+            ..self
+        }
+    }
+
+    /// Makes a call; `first` and `second` are the calls each provider has received by then.
+    fn ask(
+        self,
+        expect: Expect,
+        first: RangeInclusive<usize>,
+        second: RangeInclusive<usize>,
+    ) -> Self {
+        self.step(Step::Ask(Ask {
+            model: "chat",
+            prompt: "Say something about the sea.",
+            times: 1,
+            expect,
+            calls: [first, second],
+            within_ms: 20_000,
+        }))
+    }
+
+    /// Changes the call made last.
+    fn but(mut self, change: impl FnOnce(&mut Ask)) -> Self {
+        if let Some(Step::Ask(ask)) = self.steps.last_mut() {
+            change(ask);
+        }
+        self
+    }
+
+    fn then_rules(self, first: &'static str, second: &'static str) -> Self {
+        self.step(Step::Rules([first, second]))
+    }
+
+    fn step(mut self, step: Step) -> Self {
+        self.steps.push(step);
+        self
+    }
+}

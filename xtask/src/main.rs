@@ -1,0 +1,140 @@
+//! `cargo xtask TASK`: the workspace's own build tool. One file a task; every task runs on a machine that has only Rust,
+//! except `e2e` (and `ci`, which includes it), which also wants Python and Node for the official SDKs.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a build tool speaks on the terminal"
+)]
+
+mod bench;
+mod check;
+mod ci;
+mod corpus {
+    pub(crate) fn run(_: &[String]) -> anyhow::Result<()> {
+        anyhow::bail!("not here yet")
+    }
+}
+mod e2e;
+mod failures {
+    pub(crate) fn run(_: bool) -> anyhow::Result<()> {
+        anyhow::bail!("not here yet")
+    }
+}
+mod http;
+mod server;
+mod shell;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+/// A task's name, what may follow it, what it does, and the function that does it.
+struct Task {
+    name: &'static str,
+    arguments: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> Result<()>,
+}
+
+const TASKS: &[Task] = &[
+    Task {
+        name: "test",
+        arguments: "",
+        about: "all tests and doc tests of the workspace",
+        run: test::run,
+    },
+    Task {
+        name: "check",
+        arguments: "",
+        about: "format, lints, docs and the invariants of docs/architecture.md",
+        run: check::run,
+    },
+    Task {
+        name: "tidy",
+        arguments: "",
+        about: "only the invariants that need no build (part of check)",
+        run: tidy::run,
+    },
+    Task {
+        name: "e2e",
+        arguments: "[FILTER]",
+        about: "official SDKs (Python, Node) through the gateway against failing providers",
+        run: e2e::run,
+    },
+    Task {
+        name: "bench",
+        arguments: "[--quick] [--gateway]",
+        about: "every benchmark with its baseline, as one table in docs/benchmarks.md",
+        run: bench::run,
+    },
+    Task {
+        name: "ci",
+        arguments: "",
+        about: "test, check and e2e, as continuous integration runs them",
+        run: ci::run,
+    },
+    Task {
+        name: "corpus",
+        arguments: "FILE",
+        about: "score the classifier against labelled replies (JSON lines)",
+        run: corpus::run,
+    },
+    Task {
+        name: "failures",
+        arguments: "[--check]",
+        about: "write docs/failures.md from the code, or check that it is current",
+        run: |args| failures::run(args.iter().any(|arg| arg == "--check")),
+    },
+];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = args.split_first() else {
+        println!("{}", help());
+        return ExitCode::FAILURE;
+    };
+    if matches!(name.as_str(), "help" | "-h" | "--help") {
+        println!("{}", help());
+        return ExitCode::SUCCESS;
+    }
+    let Some(task) = TASKS.iter().find(|task| task.name == name) else {
+        eprintln!("error: no task is called `{name}`\n\n{}", help());
+        return ExitCode::FAILURE;
+    };
+    match (task.run)(rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if !error.is::<shell::Told>() {
+                eprintln!("\nerror: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn help() -> String {
+    let mut text = String::from("usage: cargo xtask TASK\n\ntasks:\n");
+    for task in TASKS {
+        let call = format!("{} {}", task.name, task.arguments);
+        text.push_str(&format!("  {call:<30}{}\n", task.about));
+    }
+    text.push_str("  help                          this list");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_names_every_task() {
+        let help = help();
+        for task in TASKS {
+            assert!(help.contains(&format!("  {}", task.name)), "{}", task.name);
+        }
+    }
+}
