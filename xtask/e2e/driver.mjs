@@ -1,7 +1,8 @@
 // Makes calls with the official, unmodified OpenAI SDK for Node, as `cargo xtask e2e` asks for them.
 //
-// One JSON object a line on standard input is one call; one JSON object a line on standard output is what the SDK made
-// of it: the answer, or its own exception. Nothing is judged here: that is done where both sides are known.
+// It says when it is ready. Then one JSON object a line on standard input is one call; one JSON object a line on standard
+// output is what the SDK made of it: the answer, or its own exception. Nothing is judged here: that is done where both
+// sides are known.
 
 import { createInterface } from "node:readline";
 import OpenAI from "openai";
@@ -131,6 +132,8 @@ async function serve(call) {
   }
 }
 
+// Loading an SDK takes seconds on a cold machine; no call's time shall hold it.
+process.stdout.write(`${JSON.stringify({ ready: true })}\n`);
 for await (const line of createInterface({ input: process.stdin })) {
   process.stdout.write(`${JSON.stringify(await serve(JSON.parse(line)))}\n`);
 }

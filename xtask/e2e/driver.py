@@ -1,11 +1,13 @@
 """Makes calls with the official, unmodified Python SDKs, as `cargo xtask e2e` asks for them.
 
-One JSON object a line on standard input is one call; one JSON object a line on standard output is what the SDK made of
-it: the answer, or its own exception. Nothing is judged here: that is done where both sides are known.
+It says when it is ready. Then one JSON object a line on standard input is one call; one JSON object a line on standard
+output is what the SDK made of it: the answer, or its own exception. Nothing is judged here: that is done where both
+sides are known.
 
 Usage: driver.py openai | anthropic
 """
 
+import importlib
 import json
 import sys
 
@@ -37,10 +39,10 @@ def leaves(call, partial):
 
 
 class OpenAi:
-    def __init__(self, call):
-        import openai
+    sdk = "openai"
 
-        self.client = openai.OpenAI(
+    def __init__(self, sdk, call):
+        self.client = sdk.OpenAI(
             base_url=call["base_url"] + "/v1", api_key="sk-e2e", max_retries=0, timeout=40
         )
 
@@ -127,10 +129,10 @@ class OpenAi:
 
 
 class Anthropic:
-    def __init__(self, call):
-        import anthropic
+    sdk = "anthropic"
 
-        self.client = anthropic.Anthropic(
+    def __init__(self, sdk, call):
+        self.client = sdk.Anthropic(
             base_url=call["base_url"], api_key="sk-ant-e2e", max_retries=0, timeout=40
         )
 
@@ -218,12 +220,15 @@ def failed(error, partial):
 
 
 def main():
-    sdk = {"openai": OpenAi, "anthropic": Anthropic}[sys.argv[1]]
+    kind = {"openai": OpenAi, "anthropic": Anthropic}[sys.argv[1]]
+    sdk = importlib.import_module(kind.sdk)
+    # Loading an SDK takes seconds on a cold machine; no call's time shall hold it.
+    print(json.dumps({"ready": sdk.__version__}), flush=True)
     for line in sys.stdin:
         call = json.loads(line)
         partial = []
         try:
-            side = sdk(call)
+            side = kind(sdk, call)
             if call.get("op") == "models":
                 answer = side.models(call)
             else:

@@ -5,6 +5,7 @@ mod gateway;
 mod load;
 mod machine;
 mod micro;
+mod pairing;
 mod process;
 
 use std::fmt::Write as _;

@@ -10,20 +10,13 @@
 mod bench;
 mod check;
 mod ci;
-mod corpus {
-    pub(crate) fn run(_: &[String]) -> anyhow::Result<()> {
-        anyhow::bail!("not here yet")
-    }
-}
+mod corpus;
 mod e2e;
-mod failures {
-    pub(crate) fn run(_: bool) -> anyhow::Result<()> {
-        anyhow::bail!("not here yet")
-    }
-}
+mod failures;
 mod http;
 mod server;
 mod shell;
+mod simulate;
 mod test;
 mod tidy;
 mod workspace;
@@ -70,6 +63,12 @@ const TASKS: &[Task] = &[
         arguments: "[--quick] [--gateway]",
         about: "every benchmark with its baseline, as one table in docs/benchmarks.md",
         run: bench::run,
+    },
+    Task {
+        name: "simulate",
+        arguments: "[--seed N] [--quick]",
+        about: "whole fleets in virtual time: storms, outages, recovery",
+        run: simulate::run,
     },
     Task {
         name: "ci",

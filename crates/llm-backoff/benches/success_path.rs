@@ -68,7 +68,7 @@ fn success(c: &mut Criterion) {
             let retry = call
                 .retry(backon::ExponentialBuilder::default())
                 .sleep(|_: Duration| ready(()));
-            poll(async { retry.await })
+            poll(retry.into_future())
         });
     });
     group.finish();

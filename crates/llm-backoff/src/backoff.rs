@@ -100,11 +100,13 @@ impl Backoff {
     pub fn nominal(&self, retry: u32) -> Duration {
         let exponent = i32::try_from(retry).unwrap_or(i32::MAX);
         let seconds = self.base.as_secs_f64() * self.factor.powi(exponent);
-        // Not a number cannot occur (base and factor are finite and positive); infinity is above the ceiling.
-        if seconds >= self.ceiling.as_secs_f64() {
-            self.ceiling
-        } else {
+        // Zero times infinity is no number, and a base of zero means no wait.
+        if seconds < self.ceiling.as_secs_f64() {
             Duration::from_secs_f64(seconds)
+        } else if self.base.is_zero() {
+            Duration::ZERO
+        } else {
+            self.ceiling
         }
     }
 
@@ -155,6 +157,8 @@ impl Backoff {
     }
 
     fn decorrelated(&self, previous: Duration, rng: &mut (impl Rng + ?Sized)) -> Duration {
+        // A wait stretched by a hint says nothing about this series.
+        let previous = previous.min(self.ceiling);
         between(self.base, previous.saturating_mul(3), rng).min(self.ceiling)
     }
 }
@@ -174,7 +178,10 @@ pub(crate) fn between(low: Duration, high: Duration, rng: &mut (impl Rng + ?Size
     let Some(span) = high.checked_sub(low) else {
         return low;
     };
-    low + span.mul_f64(rng.random::<f64>())
+    let part = span.as_secs_f64() * rng.random::<f64>();
+    // Near the largest duration the product may round beyond it.
+    let part = Duration::try_from_secs_f64(part).unwrap_or(span);
+    low + part.min(span)
 }
 
 /// Builds a [`Backoff`].
@@ -329,6 +336,26 @@ mod tests {
             Backoff::builder().ceiling(Duration::MAX).build(),
             Err(BackoffError::Ceiling(_))
         ));
+    }
+
+    #[test]
+    fn a_base_of_zero_never_waits() {
+        let backoff = Backoff::builder().base(Duration::ZERO).build().unwrap();
+        assert_eq!(backoff.nominal(u32::MAX), Duration::ZERO);
+        assert_eq!(
+            backoff.delay(u32::MAX, &mut SmallRng::seed_from_u64(1)),
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    fn the_longest_of_all_waits_is_drawn_without_overflow() {
+        let mut rng = SmallRng::seed_from_u64(1);
+        for _ in 0..1000 {
+            assert!(
+                between(Duration::from_secs(1), Duration::MAX, &mut rng) >= Duration::from_secs(1)
+            );
+        }
     }
 
     proptest! {

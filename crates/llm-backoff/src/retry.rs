@@ -457,7 +457,8 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
             attempts: progress.attempt,
             timeouts: progress.timeouts,
             slept: progress.slept,
-            elapsed: progress.elapsed(),
+            // Filled in by `report`; nobody else wants to pay for a look at the clock.
+            elapsed: Duration::ZERO,
         };
         if let (Ok(_), None, Some(budget)) = (&result, stopped, self.limits.budget) {
             budget.deposit();
@@ -484,7 +485,11 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
         F: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let remaining = || deadline.map(|deadline| deadline.remaining(progress.now));
+        let remaining = || match (self.limits.deadline, progress.attempt) {
+            // Nothing has been used up yet.
+            (None, 1) => self.limits.total,
+            _ => deadline.map(|deadline| deadline.remaining(progress.now)),
+        };
         let limit = self.limit.window();
         let window = limit.map(|limit| limit.at(progress.now, deadline, progress.timeouts));
         let attempt = Attempt {

@@ -89,7 +89,7 @@ impl Stop for Before {
     }
 }
 
-/// See [`never`].
+/// See [`never()`].
 #[derive(Debug, Clone, Copy)]
 pub struct Never;
 

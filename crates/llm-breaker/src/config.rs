@@ -31,7 +31,7 @@ impl Default for BreakerConfig {
             failure_window: Duration::from_secs(60),
             cooldown: Duration::from_secs(60),
             cooldown_max: Duration::from_secs(300),
-            lease: Duration::from_secs(60),
+            lease: Duration::from_secs(150),
             heal: Duration::from_secs(60),
             ratio: Some(0.5),
             samples: 20,
@@ -101,7 +101,7 @@ impl BreakerConfigBuilder {
         self
     }
 
-    /// How long a probe may stay out before it counts as lost and another may be sent. Default 60 s.
+    /// How long a probe may stay out before it counts as lost and another may be sent. Default 150 s, longer than the longest whole answer that is waited for.
     #[must_use]
     pub const fn lease(mut self, lease: Duration) -> Self {
         self.config.lease = lease;

@@ -82,9 +82,11 @@ impl HangDetector {
         }
         for number in first.max(end.saturating_sub(SLOTS))..end {
             let (begun, waiting) = self.read(number);
-            // Answers first: with calls of one slot in no order, this is the sterner reading.
-            score = (score + f32::from(begun.saturating_sub(waiting)) * ANSWERED).max(0.0);
-            score = (score + f32::from(waiting) * LATE).min(3.0 * ALARM);
+            // Calls of one slot have no order, so its answers and its silences are weighed together: a few late calls
+            // among many that were answered are a tail, not a hang.
+            let slot =
+                f32::from(begun.saturating_sub(waiting)) * ANSWERED + f32::from(waiting) * LATE;
+            score = (score + slot).clamp(0.0, 3.0 * ALARM);
         }
         let next = (end << 32) | u64::from(score.to_bits());
         // A lost race means that somebody else has judged the same slots.

@@ -68,7 +68,7 @@
 //! | `ratio`, `samples`, `window` | 50 % of ≥ 20 in 30 s | exact buckets; a decaying average would hide a fast burst |
 //! | `cooldown`, `cooldown_max` | 60 s, doubling to 300 s | short enough for blips, and no hammering on a long outage |
 //! | `heal` | 60 s | one healthy minute forgives one repetition; forgiving all at the first success makes flapping cheap |
-//! | `lease` | 60 s | longer than nearly any answer; a lost probe costs one lease, never the target |
+//! | `lease` | 150 s | longer than nearly any answer; a lost probe costs one lease, never the target |
 //! | `ramp_step`, `ramp_good` | 10 s or 5 good | a healed target is not met by everybody at once; at least 3 s in all, at most 30 s |
 //! | `shadow_every` | 5 s | recovery is noticed within seconds although no caller waits for it |
 //! | `alerts` | 5 %, 15 % | the rates at which a person should look, and should be woken |

@@ -81,7 +81,7 @@ impl Model {
             }
             Where::Open { until: end } | Where::Probing { lease: end } if end > t => None,
             Where::Open { .. } | Where::Probing { .. } => {
-                self.at = Where::Probing { lease: t + 60_000 };
+                self.at = Where::Probing { lease: t + 150_000 };
                 self.life += 1;
                 pass(self.life, true)
             }

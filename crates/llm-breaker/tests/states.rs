@@ -170,7 +170,7 @@ fn one_probe_at_a_time() {
     assert!(breaker.acquire(clock.now).is_err());
     assert_eq!(
         breaker.readiness(clock.now),
-        Readiness::Open(after(&clock, 60.0))
+        Readiness::Open(after(&clock, 150.0))
     );
     assert_eq!(
         breaker.settle(probe, Outcome::Success, clock.now),
@@ -184,7 +184,7 @@ fn a_lost_probe_is_replaced_when_its_lease_ends_and_its_late_result_is_dropped()
     let breaker = tripped(&clock);
     clock.pass(60.0);
     let lost = breaker.acquire(clock.now).unwrap();
-    clock.pass(60.0);
+    clock.pass(150.0);
     let second = breaker.acquire(clock.now).unwrap();
     assert!(second.is_probe());
     assert_eq!(breaker.settle(lost, Outcome::Success, clock.now), None);

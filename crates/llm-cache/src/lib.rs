@@ -21,6 +21,7 @@
 //!
 //! - a key covers tenant and request ([`Keyring`]), so no tenant ever sees another's answer;
 //! - only answers that passed the quality look are kept ([`Entry::of_verified`]);
+//! - equal requests in flight can share one call ([`Coalescer`]), and a leader's cancellation never fails its followers;
 //! - a store that fails is a miss, never an error of the call;
 //! - no prompt or answer appears in any `Debug` or error text.
 //!
@@ -28,11 +29,13 @@
 //! whether an answer is good.
 
 mod cache;
+mod coalesce;
 mod entry;
 mod key;
 mod store;
 
 pub use self::cache::{Cache, CacheConfig, Insert};
+pub use self::coalesce::{Coalescer, Leader, Turn};
 pub use self::entry::{Entry, Freshness, Hit, StaleReason};
 pub use self::key::{DELIVERY_FIELDS, Keyring, PromptKey, strip_delivery};
 pub use self::store::{Memory, Store, StoreError, StoreFuture};

@@ -10,6 +10,7 @@ use crate::render;
 use bytes::{Bytes, BytesMut};
 use llm_providers::{Dialect, Facts, ReplyStream, chat};
 use llm_router::{AttemptId, Event, Table, TargetId, Trace};
+use std::fmt;
 use std::sync::Arc;
 
 /// The answer to a call, in the dialect and form the caller asked for.
@@ -27,13 +28,21 @@ pub struct Answer {
     pub facts: Option<Facts>,
 }
 
-/// An answer's bytes.
-#[derive(Debug)]
+/// An answer's bytes. `Debug` shows their number, never what they say.
 pub enum Body {
     /// All of it: JSON, or a whole event stream where the caller asked for one.
     Whole(Bytes),
     /// An event stream whose first content is there.
     Stream(Box<AnswerStream>),
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(body) => write!(f, "Whole({} bytes)", body.len()),
+            Self::Stream(_) => f.write_str("Stream"),
+        }
+    }
 }
 
 /// Who gave an answer, and how it came about.
@@ -76,7 +85,7 @@ impl Served {
 
     /// Every hop in words.
     #[must_use]
-    pub fn trail(&self) -> impl std::fmt::Display + '_ {
+    pub fn trail(&self) -> impl fmt::Display + '_ {
         self.trace.describe(&self.table)
     }
 }
@@ -95,13 +104,19 @@ impl Answer {
     }
 }
 
+/// Whether an answer came to its natural end: a cut, refused or filtered one is given once, to the
+/// caller who asked, and never again.
+pub(crate) fn is_worth_keeping(facts: &Facts) -> bool {
+    use chat::FinishReason::{Stop, StopSequence, ToolCalls};
+    matches!(facts.finish, Some(Stop | StopSequence | ToolCalls))
+}
+
 /// The most of a stream that is kept aside to be remembered as a good answer: 1 MiB.
 const MAX_KEPT_STREAM_BYTES: usize = 1 << 20;
 
 /// A stream on its way to the caller.
 ///
 /// Dropping it before its end cancels the upstream call at once.
-#[derive(Debug)]
 pub struct AnswerStream {
     upstream: ReplyStream,
     /// `None` once the end was reported.
@@ -109,6 +124,15 @@ pub struct AnswerStream {
     attempt: AttemptId,
     keep: Option<(Keep, BytesMut)>,
     dialect: Dialect,
+}
+
+impl fmt::Debug for AnswerStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnswerStream")
+            .field("attempt", &self.attempt)
+            .field("facts", self.facts())
+            .finish_non_exhaustive()
+    }
 }
 
 impl AnswerStream {
@@ -149,8 +173,10 @@ impl AnswerStream {
                 let verdict = failure.verdict;
                 drive.plan.on(Event::Failed(self.attempt, verdict), now());
                 let wait = verdict.retry_after();
-                let failure = Some((failure, self.dialect));
-                let error = Error::of_call(What::Broken, Some(verdict), failure, wait);
+                let upstream = drive.dialect_of(self.attempt).unwrap_or(self.dialect);
+                let failure = Some((failure, upstream));
+                let error =
+                    Error::of_call(What::Broken, verdict.kind, Some(verdict), failure, wait);
                 Some(Err(drive.fail(error)))
             }
             None => {
@@ -187,6 +213,9 @@ impl AnswerStream {
         let Some((keep, kept)) = self.keep.take() else {
             return;
         };
+        if !is_worth_keeping(self.facts()) {
+            return;
+        }
         if let Some((body, model)) = render::whole_of_stream(self.dialect, &kept.freeze()) {
             keep.store(body, Some(&model), now()).await;
         }

@@ -7,7 +7,7 @@ use crate::observe::{Log, Observer};
 use llm_breaker::BreakerConfig;
 use llm_cache::{Cache, CacheConfig};
 use llm_providers::{Endpoint, Features, ReqwestTransport, Transport, TransportBuildError};
-use llm_router::{Abilities, Member, Policy, Route, Table, TableError, Target};
+use llm_router::{Abilities, Limits, Member, Policy, Price, Route, Table, TableError, Target};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use thiserror::Error;
@@ -20,6 +20,8 @@ pub struct TargetSpec {
     credential: Option<Box<str>>,
     context_window: u32,
     features: Option<Features>,
+    limits: Limits,
+    price: Price,
 }
 
 impl TargetSpec {
@@ -32,6 +34,8 @@ impl TargetSpec {
             credential: None,
             context_window: 0,
             features: None,
+            limits: Limits::default(),
+            price: Price::default(),
         }
     }
 
@@ -48,6 +52,21 @@ impl TargetSpec {
     #[must_use]
     pub fn context_window(mut self, tokens: u32) -> Self {
         self.context_window = tokens;
+        self
+    }
+
+    /// The rate limits that are kept here before the provider says 429. Those not given are learnt
+    /// from reply headers.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The price, for the strategy that prefers the cheapest.
+    #[must_use]
+    pub fn price(mut self, price: Price) -> Self {
+        self.price = price;
         self
     }
 
@@ -184,16 +203,26 @@ impl ClientBuilder {
     /// [`BuildError`] names the target or route that is wrong, or says why the default transport
     /// cannot be set up.
     pub fn build(self) -> Result<Client, BuildError> {
+        self.build_after(None).map(Client::new)
+    }
+
+    /// Builds what is in a client, taking over from `before` what stays the same.
+    pub(crate) fn build_after(self, before: Option<&Inner>) -> Result<Inner, BuildError> {
         let mut table = Table::builder();
         if let Some(config) = self.breaker {
             table = table.breaker(config);
+        }
+        if let Some(before) = before {
+            table = table.inherit(Arc::clone(&before.table));
         }
         let mut upstreams = Vec::with_capacity(self.targets.len());
         for spec in self.targets {
             let credential = spec.credential.unwrap_or_else(|| spec.name.clone());
             let mut target = Target::new(spec.name, spec.endpoint.provider().as_str())
                 .credential(credential)
-                .context_window(spec.context_window);
+                .context_window(spec.context_window)
+                .limits(spec.limits)
+                .price(spec.price);
             if let Some(features) = spec.features {
                 target = target.abilities(Abilities::from_bits(features.bits()));
             }
@@ -211,24 +240,31 @@ impl ClientBuilder {
             .iter()
             .flatten()
             .any(|step| *step == Degraded::Cached);
-        let transport = match self.transport {
-            Some(transport) => transport,
-            None => Arc::new(ReqwestTransport::try_new().map_err(BuildError::Transport)?),
+        let transport = match (self.transport, before) {
+            (Some(transport), _) => transport,
+            (None, Some(before)) => Arc::clone(&before.transport),
+            (None, None) => Arc::new(ReqwestTransport::try_new().map_err(BuildError::Transport)?),
         };
-        let cache = self
-            .cache
-            .or_else(|| wants_cache.then(|| Cache::in_memory(CacheConfig::default())));
+        let kept = before.and_then(|before| before.cache.clone());
+        let cache = match (self.cache, kept) {
+            (Some(cache), Some((_, keyring))) => Some((cache, keyring)),
+            (Some(cache), None) => Some((cache, keyring())),
+            (None, Some(kept)) => Some(kept),
+            (None, None) => {
+                wants_cache.then(|| (Cache::in_memory(CacheConfig::default()), keyring()))
+            }
+        };
         let mut observers: Vec<Arc<dyn Observer>> = vec![Arc::new(Log)];
         observers.extend(self.observers);
-        Ok(Client::new(Inner {
+        Ok(Inner {
             table: table.build(crate::client::now())?,
             upstreams: upstreams.into(),
             degraded: degraded.into(),
             transport,
-            cache: cache.map(|cache| (cache, keyring())),
+            cache,
             observers: observers.into(),
             seeds: AtomicU64::new(self.seed.unwrap_or_else(rand::random)),
-        }))
+        })
     }
 }
 

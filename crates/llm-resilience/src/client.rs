@@ -1,11 +1,12 @@
 //! The client: one call in, one answer out, whatever fails between.
 
 use crate::answer::Answer;
-use crate::builder::ClientBuilder;
+use crate::builder::{BuildError, ClientBuilder};
 use crate::degrade::Degraded;
 use crate::drive;
 use crate::error::Error;
 use crate::observe::Observer;
+use arc_swap::ArcSwap;
 use llm_cache::{Cache, Keyring};
 use llm_providers::{Call, Endpoint, Transport, chat};
 use llm_router::{RouteId, Table, TargetId};
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 /// Calls large language models and survives their failures. Cheap to clone; all clones share
 /// health, limits and cache.
 #[derive(Debug, Clone)]
-pub struct Client(Arc<Inner>);
+pub struct Client(Arc<ArcSwap<Inner>>);
 
 #[derive(Debug)]
 pub(crate) struct Inner {
@@ -43,6 +44,9 @@ pub struct CallOptions {
     pub tenant: Box<str>,
     /// Replaces the route's deadline.
     pub deadline: Option<Duration>,
+    /// Under the sticky strategy, calls of the same number go to the same target as long as it is
+    /// there: a hash of the caller, session or prompt.
+    pub stick_to: u64,
     /// The call does something in the world beyond answering: it is never sent to two targets at
     /// once. Taken for granted where the provider is to run tools.
     pub side_effects: bool,
@@ -53,6 +57,13 @@ impl CallOptions {
     #[must_use]
     pub fn tenant(mut self, tenant: impl Into<Box<str>>) -> Self {
         self.tenant = tenant.into();
+        self
+    }
+
+    /// Sets the number by which calls stick to a target.
+    #[must_use]
+    pub fn stick_to(mut self, key: u64) -> Self {
+        self.stick_to = key;
         self
     }
 
@@ -73,7 +84,7 @@ impl CallOptions {
 
 impl Client {
     pub(crate) fn new(inner: Inner) -> Self {
-        Self(Arc::new(inner))
+        Self(Arc::new(ArcSwap::from_pointee(inner)))
     }
 
     /// Starts a description.
@@ -119,29 +130,42 @@ impl Client {
         call: Call,
         options: CallOptions,
     ) -> Result<Answer, Error> {
-        let route = self.route(route).ok_or_else(Error::unknown_route)?;
-        drive::send(Arc::clone(&self.0), route, call, options).await
+        let inner = self.0.load_full();
+        let route = inner.table.route(route).ok_or_else(Error::unknown_route)?;
+        drive::send(inner, route, call, options).await
     }
 
-    /// The route called `name`.
+    /// Replaces targets and routes for every clone, without losing a call or what was learnt: calls
+    /// under way end as they began; targets, credentials, providers and routes that stay the same
+    /// keep their health and budgets. Cache and transport stay unless `next` brings its own.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] as for [`ClientBuilder::build`]; then everything stays as it was.
+    pub fn replace(&self, next: ClientBuilder) -> Result<(), BuildError> {
+        let before = self.0.load_full();
+        self.0.store(Arc::new(next.build_after(Some(&before))?));
+        Ok(())
+    }
+
+    /// The route called `name`, of the present table.
     #[must_use]
     pub fn route(&self, name: &str) -> Option<RouteId> {
-        self.0.table.route(name)
+        self.0.load().table.route(name)
     }
 
-    /// Targets, routes and their health.
+    /// Targets, routes and their health, as they are now.
     #[must_use]
-    pub fn table(&self) -> &Arc<Table> {
-        &self.0.table
+    pub fn table(&self) -> Arc<Table> {
+        Arc::clone(&self.0.load().table)
     }
 
     /// The endpoint behind a target.
     #[must_use]
-    pub fn endpoint(&self, target: TargetId) -> Option<&Endpoint> {
-        self.0
-            .upstreams
-            .get(target.index())
-            .map(|upstream| &upstream.endpoint)
+    pub fn endpoint(&self, target: TargetId) -> Option<Endpoint> {
+        let inner = self.0.load();
+        let upstream = inner.upstreams.get(target.index())?;
+        Some(upstream.endpoint.clone())
     }
 }
 

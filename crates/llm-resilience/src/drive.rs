@@ -1,23 +1,25 @@
 //! The thin shell round a plan: it sends, sleeps and reports, and decides nothing.
 
-use crate::answer::{Answer, AnswerStream, Body, Served};
+use crate::answer::{Answer, AnswerStream, Body, Served, is_worth_keeping};
 use crate::client::{CallOptions, Inner, now};
 use crate::degrade;
 use crate::error::{Error, What};
 use crate::keep::Keep;
 use crate::observe::{Outcome, Report};
+use crate::span;
 use futures_util::future::BoxFuture;
-use llm_errors::{ErrorKind, Phase, Verdict};
+use llm_errors::{ErrorKind, Phase, RateLimits, Verdict};
 use llm_providers::{Call, Dialect, Exchange, Facts, Failure, Features, Windows, exchange};
 use llm_router::{
-    Abilities, Action, AttemptId, Cause, Event, Plan, Request, RouteId, Shadow, TargetId, Tokens,
-    Trace,
+    Abilities, Action, AttemptId, Cause, Cost, Event, Plan, Request, RouteId, Shadow, TargetId,
+    Tokens, Trace,
 };
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Instant, SystemTime};
 use tokio::time::timeout_at;
+use tracing::Instrument;
 
 /// One request on its way. Dropped before its end, it cancels the attempt and says so.
 #[derive(Debug)]
@@ -48,7 +50,7 @@ pub(crate) async fn send(
     let keep = Keep::of(&client, route, &call, &options);
     match end {
         End::Whole(whole, target) => {
-            if let Some(keep) = keep {
+            if let Some(keep) = keep.filter(|_| is_worth_keeping(&whole.facts)) {
                 let model = whole.facts.model.as_deref();
                 keep.store(whole.body.clone(), model, now()).await;
             }
@@ -82,12 +84,12 @@ pub(crate) async fn send(
                 });
             }
             let wait = cause.retry_at.map(|at| at.saturating_duration_since(now()));
-            let error = Error::of_call(What::Exhausted, cause.verdict, failure, wait);
+            let error = Error::of_call(What::Exhausted, cause.kind, cause.verdict, failure, wait);
             Err(drive.fail(error))
         }
         End::GaveUp(verdict, failure) => {
             let wait = verdict.retry_after();
-            let error = Error::of_call(What::Refused, Some(verdict), failure, wait);
+            let error = Error::of_call(What::Refused, verdict.kind, Some(verdict), failure, wait);
             Err(drive.fail(error))
         }
     }
@@ -161,6 +163,7 @@ impl Drive {
                     else {
                         continue;
                     };
+                    self.read_limits(attempt, &result);
                     let event = match result {
                         Ok(Exchange::Whole(whole)) => {
                             let tokens = tokens(&whole.facts);
@@ -173,10 +176,7 @@ impl Drive {
                         }
                         Err(failure) => {
                             let verdict = failure.verdict;
-                            let dialect = self
-                                .target_of(attempt)
-                                .and_then(|target| client.upstreams.get(target.index()))
-                                .map_or(call.dialect(), |up| up.endpoint.dialect());
+                            let dialect = self.dialect_of(attempt).unwrap_or(call.dialect());
                             failures.push((failure, dialect));
                             Event::Failed(attempt, verdict)
                         }
@@ -201,9 +201,38 @@ impl Drive {
                     });
                     return End::Degraded(cause, failure);
                 }
-                Action::GiveUp(verdict) => return End::GaveUp(verdict, failures.pop()),
+                Action::GiveUp(verdict) => {
+                    let index = failures.iter().rposition(|(f, _)| f.verdict == verdict);
+                    let failure = index.map(|index| failures.swap_remove(index));
+                    return End::GaveUp(verdict, failure);
+                }
             }
         }
+    }
+
+    /// Rate limits are read from good replies: the pace is slowed before the provider says 429.
+    fn read_limits(&self, attempt: AttemptId, result: &Result<Exchange, Failure>) {
+        let headers = match result {
+            Ok(Exchange::Whole(whole)) => &whole.facts.headers,
+            Ok(Exchange::Stream(stream)) => &stream.facts().headers,
+            // What a failure says of limits is in its verdict.
+            Err(_) => return,
+        };
+        for window in RateLimits::read(headers, calendar()).windows() {
+            self.plan.saw_limit(attempt, window, now());
+        }
+    }
+
+    /// The dialect of the target that an attempt went to.
+    pub(crate) fn dialect_of(&self, attempt: AttemptId) -> Option<Dialect> {
+        let target = self.target_of(attempt)?;
+        Some(
+            self.client
+                .upstreams
+                .get(target.index())?
+                .endpoint
+                .dialect(),
+        )
     }
 
     fn target_of(&self, attempt: AttemptId) -> Option<TargetId> {
@@ -244,12 +273,23 @@ impl Drop for Drive {
     }
 }
 
+/// Output tokens that are reserved of a rate limit for a call that may use more.
+const TYPICAL_OUTPUT: u32 = 1_000;
+
 /// What a call asks of a target.
 fn demand(call: &Call, options: &CallOptions) -> Request {
     let mut request = Request::new()
         .abilities(Abilities::from_bits(call.features().bits()))
         // Half of the estimate: it is off by up to a factor of two.
-        .context_tokens(call.estimated_input_tokens() / 2);
+        .context_tokens(call.estimated_input_tokens() / 2)
+        .expected(Cost {
+            input_tokens: u64::from(call.estimated_input_tokens()),
+            // Answers are mostly far shorter than they may be; the true length corrects it.
+            output_tokens: call
+                .max_tokens()
+                .map_or(0, |most| u64::from(most.min(TYPICAL_OUTPUT))),
+        })
+        .key(options.stick_to);
     if call.is_stream() {
         request = request.streamed();
     }
@@ -279,14 +319,19 @@ fn attempt_on<'a>(
             windows.whole
         },
     };
-    Box::pin(async move {
-        let Some(upstream) = client.upstreams.get(target.index()) else {
-            let verdict = Verdict::new(ErrorKind::Other, Phase::Connect);
-            return Err(Failure::new(verdict));
-        };
-        let transport = &*client.transport;
-        exchange(transport, &upstream.endpoint, call, &windows, calendar()).await
-    })
+    let Some(upstream) = client.upstreams.get(target.index()) else {
+        let verdict = Verdict::new(ErrorKind::Other, Phase::Connect);
+        return Box::pin(std::future::ready(Err(Failure::new(verdict))));
+    };
+    let endpoint = &upstream.endpoint;
+    let span = span::attempt(endpoint, client.table.target_name(target), call);
+    let record = span.clone();
+    let attempt = async move {
+        let result = exchange(&*client.transport, endpoint, call, &windows, calendar()).await;
+        span::record(&record, &result);
+        result
+    };
+    Box::pin(attempt.instrument(span))
 }
 
 /// Sends the duplicate of a call to a target that may have healed, and throws the answer away.

@@ -16,6 +16,7 @@ pub struct Error(Box<Inner>);
 
 struct Inner {
     what: What,
+    kind: ErrorKind,
     verdict: Option<Verdict>,
     failure: Option<Failure>,
     target_dialect: Option<Dialect>,
@@ -43,20 +44,21 @@ pub enum What {
 
 impl Error {
     pub(crate) fn unknown_route() -> Self {
-        Self::bare(What::UnknownRoute)
+        Self::bare(What::UnknownRoute, ErrorKind::ModelNotFound)
     }
 
     pub(crate) fn bad_request(bad: BadRequest) -> Self {
-        Self::bare(What::BadRequest(bad))
+        Self::bare(What::BadRequest(bad), ErrorKind::InvalidRequest)
     }
 
     pub(crate) fn unreadable() -> Self {
-        Self::bare(What::Unreadable)
+        Self::bare(What::Unreadable, ErrorKind::Other)
     }
 
-    fn bare(what: What) -> Self {
+    fn bare(what: What, kind: ErrorKind) -> Self {
         Self(Box::new(Inner {
             what,
+            kind,
             verdict: None,
             failure: None,
             target_dialect: None,
@@ -67,6 +69,7 @@ impl Error {
 
     pub(crate) fn of_call(
         what: What,
+        kind: ErrorKind,
         verdict: Option<Verdict>,
         failure: Option<(Failure, Dialect)>,
         retry_after: Option<Duration>,
@@ -74,6 +77,7 @@ impl Error {
         let (failure, target_dialect) = failure.unzip();
         Self(Box::new(Inner {
             what,
+            kind,
             verdict,
             failure,
             target_dialect,
@@ -93,16 +97,11 @@ impl Error {
         self.0.what
     }
 
-    /// The failure somebody can do most about.
+    /// What somebody can do most about: the kind of a failure or, where no call was made, what the
+    /// targets are set aside for.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        match (self.0.what, self.0.verdict) {
-            (What::UnknownRoute, _) => ErrorKind::ModelNotFound,
-            (What::BadRequest(_), _) => ErrorKind::InvalidRequest,
-            (What::Unreadable, _) => ErrorKind::Other,
-            (_, Some(verdict)) => verdict.kind,
-            (_, None) => ErrorKind::Overloaded,
-        }
+        self.0.kind
     }
 
     /// All that is known of that failure; `None` where no call was made.

@@ -2,9 +2,10 @@
 
 use crate::client::{CallOptions, Inner};
 use crate::degrade::Degraded;
+use crate::render;
 use bytes::Bytes;
 use llm_cache::{Cache, Entry, Hit, Keyring, PromptKey, StaleReason, strip_delivery};
-use llm_providers::{Call, Dialect};
+use llm_providers::{Call, Dialect, chat};
 use llm_router::RouteId;
 use serde_json::Value;
 use std::time::Instant;
@@ -45,8 +46,11 @@ impl Keep {
         })
     }
 
-    /// Keeps a whole answer that was good.
+    /// Keeps a whole answer, if it stands the quality look: what is kept may be given to many.
     pub(crate) async fn store(&self, body: Bytes, model: Option<&str>, now: Instant) {
+        if !stands_the_look(self.dialect, &body) {
+            return;
+        }
         let model = model.unwrap_or_default();
         let entry = Entry::of_verified(body, self.dialect.as_str(), model, now);
         // Not being remembered is no failure of the call.
@@ -58,6 +62,21 @@ impl Keep {
         let reason = StaleReason::TargetsExhausted;
         self.cache.lookup_stale(&self.key, now, reason).await
     }
+}
+
+/// Whether an answer is neither empty nor looping, garbled or a refusal. One that cannot be read is
+/// not kept.
+fn stands_the_look(dialect: Dialect, body: &[u8]) -> bool {
+    let Some(reply) = render::reply(dialect, body) else {
+        return false;
+    };
+    let calls_tools = reply
+        .parts
+        .iter()
+        .any(|part| matches!(part, chat::Part::ToolCall(_)));
+    let text = reply.text();
+    let answer = llm_quality::Answer::new(&text).with_finish(llm_quality::Finish::Stop);
+    calls_tools || !llm_quality::Look::default().look(&answer).is_bad()
 }
 
 /// A key of this process alone: entries in memory need not be found by another.

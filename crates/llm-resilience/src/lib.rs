@@ -46,6 +46,7 @@
 //! | [`breaker`] | health of one target |
 //! | [`router`] | targets, routes, the plan |
 //! | [`providers`] | wires, streams, transport |
+//! | [`quality`] | whether a 200 is any good |
 //! | [`cache`] | answers kept for the day nothing answers |
 
 mod answer;
@@ -57,12 +58,14 @@ mod error;
 mod keep;
 mod observe;
 mod render;
+mod span;
 
 pub use llm_backoff as backoff;
 pub use llm_breaker as breaker;
 pub use llm_cache as cache;
 pub use llm_errors as errors;
 pub use llm_providers as providers;
+pub use llm_quality as quality;
 pub use llm_router as router;
 
 pub use self::answer::{Answer, AnswerStream, Body, Served};

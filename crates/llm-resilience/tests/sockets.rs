@@ -307,6 +307,42 @@ async fn a_caller_who_leaves_ends_the_upstream_call() {
 }
 
 #[tokio::test]
+async fn routes_are_replaced_without_losing_a_call_or_what_was_learnt() {
+    let world = world(
+        "[[rule]]\npreset = \"insufficient_quota\"",
+        "words = 60\ntokens_per_second = 100",
+    )
+    .await;
+    let clone = world.client.clone();
+    let answer = world.ask(true).await.unwrap();
+    let next = Client::builder()
+        .target(TargetSpec::new(
+            "first",
+            endpoint(&world.first, Dialect::OpenAiChat),
+        ))
+        .target(TargetSpec::new(
+            "third",
+            endpoint(&world.second, Dialect::AnthropicMessages),
+        ))
+        .route(RouteSpec::new("chat").tier(["first"]).tier(["third"]));
+    clone.replace(next).unwrap();
+    let (text, broke) = read(answer).await;
+    assert!(
+        broke.is_none() && text.contains("[DONE]"),
+        "a call under way ends as it began"
+    );
+    let answer = world.ask(false).await.unwrap();
+    assert_eq!(answer.served.target_name(), Some("third"));
+    assert_eq!(world.first.count(), 1, "a spent quota is remembered");
+    let wrong = Client::builder().route(RouteSpec::new("chat").tier(["nobody"]));
+    assert!(clone.replace(wrong).is_err());
+    assert!(
+        world.ask(false).await.is_ok(),
+        "a faulty description changes nothing"
+    );
+}
+
+#[tokio::test]
 async fn an_unknown_route_is_named_as_such() {
     let world = world(GOOD, GOOD).await;
     let call = request(false);

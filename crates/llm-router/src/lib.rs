@@ -40,6 +40,20 @@
 //! | content filter, refusal | never | a member the route names as less restrictive, else the caller's error |
 //! | the caller's own fault | never | the caller's error, at once |
 //!
+//! # What is learnt of a target, and what follows
+//!
+//! | learnt | from | what follows |
+//! |---|---|---|
+//! | its usual time, by kind and size of call | calls that answered | its window is twice the p99, from 2 s up to the route's |
+//! | that it hangs | calls in flight past twice the p90 (at least 1 s) | it is left before its first timeout |
+//! | that it has grown slow | a CUSUM over its times | another target is asked beside it; one that is faster four times in a row opens its breaker |
+//! | that it may have healed | a shadow probe every 5 s | its probe comes forward to now |
+//! | its rate limits | reply headers | they are kept here, before the provider refuses |
+//!
+//! A probe, a slow target and, where the route [hedges](Hedging), a late answer have a second target
+//! asked beside them: never for calls with side effects, never after a first token. The first good
+//! answer wins, an error never does.
+//!
 //! # Limits
 //!
 //! | what | default | at the limit |
@@ -53,21 +67,32 @@
 //!
 //! Not done here: sending, sleeping, reading clocks, caching, shaping errors for callers.
 
+mod alias;
+mod canary;
+mod explain;
+mod money;
+mod pace;
 mod plan;
 mod reaction;
 mod request;
 mod route;
 mod select;
 mod shadow;
+mod strategy;
 mod table;
 mod target;
 mod trace;
 mod vitals;
 
+pub use self::canary::{Arm, CallOutcome, Canary, CanaryState, CanaryVerdict, StopReason};
+pub use self::explain::{Considered, Explanation};
+pub use self::money::{Billed, Earmark, Ledger, OverCap, Price, Spend, cost};
+pub use self::pace::{Cost, Limits, Pace, PaceReadiness, Reservation, Seen};
 pub use self::plan::{Action, AttemptId, Cause, Event, Plan};
 pub use self::request::Request;
 pub use self::route::{Hedging, MAX_CANDIDATES, Member, Policy, Route, RouteId, Windows};
 pub use self::shadow::Shadow;
+pub use self::strategy::{Fact, PeakEwma, Strategy, UnknownStrategy, choose};
 pub use self::table::{Table, TableBuilder, TableError};
 pub use self::target::{Abilities, Target, TargetId};
 pub use self::trace::{Hop, HopResult, Refusal, Refused, Tokens, Trace, WaitSource, Why};

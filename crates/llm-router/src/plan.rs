@@ -21,7 +21,9 @@ mod search;
 mod send;
 
 use self::beside::Beside;
-use self::live::{Live, Lives};
+use self::live::{Live, Lives, Tickets};
+use crate::money::{Billed, cost};
+use crate::pace::Seen;
 use crate::reaction::Lesson;
 use crate::request::Request;
 use crate::route::{RouteId, Windows};
@@ -31,7 +33,7 @@ use crate::target::TargetId;
 use crate::trace::{HopResult, Tokens, Trace, WaitSource, Why};
 use llm_backoff::Deadline;
 use llm_breaker::{Change, Outcome};
-use llm_errors::Verdict;
+use llm_errors::{ErrorKind, Verdict, Window};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::sync::Arc;
@@ -103,8 +105,10 @@ pub enum Action {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Cause {
-    /// The failure somebody can do most about; `None` where no call was made because every target
-    /// was set aside.
+    /// What somebody can do most about: the kind of a failure of this request or, where no call was
+    /// made, what the targets are set aside for.
+    pub kind: ErrorKind,
+    /// The failure of that kind; `None` where no call was made because every target was set aside.
     pub verdict: Option<Verdict>,
     /// The earliest instant at which a target may be back; `None` where no target fits the
     /// request.
@@ -160,6 +164,25 @@ struct Wait {
     position: u8,
     until: Instant,
     source: WaitSource,
+}
+
+/// What the end of an attempt tells gates and limits.
+#[derive(Debug, Clone, Copy)]
+struct Settled {
+    own: Outcome,
+    shared: Outcome,
+    used: Used,
+}
+
+/// What an attempt took from its target's rate limits.
+#[derive(Debug, Clone, Copy)]
+enum Used {
+    /// This much.
+    Tokens(Tokens),
+    /// Nothing: it was refused, or never sent.
+    Nothing,
+    /// Not known: the estimate stands.
+    Unknown,
 }
 
 /// The tries a target gets while another tier is left.
@@ -240,6 +263,24 @@ impl Plan {
         }
     }
 
+    /// Takes in what the headers of an attempt's reply say of a rate limit.
+    pub fn saw_limit(&self, attempt: AttemptId, window: &Window, now: Instant) {
+        let Some(live) = self.lives.find(attempt) else {
+            return;
+        };
+        let route = self.table.resolved(self.route);
+        if let Some(candidate) = route.candidates.get(usize::from(live.position)) {
+            let seen = Seen {
+                dimension: window.dimension,
+                limit: window.limit,
+                remaining: window.remaining,
+                reset_in: window.reset,
+                sequence: live.reservation.sequence(),
+            };
+            self.table.slot(candidate.target).pace.learn(&seen, now);
+        }
+    }
+
     /// What to do now. Asking again without an event or the passing of time gives the same answer,
     /// except that `Send`, `Cancel` and `Accept` are said once.
     pub fn poll(&mut self, now: Instant) -> Action {
@@ -253,11 +294,11 @@ impl Plan {
                 State::Waiting { until, .. } if now < until => return Action::WaitUntil(until),
                 State::Waiting { position, .. } => {
                     self.state = State::Choosing;
-                    if self.tried().contains(position) {
-                        if let Some(send) = self.send(position, Why::Retry, now) {
-                            return send;
-                        }
-                        self.drop_if_refused(position, now);
+                    if self.tried().contains(position)
+                        && !self.deadline.is_past(now)
+                        && let Some(send) = self.send_again(position, now)
+                    {
+                        return send;
                     }
                 }
                 State::Running => {
@@ -292,7 +333,10 @@ impl Plan {
         match self.beside {
             Some(due) if due.at <= now => {
                 self.beside = None;
-                self.start_beside(due.why, now)
+                match due.why {
+                    Why::Rescue => self.look_for_hang(now),
+                    why => self.start_beside(why, now),
+                }
             }
             Some(due) => Some(Action::WaitUntil(due.at.min(self.deadline.instant()))),
             None => Some(Action::WaitUntil(self.deadline.instant())),
@@ -335,40 +379,81 @@ impl Plan {
         let ended = self.since_start(now);
         let route = table.resolved(self.route);
         let position = usize::from(live.position);
-        if let Some(hop) = self.trace.hops.get_mut(live.attempt.index()) {
-            hop.ended_after = Some(ended);
-            hop.result = result;
-        }
         #[expect(
             clippy::indexing_slicing,
             reason = "a live attempt was sent to a candidate of this very route"
         )]
         let slot = table.slot(route.candidates[position].target);
+        if let Some(hop) = self.trace.hops.get_mut(live.attempt.index()) {
+            hop.ended_after = Some(ended);
+            hop.result = result;
+            if let HopResult::Answered(tokens) = result {
+                let billed = Billed::expected(tokens.as_cost());
+                hop.cost = cost(&slot.price, &billed);
+            }
+        }
         slot
     }
 
-    fn settle(
-        &mut self,
-        table: &Table,
-        slot: &Slot,
-        live: Live,
-        own: Outcome,
-        shared: Outcome,
-        now: Instant,
-    ) {
-        slot.in_flight.fetch_sub(1, Ordering::Relaxed);
+    fn settle(&mut self, table: &Table, slot: &Slot, live: Live, outcome: Settled, now: Instant) {
+        let Settled { own, shared, used } = outcome;
+        slot.health.in_flight.fetch_sub(1, Ordering::Relaxed);
+        match used {
+            Used::Tokens(tokens) => {
+                slot.pace.correct(live.reservation, tokens.as_cost(), now);
+            }
+            Used::Nothing => slot.pace.refund(live.reservation),
+            Used::Unknown => {}
+        }
         let target = self
             .trace
             .hops
             .get(live.attempt.index())
             .map(|hop| hop.target);
-        let change = slot.gate.settle(live.own, own, now);
-        if change == Some(Change::Closed) {
-            slot.vitals.recovered();
+        let tickets = match (live.tickets, own) {
+            (Some(tickets), _) => tickets,
+            // The gates know of this answer since its first token.
+            (None, Outcome::Success) => return,
+            // It broke after that: evidence of its own.
+            (None, _) => Tickets {
+                own: slot.health.gate.acquire_anyway(now),
+                shared: table.credential(slot).acquire_anyway(now),
+            },
+        };
+        self.tell_gates(table, slot, target, tickets, (own, shared), now);
+    }
+
+    fn tell_gates(
+        &mut self,
+        table: &Table,
+        slot: &Slot,
+        target: Option<TargetId>,
+        tickets: Tickets,
+        (own, shared): (Outcome, Outcome),
+        now: Instant,
+    ) {
+        let change = slot.health.gate.settle(tickets.own, own, now);
+        if matches!(change, Some(Change::Closed | Change::Ramping)) {
+            slot.health.vitals.recovered(now);
         }
         self.trace.changes.extend(target.zip(change));
-        let change = table.credential(slot).settle(live.shared, shared, now);
+        let change = table.credential(slot).settle(tickets.shared, shared, now);
         self.trace.changes.extend(target.zip(change));
+    }
+
+    /// A stream has spoken: its gates need not wait for its end, which may be minutes away.
+    fn settle_early(&mut self, attempt: AttemptId, now: Instant) {
+        let table = Arc::clone(&self.table);
+        let Some(live) = self.lives.find_mut(attempt) else {
+            return;
+        };
+        let (tickets, position) = (live.tickets.take(), usize::from(live.position));
+        let candidate = table.resolved(self.route).candidates.get(position);
+        if let (Some(tickets), Some(candidate)) = (tickets, candidate) {
+            let slot = table.slot(candidate.target);
+            let good = (Outcome::Success, Outcome::Success);
+            self.tell_gates(&table, slot, Some(candidate.target), tickets, good, now);
+        }
     }
 }
 
@@ -379,7 +464,8 @@ impl Drop for Plan {
         while let Some(live) = self.lives.take_other(None) {
             if let Some(candidate) = route.candidates.get(usize::from(live.position)) {
                 let slot = table.slot(candidate.target);
-                slot.vitals.end_silence(&self.request, live.waiting);
+                // No clock here: dropped without a word, it says nothing.
+                slot.health.vitals.end_silence(&self.request, live.waiting);
                 abandon(&table, slot, live);
             }
         }
@@ -387,9 +473,11 @@ impl Drop for Plan {
 }
 
 fn abandon(table: &Table, slot: &Slot, live: Live) {
-    slot.in_flight.fetch_sub(1, Ordering::Relaxed);
-    slot.gate.abandon(live.own);
-    table.credential(slot).abandon(live.shared);
+    slot.health.in_flight.fetch_sub(1, Ordering::Relaxed);
+    if let Some(tickets) = live.tickets {
+        slot.health.gate.abandon(tickets.own);
+        table.credential(slot).abandon(tickets.shared);
+    }
 }
 
 /// A uniform part of `most`.

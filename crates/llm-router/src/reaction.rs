@@ -3,7 +3,7 @@
 //! Pure functions of the verdict: the table of this crate's manual in code.
 
 use llm_breaker::{Outcome, TripReason};
-use llm_errors::{ErrorKind, HealthEffect, Needs, Retry, Scope, Verdict};
+use llm_errors::{Change, ErrorKind, HealthEffect, Needs, Retry, Scope, Verdict};
 use std::time::Duration;
 
 /// How long a credential or account without money, quota or permission by its organisation is set
@@ -97,12 +97,17 @@ pub(crate) fn is_callers(verdict: &Verdict) -> bool {
 /// Reads what a verdict does to the health of the target that gave it.
 pub(crate) fn consequence(verdict: &Verdict) -> Consequence {
     let outcome = match verdict.health {
+        // A success in form whose content is of no use: its own streak, not that of crashes.
+        _ if is_bad_answer(verdict.kind) => Outcome::BadAnswer,
         HealthEffect::Hard => Outcome::Hard,
         HealthEffect::Soft => Outcome::Soft,
         HealthEffect::Neutral => Outcome::Neutral,
     };
     let stated = verdict.retry_after();
+    // Where a changed request would pass, the target is there for every other one.
+    let for_this_request_only = verdict.advice.change != Change::None;
     let aside = match verdict.kind {
+        _ if for_this_request_only => Aside::None,
         ErrorKind::RateLimitRequests
         | ErrorKind::RateLimitTokens
         | ErrorKind::RateLimitConcurrency
@@ -137,11 +142,30 @@ pub(crate) fn consequence(verdict: &Verdict) -> Consequence {
     }
 }
 
+fn is_bad_answer(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::EmptyOutput | ErrorKind::StructuredOutputInvalid | ErrorKind::ToolCallInvalid
+    )
+}
+
 fn by_scope(verdict: &Verdict, wait: Duration) -> Aside {
     match verdict.scope {
         Scope::Credential | Scope::Organisation | Scope::Provider => Aside::Credential(wait),
         Scope::Request => Aside::None,
         _ => Aside::Target(wait),
+    }
+}
+
+/// The kind of failure that a target was set aside for.
+pub(crate) fn kind_of(reason: TripReason) -> ErrorKind {
+    match reason {
+        TripReason::RateLimit => ErrorKind::RateLimitOther,
+        TripReason::Quota => ErrorKind::QuotaExhausted,
+        TripReason::Billing => ErrorKind::Billing,
+        TripReason::Credential => ErrorKind::AuthInvalidKey,
+        TripReason::Missing => ErrorKind::ModelNotFound,
+        _ => ErrorKind::Overloaded,
     }
 }
 

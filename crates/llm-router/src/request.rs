@@ -1,5 +1,6 @@
 //! What one caller wants, as far as choosing a target is concerned.
 
+use crate::pace::Cost;
 use crate::target::Abilities;
 use std::time::Duration;
 
@@ -13,6 +14,11 @@ pub struct Request {
     /// passed over. 0 means unknown. Give a low estimate: a target that is tried in vain refuses
     /// for free, one that is passed over in error is lost.
     pub context_tokens: u32,
+    /// What the call is expected to take from rate limits, corrected when it has ended.
+    pub expected: Cost,
+    /// Requests of the same key go to the same target under
+    /// [`Strategy::Sticky`](crate::Strategy::Sticky): a hash of the caller, session or prompt.
+    pub key: u64,
     /// The answer is streamed: it counts as given at its first token.
     pub streamed: bool,
     /// The call does something in the world beyond answering: it is never sent to two targets at
@@ -40,6 +46,20 @@ impl Request {
     #[must_use]
     pub fn context_tokens(mut self, tokens: u32) -> Self {
         self.context_tokens = tokens;
+        self
+    }
+
+    /// Sets what the call is expected to take from rate limits.
+    #[must_use]
+    pub fn expected(mut self, cost: Cost) -> Self {
+        self.expected = cost;
+        self
+    }
+
+    /// Sets the key by which requests stick to a target.
+    #[must_use]
+    pub fn key(mut self, key: u64) -> Self {
+        self.key = key;
         self
     }
 

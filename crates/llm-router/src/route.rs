@@ -1,5 +1,6 @@
 //! Routes: which targets serve a name, in what order, and how much patience each step has.
 
+use crate::strategy::Strategy;
 use llm_backoff::Backoff;
 use std::time::Duration;
 
@@ -116,6 +117,8 @@ pub struct Policy {
     pub backoff: Backoff,
     /// Whether a second target is asked beside a slow first one.
     pub hedging: Hedging,
+    /// How one of a tier's ready targets is chosen.
+    pub strategy: Strategy,
 }
 
 /// Whether a second target is asked beside one that answers late.
@@ -143,6 +146,7 @@ impl Policy {
             windows: Windows::default(),
             backoff: Backoff::default(),
             hedging: Hedging::Off,
+            strategy: Strategy::Weighted,
         }
     }
 
@@ -160,6 +164,7 @@ impl Policy {
             },
             backoff: Backoff::default(),
             hedging: Hedging::Off,
+            strategy: Strategy::Weighted,
         }
     }
 }

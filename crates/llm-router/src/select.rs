@@ -1,16 +1,20 @@
 //! One decision: which of a route's candidates a request goes to now.
 //!
 //! A pure function of the table's atomics, the request and `now`. It takes no lock and allocates
-//! nothing: one pass reads gates and sums weights, one draw picks, one walk finds the pick.
+//! nothing, and where all is well its cost does not grow with the number of targets.
 
+use crate::money::{Billed, cost};
+use crate::pace::PaceReadiness;
 use crate::request::Request;
-use crate::route::RouteId;
-use crate::table::{Candidate, Slot, Table};
+use crate::route::{MAX_CANDIDATES, RouteId};
+use crate::strategy::{self, Fact, Strategy};
+use crate::table::{Candidate, Slot, Table, Tier};
 use crate::target::TargetId;
 use crate::trace::Refusal;
 use llm_breaker::Readiness;
 use rand::{Rng, RngExt};
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 /// A set of candidates of one route, by position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,11 +44,19 @@ pub(crate) struct Fit {
 pub(crate) enum Admission {
     /// Now.
     Ready,
-    /// From this instant on, because of a rate limit.
+    /// From this instant on, because of a rate limit that the provider has met us with.
     Held(Instant),
+    /// From this instant on, because of a rate limit that is kept here.
+    Paced(Instant),
     /// Perhaps from this instant on: its breaker, or its credential's, is open.
     Open(Instant),
 }
+
+/// When to look again at a target that has as many calls in flight as it may have.
+const FULL: Duration = Duration::from_millis(50);
+/// For how long a request that exceeds a target's limits by itself is kept from it: the limits may
+/// be learnt anew.
+const TOO_LARGE: Duration = Duration::from_secs(60);
 
 /// Whether `candidate` could serve the request at all, health aside.
 pub(crate) fn fits(
@@ -71,16 +83,31 @@ pub(crate) fn fits(
 }
 
 /// When the target's own gate and its credential's let a call through.
-pub(crate) fn admission(table: &Table, slot: &Slot, now: Instant) -> Admission {
-    let own = gate(slot.gate.readiness(now));
-    let shared = gate(table.credential(slot).readiness(now));
+pub(crate) fn admission(table: &Table, slot: &Slot, request: &Request, now: Instant) -> Admission {
+    let in_flight = slot.health.in_flight.load(Ordering::Relaxed);
+    let paced = match slot.pace.readiness(request.expected, in_flight, now) {
+        PaceReadiness::Ready => return gates(table, slot, now),
+        PaceReadiness::NotBefore(until) => Admission::Paced(until),
+        PaceReadiness::Full => Admission::Paced(now + FULL),
+        PaceReadiness::TooLarge => Admission::Open(now + TOO_LARGE),
+    };
+    both(paced, gates(table, slot, now))
+}
+
+/// When the gates alone let a call through.
+fn gates(table: &Table, slot: &Slot, now: Instant) -> Admission {
+    let own = gate(slot.health.gate.readiness(now));
+    both(own, gate(table.credential(slot).readiness(now)))
+}
+
+/// When both let a call through.
+fn both(own: Admission, shared: Admission) -> Admission {
+    use Admission::{Held, Open, Paced, Ready};
     match (own, shared) {
-        (Admission::Ready, other) => other,
-        (other, Admission::Ready) => other,
-        (Admission::Held(a), Admission::Held(b)) => Admission::Held(a.max(b)),
-        (Admission::Open(a) | Admission::Held(a), Admission::Open(b) | Admission::Held(b)) => {
-            Admission::Open(a.max(b))
-        }
+        (Ready, other) | (other, Ready) => other,
+        (Paced(a), Paced(b)) => Paced(a.max(b)),
+        (Open(a), Open(b) | Held(b) | Paced(b)) | (Held(a) | Paced(a), Open(b)) => Open(a.max(b)),
+        (Held(a), Held(b) | Paced(b)) | (Paced(a), Held(b)) => Held(a.max(b)),
     }
 }
 
@@ -93,41 +120,49 @@ fn gate(readiness: Readiness) -> Admission {
 }
 
 /// The candidate of one tier to use now, drawn by weight among those that are ready and outside
-/// `tried`. `first` is the position of the tier's first candidate in its route.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is one fact of the decision; a struct would be built for this call alone"
-)]
+/// `tried`.
+///
+/// The first draw is among all members, in constant time; where it meets one that is not ready, a
+/// second one is made among those that are. Both together give each ready member its share.
 pub(crate) fn pick(
     table: &Table,
-    tier: &[Candidate],
-    first: u8,
+    tier: Tier<'_>,
     request: &Request,
     fit: Fit,
     tried: Set,
     now: Instant,
     rng: &mut impl Rng,
 ) -> Option<u8> {
+    let usable = |candidate: &Candidate, position: u8| {
+        let slot = table.slot(candidate.target);
+        !tried.contains(position)
+            && fits(slot, *candidate, request, fit).is_ok()
+            && admission(table, slot, request, now) == Admission::Ready
+    };
+    if tier.strategy != Strategy::Weighted {
+        return by_strategy(table, tier, request, usable, now, rng);
+    }
+    let drawn = tier.draw?.draw(rng);
+    if let Some(candidate) = tier.candidates.get(usize::from(drawn)) {
+        let position = tier.first + drawn;
+        if usable(candidate, position) {
+            return Some(position);
+        }
+    }
     let mut ready = Set::default();
     let mut total = 0u64;
-    let mut only = None;
-    for (candidate, position) in tier.iter().zip(first..) {
-        let slot = table.slot(candidate.target);
-        if tried.contains(position)
-            || fits(slot, *candidate, request, fit).is_err()
-            || admission(table, slot, now) != Admission::Ready
-        {
-            continue;
+    for (candidate, position) in tier.candidates.iter().zip(tier.first..) {
+        if usable(candidate, position) {
+            ready.insert(position);
+            total += u64::from(candidate.weight);
         }
-        only = if total == 0 { Some(position) } else { None };
-        ready.insert(position);
-        total += u64::from(candidate.weight);
     }
-    if total == 0 || only.is_some() {
-        return only; // none, or one: no draw is needed
+    if total == 0 {
+        return None;
     }
     let mut point = rng.random_range(0..total);
-    tier.iter().zip(first..).find_map(|(candidate, position)| {
+    let mut positions = tier.candidates.iter().zip(tier.first..);
+    positions.find_map(|(candidate, position)| {
         if !ready.contains(position) {
             return None;
         }
@@ -139,6 +174,41 @@ pub(crate) fn pick(
             None => Some(position),
         }
     })
+}
+
+/// The usable candidate that the tier's strategy prefers.
+fn by_strategy(
+    table: &Table,
+    tier: Tier<'_>,
+    request: &Request,
+    usable: impl Fn(&Candidate, u8) -> bool,
+    now: Instant,
+    rng: &mut impl Rng,
+) -> Option<u8> {
+    let mut facts = [Fact::default(); MAX_CANDIDATES];
+    let mut positions = [0u8; MAX_CANDIDATES];
+    let mut count = 0;
+    for (candidate, position) in tier.candidates.iter().zip(tier.first..) {
+        if !usable(candidate, position) {
+            continue;
+        }
+        let slot = table.slot(candidate.target);
+        if let (Some(fact), Some(place)) = (facts.get_mut(count), positions.get_mut(count)) {
+            *place = position;
+            *fact = Fact {
+                id: candidate.sticky_id,
+                weight: candidate.weight,
+                in_flight: slot.health.in_flight.load(Ordering::Relaxed),
+                ewma: slot.health.ewma.read(now),
+                headroom: slot.pace.headroom(now),
+                price: cost(&slot.price, &Billed::expected(request.expected)).0,
+            };
+            count += 1;
+        }
+    }
+    let facts = facts.get(..count)?;
+    let chosen = strategy::choose(tier.strategy, facts, rng.next_u64(), request.key)?;
+    positions.get(chosen).copied()
 }
 
 impl Table {
@@ -160,7 +230,7 @@ impl Table {
         let (fit, tried) = (Fit::default(), Set::default());
         let position = route
             .tiers()
-            .find_map(|(first, tier)| pick(self, tier, first, request, fit, tried, now, rng))?;
+            .find_map(|tier| pick(self, tier, request, fit, tried, now, rng))?;
         Some(route.candidates.get(usize::from(position))?.target)
     }
 }
@@ -177,13 +247,22 @@ pub(crate) fn refusal(
     if let Err(refusal) = fits(slot, candidate, request, fit) {
         return Some(refusal);
     }
-    match gate(slot.gate.readiness(now)) {
-        Admission::Held(_) => return Some(Refusal::Held),
+    let in_flight = slot.health.in_flight.load(Ordering::Relaxed);
+    match slot.pace.readiness(request.expected, in_flight, now) {
+        PaceReadiness::Ready => {}
+        PaceReadiness::NotBefore(_) => return Some(Refusal::Paced),
+        PaceReadiness::Full => return Some(Refusal::Full),
+        PaceReadiness::TooLarge => return Some(Refusal::OverLimit),
+    }
+    match gate(slot.health.gate.readiness(now)) {
+        Admission::Held(_) | Admission::Paced(_) => return Some(Refusal::Held),
         Admission::Open(_) => return Some(Refusal::Open),
         Admission::Ready => {}
     }
     match gate(table.credential(slot).readiness(now)) {
-        Admission::Held(_) | Admission::Open(_) => Some(Refusal::CredentialSetAside),
+        Admission::Held(_) | Admission::Paced(_) | Admission::Open(_) => {
+            Some(Refusal::CredentialSetAside)
+        }
         Admission::Ready => None,
     }
 }

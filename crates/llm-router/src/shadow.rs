@@ -10,10 +10,13 @@ use crate::route::{RouteId, Windows};
 use crate::select::{self, Fit};
 use crate::table::Table;
 use crate::target::TargetId;
-use llm_breaker::{Change, Outcome, Ticket};
+use llm_breaker::{Outcome, Readiness, Ticket};
 use llm_errors::Verdict;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// The longest that a shadow probe may take: at one every 5 s, this bounds how many are in flight.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// Leave to send one shadow probe. Dropped unfinished, it says nothing about its target.
 #[derive(Debug)]
@@ -32,6 +35,7 @@ impl Table {
     /// # Panics
     ///
     /// If `route` comes from a larger table.
+    #[must_use]
     pub fn shadow(
         self: &Arc<Self>,
         route: RouteId,
@@ -45,11 +49,21 @@ impl Table {
         route.candidates.iter().find_map(|candidate| {
             let slot = self.slot(candidate.target);
             select::fits(slot, *candidate, request, Fit::default()).ok()?;
-            let ticket = slot.gate.shadow(now)?;
+            if self.credential(slot).readiness(now) != Readiness::Ready {
+                return None;
+            }
+            let ticket = slot.health.gate.shadow(now)?;
+            let windows = slot
+                .health
+                .vitals
+                .windows(request, route.policy.windows, now);
             Some(Shadow {
                 table: Arc::clone(self),
                 target: candidate.target,
-                windows: slot.vitals.windows(request, route.policy.windows, now),
+                windows: Windows {
+                    whole: windows.whole.min(LONGEST),
+                    ..windows
+                },
                 ticket: Some(ticket),
             })
         })
@@ -70,13 +84,15 @@ impl Shadow {
     }
 
     /// Reports how it went: a first token or a whole good answer, or a failure.
-    pub fn finish(mut self, result: Result<(), &Verdict>, now: Instant) -> Option<Change> {
-        let ticket = self.ticket.take()?;
+    pub fn finish(mut self, result: Result<(), &Verdict>, now: Instant) {
+        let Some(ticket) = self.ticket.take() else {
+            return;
+        };
         let outcome = match result {
             Ok(()) => Outcome::Success,
             Err(verdict) => reaction::consequence(verdict).outcome,
         };
-        self.table.gate(self.target).settle(ticket, outcome, now)
+        self.table.gate(self.target).settle(ticket, outcome, now);
     }
 }
 

@@ -4,7 +4,11 @@
 //! carries indices from there on. Health lives in atomics beside the facts, so the table itself
 //! never changes.
 
+use crate::alias::Alias;
+use crate::money::Price;
+use crate::pace::Pace;
 use crate::route::{MAX_CANDIDATES, Policy, Route, RouteId};
+use crate::strategy::{PeakEwma, Strategy, stable_hash};
 use crate::target::{Abilities, Target, TargetId};
 use crate::vitals::Vitals;
 use llm_backoff::{HedgeBudget, RetryBudget};
@@ -20,25 +24,39 @@ use thiserror::Error;
 #[derive(Debug)]
 pub struct Table {
     targets: Box<[Slot]>,
-    credentials: Box<[Breaker]>,
-    budgets: Box<[RetryBudget]>,
+    credentials: Box<[(Account, Arc<Breaker>)]>,
+    budgets: Box<[(Box<str>, Arc<RetryBudget>)]>,
     routes: Box<[Resolved]>,
     by_name: HashMap<Box<str>, RouteId>,
 }
 
+/// A provider, and the label of a credential there.
+type Account = (Box<str>, Box<str>);
+
 /// One target: what is known of it, and how it does.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    pub(crate) gate: Breaker,
-    pub(crate) vitals: Vitals,
-    pub(crate) in_flight: AtomicU32,
-    /// Rate limits in a row that stated no wait; the next hold grows with them.
-    pub(crate) unhinted_limits: AtomicU32,
+    /// Shared with the table that replaces this one, where the target stays the same.
+    pub(crate) health: Arc<Health>,
+    pub(crate) pace: Arc<Pace>,
+    pub(crate) price: Price,
     pub(crate) credential: u16,
     pub(crate) budget: u16,
     pub(crate) context_window_tokens: u32,
     pub(crate) abilities: Abilities,
     facts: Target,
+}
+
+/// How one target does.
+#[derive(Debug)]
+pub(crate) struct Health {
+    pub(crate) gate: Breaker,
+    pub(crate) vitals: Vitals,
+    /// Latency as the power of two choices sees it.
+    pub(crate) ewma: PeakEwma,
+    pub(crate) in_flight: AtomicU32,
+    /// Rate limits in a row that stated no wait; the next hold grows with them.
+    pub(crate) unhinted_limits: AtomicU32,
 }
 
 /// A route whose names are resolved.
@@ -47,8 +65,20 @@ pub(crate) struct Resolved {
     pub(crate) name: Box<str>,
     /// All candidates, tier by tier.
     pub(crate) candidates: Box<[Candidate]>,
+    /// One weighted draw a tier; `None` where no member has a weight.
+    draws: Box<[Option<Alias>]>,
     pub(crate) policy: Policy,
-    pub(crate) hedges: HedgeBudget,
+    pub(crate) hedges: Arc<HedgeBudget>,
+}
+
+/// One tier of a route.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tier<'a> {
+    /// The position of the first candidate in its route.
+    pub(crate) first: u8,
+    pub(crate) candidates: &'a [Candidate],
+    pub(crate) draw: Option<&'a Alias>,
+    pub(crate) strategy: Strategy,
 }
 
 /// One target's place in a route.
@@ -58,6 +88,8 @@ pub(crate) struct Candidate {
     pub(crate) tier: u8,
     pub(crate) weight: u32,
     pub(crate) less_restrictive: bool,
+    /// Tells the target from others for as long as its name stays: what sticky keys hash to.
+    pub(crate) sticky_id: u64,
 }
 
 /// Collects targets and routes for a [`Table`].
@@ -66,6 +98,7 @@ pub struct TableBuilder {
     targets: Vec<Target>,
     routes: Vec<Route>,
     breaker: BreakerConfig,
+    before: Option<Arc<Table>>,
 }
 
 /// A fault in the description of a table.
@@ -142,6 +175,15 @@ impl TableBuilder {
         self
     }
 
+    /// Takes over what `before` has learnt: a target of the same name, provider and credential keeps
+    /// its health, a credential its set-aside, a provider its retry budget, a route its hedge
+    /// budget. Calls that are under way on `before` end there, and count here.
+    #[must_use]
+    pub fn inherit(mut self, before: Arc<Table>) -> Self {
+        self.before = Some(before);
+        self
+    }
+
     /// Builds the table; `now` is the zero of its clocks.
     ///
     /// # Errors
@@ -149,7 +191,8 @@ impl TableBuilder {
     /// The first [`TableError`] found, targets before routes.
     pub fn build(self, now: Instant) -> Result<Arc<Table>, TableError> {
         let mut ids: HashMap<Box<str>, TargetId> = HashMap::new();
-        let mut credentials: Vec<(Box<str>, Box<str>)> = Vec::new();
+        let before = self.before.as_deref();
+        let mut credentials: Vec<Account> = Vec::new();
         let mut providers: Vec<Box<str>> = Vec::new();
         let mut slots = Vec::with_capacity(self.targets.len());
         for target in self.targets {
@@ -159,10 +202,13 @@ impl TableBuilder {
             }
             let account = (target.provider.clone(), target.credential.clone());
             slots.push(Slot {
-                gate: Breaker::new(self.breaker, now),
-                vitals: Vitals::new(now),
-                in_flight: AtomicU32::new(0),
-                unhinted_limits: AtomicU32::new(0),
+                health: before
+                    .and_then(|before| before.health_of(&target))
+                    .unwrap_or_else(|| Arc::new(Health::new(self.breaker, now))),
+                pace: before
+                    .and_then(|before| before.pace_of(&target))
+                    .unwrap_or_else(|| Arc::new(Pace::new(target.limits, now))),
+                price: target.price,
                 credential: intern(&mut credentials, account)?,
                 budget: intern(&mut providers, target.provider.clone())?,
                 context_window_tokens: target.context_window_tokens,
@@ -177,15 +223,26 @@ impl TableBuilder {
             if by_name.insert(route.name.clone(), RouteId(id)).is_some() {
                 return Err(TableError::DuplicateRoute(route.name));
             }
-            routes.push(resolve(route, &ids)?);
+            let hedges = before.and_then(|before| before.hedges_of(&route.name));
+            routes.push(resolve(route, &ids, hedges.unwrap_or_default())?);
         }
         Ok(Arc::new(Table {
             targets: slots.into(),
             credentials: credentials
-                .iter()
-                .map(|_| Breaker::new(self.breaker, now))
+                .into_iter()
+                .map(|account| {
+                    let known = before.and_then(|before| find(&before.credentials, &account));
+                    let gate = || Arc::new(Breaker::new(self.breaker, now));
+                    (account, known.unwrap_or_else(gate))
+                })
                 .collect(),
-            budgets: providers.iter().map(|_| RetryBudget::default()).collect(),
+            budgets: providers
+                .into_iter()
+                .map(|provider| {
+                    let known = before.and_then(|before| find(&before.budgets, &provider));
+                    (provider, known.unwrap_or_default())
+                })
+                .collect(),
             routes: routes.into(),
             by_name,
         }))
@@ -201,7 +258,17 @@ fn intern<T: PartialEq>(seen: &mut Vec<T>, value: T) -> Result<u16, TableError> 
     u16::try_from(index).map_err(|_| TableError::TooLarge)
 }
 
-fn resolve(route: Route, ids: &HashMap<Box<str>, TargetId>) -> Result<Resolved, TableError> {
+/// What is kept under `key`.
+fn find<K: PartialEq, V>(kept: &[(K, Arc<V>)], key: &K) -> Option<Arc<V>> {
+    let (_, value) = kept.iter().find(|(known, _)| known == key)?;
+    Some(Arc::clone(value))
+}
+
+fn resolve(
+    route: Route,
+    ids: &HashMap<Box<str>, TargetId>,
+    hedges: Arc<HedgeBudget>,
+) -> Result<Resolved, TableError> {
     let mut candidates: Vec<Candidate> = Vec::new();
     for (tier, members) in route.tiers.iter().enumerate() {
         if members.is_empty() {
@@ -229,6 +296,7 @@ fn resolve(route: Route, ids: &HashMap<Box<str>, TargetId>) -> Result<Resolved, 
                 tier: u8::try_from(tier).unwrap_or(u8::MAX),
                 weight: member.weight,
                 less_restrictive: member.less_restrictive,
+                sticky_id: stable_hash(member.target.as_bytes()),
             });
         }
     }
@@ -241,26 +309,50 @@ fn resolve(route: Route, ids: &HashMap<Box<str>, TargetId>) -> Result<Resolved, 
     if candidates.iter().all(|candidate| candidate.weight == 0) {
         return Err(TableError::EmptyRoute(route.name));
     }
+    let draws = candidates
+        .chunk_by(|a, b| a.tier == b.tier)
+        .map(|tier| Alias::new(&tier.iter().map(|member| member.weight).collect::<Vec<_>>()))
+        .collect();
     Ok(Resolved {
         name: route.name,
+        draws,
         candidates: candidates.into(),
         policy: route.policy,
-        hedges: HedgeBudget::default(),
+        hedges,
     })
+}
+
+// === impl Health ===
+
+impl Health {
+    fn new(config: BreakerConfig, now: Instant) -> Self {
+        Self {
+            gate: Breaker::new(config, now),
+            vitals: Vitals::new(now),
+            ewma: PeakEwma::new(now),
+            in_flight: AtomicU32::new(0),
+            unhinted_limits: AtomicU32::new(0),
+        }
+    }
 }
 
 // === impl Resolved ===
 
 impl Resolved {
-    /// The tiers in order, each with the position of its first candidate.
-    pub(crate) fn tiers(&self) -> impl Iterator<Item = (u8, &[Candidate])> {
+    /// The tiers in order.
+    pub(crate) fn tiers(&self) -> impl Iterator<Item = Tier<'_>> {
         let mut first = 0u8;
         let tiers = self.candidates.chunk_by(|a, b| a.tier == b.tier);
-        tiers.map(move |tier| {
+        tiers.zip(&self.draws).map(move |(candidates, draw)| {
             let start = first;
             // At most MAX_CANDIDATES in all, so positions fit a u8.
-            first = first.saturating_add(u8::try_from(tier.len()).unwrap_or(u8::MAX));
-            (start, tier)
+            first = first.saturating_add(u8::try_from(candidates.len()).unwrap_or(u8::MAX));
+            Tier {
+                first: start,
+                candidates,
+                draw: draw.as_ref(),
+                strategy: self.policy.strategy,
+            }
         })
     }
 }
@@ -342,7 +434,7 @@ impl Table {
     /// If `target` comes from a larger table.
     #[must_use]
     pub fn in_flight(&self, target: TargetId) -> u32 {
-        self.slot(target).in_flight.load(Ordering::Relaxed)
+        self.slot(target).health.in_flight.load(Ordering::Relaxed)
     }
 
     /// The gate of a target: its state, and the means to force it.
@@ -352,7 +444,7 @@ impl Table {
     /// If `target` comes from a larger table.
     #[must_use]
     pub fn gate(&self, target: TargetId) -> &Breaker {
-        &self.slot(target).gate
+        &self.slot(target).health.gate
     }
 
     /// The gate of a target's credential, shared by all targets of that credential.
@@ -370,11 +462,35 @@ impl Table {
     }
 
     pub(crate) fn credential(&self, slot: &Slot) -> &Breaker {
-        &self.credentials[usize::from(slot.credential)]
+        &self.credentials[usize::from(slot.credential)].1
     }
 
     pub(crate) fn budget(&self, slot: &Slot) -> &RetryBudget {
-        &self.budgets[usize::from(slot.budget)]
+        &self.budgets[usize::from(slot.budget)].1
+    }
+
+    /// The target that is `target`'s equal here.
+    fn equal_of(&self, target: &Target) -> Option<&Slot> {
+        self.targets.iter().find(|slot| {
+            slot.facts.name == target.name
+                && slot.facts.provider == target.provider
+                && slot.facts.credential == target.credential
+        })
+    }
+
+    fn health_of(&self, target: &Target) -> Option<Arc<Health>> {
+        Some(Arc::clone(&self.equal_of(target)?.health))
+    }
+
+    /// What was spent of the limits, where they are still the same.
+    fn pace_of(&self, target: &Target) -> Option<Arc<Pace>> {
+        let slot = self.equal_of(target)?;
+        (slot.facts.limits == target.limits).then(|| Arc::clone(&slot.pace))
+    }
+
+    fn hedges_of(&self, route: &str) -> Option<Arc<HedgeBudget>> {
+        let id = self.route(route)?;
+        Some(Arc::clone(&self.resolved(id).hedges))
     }
 
     pub(crate) fn resolved(&self, route: RouteId) -> &Resolved {

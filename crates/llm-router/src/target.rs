@@ -1,5 +1,7 @@
 //! Targets: what can be called, and what is known of it before the first call.
 
+use crate::money::Price;
+use crate::pace::Limits;
 use std::fmt;
 
 /// Index of a target in its [`Table`](crate::Table). Names are resolved to it once.
@@ -57,6 +59,8 @@ pub struct Target {
     pub(crate) credential: Box<str>,
     pub(crate) context_window_tokens: u32,
     pub(crate) abilities: Abilities,
+    pub(crate) limits: Limits,
+    pub(crate) price: Price,
 }
 
 impl Target {
@@ -72,6 +76,8 @@ impl Target {
             provider,
             context_window_tokens: 0,
             abilities: Abilities::ALL,
+            limits: Limits::default(),
+            price: Price::default(),
         }
     }
 
@@ -87,6 +93,22 @@ impl Target {
     #[must_use]
     pub fn context_window(mut self, tokens: u32) -> Self {
         self.context_window_tokens = tokens;
+        self
+    }
+
+    /// Sets the rate limits that are spent here before the provider says 429. Limits that are not
+    /// set are learnt from reply headers.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the price, for [`Strategy::Cheapest`](crate::Strategy::Cheapest) and for the cost of
+    /// each hop. Defaults to nothing known.
+    #[must_use]
+    pub fn price(mut self, price: Price) -> Self {
+        self.price = price;
         self
     }
 

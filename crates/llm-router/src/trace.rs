@@ -1,5 +1,7 @@
 //! What a request went through, hop by hop: enough to explain it, to bill it and to replay it.
 
+use crate::money::Spend;
+use crate::pace::Cost;
 use crate::route::RouteId;
 use crate::table::Table;
 use crate::target::TargetId;
@@ -46,6 +48,9 @@ pub struct Hop {
     pub ended_after: Option<Duration>,
     /// What became of it.
     pub result: HopResult,
+    /// What it cost, by its target's price and the tokens reported; nothing where either is not
+    /// known.
+    pub cost: Spend,
     /// Candidates of the same or an earlier tier that were passed over, and why.
     pub passed_over: Vec<Refused>,
 }
@@ -79,6 +84,12 @@ pub enum Refusal {
     Open,
     /// Its credential is set aside.
     CredentialSetAside,
+    /// Its rate limit is spent for the moment, by our own count.
+    Paced,
+    /// It has as many calls in flight as it may have.
+    Full,
+    /// The request exceeds its rate limit by itself.
+    OverLimit,
 }
 
 /// Why a target was called.
@@ -99,6 +110,8 @@ pub enum Why {
     LessRestrictive,
     /// Beside a probe that had not answered at the usual time.
     Cover,
+    /// Beside a call whose target was found to hang.
+    Rescue,
     /// Beside a target that has grown slow, to see whether another is faster.
     Trial,
     /// Beside a call that had no answer at the p90.
@@ -126,6 +139,16 @@ pub struct Tokens {
     pub input: u32,
     /// Tokens of the answer.
     pub output: u32,
+}
+
+impl Tokens {
+    /// As what they took from rate limits.
+    pub(crate) fn as_cost(self) -> Cost {
+        Cost {
+            input_tokens: u64::from(self.input),
+            output_tokens: u64::from(self.output),
+        }
+    }
 }
 
 /// Where the length of a wait came from.
@@ -167,6 +190,9 @@ labels!(Refusal {
     Self::Held => "held",
     Self::Open => "open",
     Self::CredentialSetAside => "credential_set_aside",
+    Self::Paced => "paced",
+    Self::Full => "full",
+    Self::OverLimit => "over_limit",
 });
 
 labels!(Why {
@@ -177,6 +203,7 @@ labels!(Why {
     Self::LongerContext => "longer_context",
     Self::LessRestrictive => "less_restrictive",
     Self::Cover => "cover",
+    Self::Rescue => "rescue",
     Self::Trial => "trial",
     Self::Hedge => "hedge",
 });
@@ -219,6 +246,12 @@ impl Trace {
             .rev()
             .find(|hop| matches!(hop.result, HopResult::Answered(_)))
             .map(|hop| hop.target)
+    }
+
+    /// What all hops cost together, as far as it is known.
+    #[must_use]
+    pub fn cost(&self) -> Spend {
+        self.hops.iter().map(|hop| hop.cost).sum()
     }
 
     /// The failures, in order.

@@ -8,7 +8,7 @@ use crate::request::Request;
 use crate::route::Windows;
 use llm_backoff::{AdaptiveWindow, HedgeDelay, SizeClass};
 use llm_breaker::{HangDetector, LatencyDetector, Waiting};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The longest silence the hang detector looks back over.
@@ -23,6 +23,10 @@ const TRIALS: u32 = 4;
 pub(crate) struct Vitals {
     streamed: Kind,
     whole: Kind,
+    origin: Instant,
+    /// Milliseconds since the origin at which trouble was last forgotten: calls sent before it
+    /// say nothing about the time after.
+    forgotten_at: AtomicU64,
 }
 
 /// The facts of one kind of call.
@@ -54,6 +58,8 @@ impl Vitals {
         Self {
             streamed: Kind::new(origin),
             whole: Kind::new(origin),
+            origin,
+            forgotten_at: AtomicU64::new(0),
         }
     }
 
@@ -75,19 +81,30 @@ impl Vitals {
         self.of(request).hang.answered(waiting);
     }
 
-    /// A call gave its first token, or its whole answer: `took` since it was sent, `caller_saw`
-    /// since the first call that this caller waited for.
-    pub(crate) fn answered(
-        &self,
-        request: &Request,
-        took: Duration,
-        caller_saw: Duration,
-        now: Instant,
-    ) {
+    /// A caller whose first call went to this target had its first token, or its whole answer, after
+    /// this time, from whichever target.
+    pub(crate) fn usual_was(&self, request: &Request, caller_saw: Duration, now: Instant) {
+        self.of(request).usual.record(caller_saw, now);
+    }
+
+    /// A call gave its first token, or its whole answer, so long after it was sent.
+    pub(crate) fn answered(&self, request: &Request, took: Duration, now: Instant) {
         let kind = self.of(request);
-        kind.usual.record(caller_saw, now);
         kind.window.record(class(request), took, now);
-        kind.slow.observe(took);
+        self.observe(kind, took, now);
+    }
+
+    /// Books a time as evidence of slowness, unless its call began before trouble was forgotten.
+    fn observe(&self, kind: &Kind, took: Duration, now: Instant) {
+        let sent = now.checked_sub(took).map_or(0, |sent| self.millis(sent));
+        if sent >= self.forgotten_at.load(Ordering::Relaxed) {
+            kind.slow.observe(took);
+        }
+    }
+
+    fn millis(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.origin);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// A call ran into its window.
@@ -95,7 +112,7 @@ impl Vitals {
         let kind = self.of(request);
         kind.usual.record(window, now);
         kind.window.record(class(request), window, now);
-        kind.slow.observe(window);
+        self.observe(kind, window, now);
     }
 
     /// The learnt window for the first token or the whole answer, inside the route's.
@@ -119,13 +136,16 @@ impl Vitals {
         self.of(request).usual.delay(now)
     }
 
+    /// The silence after which a call may be part of a hang; `None` while too little is known.
+    pub(crate) fn suspicious_silence(&self, request: &Request, now: Instant) -> Option<Duration> {
+        let usual = self.of(request).usual.delay(now)?;
+        Some(LEAST_SILENCE.max(usual * 2))
+    }
+
     /// Whether calls go in and nothing comes out.
     pub(crate) fn is_hanging(&self, request: &Request, now: Instant) -> bool {
-        let kind = self.of(request);
-        let Some(usual) = kind.usual.delay(now) else {
-            return false;
-        };
-        kind.hang.is_hanging(LEAST_SILENCE.max(usual * 2), now)
+        self.suspicious_silence(request, now)
+            .is_some_and(|silence| self.of(request).hang.is_hanging(silence, now))
     }
 
     /// The usual time of a target that has grown slow beside its own past: the moment at which to
@@ -148,7 +168,8 @@ impl Vitals {
     }
 
     /// After a recovery: what was learnt of trouble is forgotten, usual times are kept.
-    pub(crate) fn recovered(&self) {
+    pub(crate) fn recovered(&self, now: Instant) {
+        self.forgotten_at.store(self.millis(now), Ordering::Relaxed);
         for kind in [&self.streamed, &self.whole] {
             kind.hang.reset();
             kind.slow.reset();

@@ -1,120 +1,95 @@
 //! Criterion's benches, all of them, as one table: question, figure, baseline, ratio.
 //!
-//! A criterion group is a question. Inside a group (and for the same parameter, if it has one), the benchmark whose
-//! name begins with `baseline` is what the others are compared with.
+//! A criterion group is a question; what is compared with what in it, `pairing.rs` tells.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value, json};
 
+use super::pairing;
 use crate::shell;
 use crate::workspace::Workspace;
 
 /// One measured function.
 #[derive(Clone, Debug, PartialEq)]
-struct Measured {
+pub(super) struct Measured {
     /// The criterion group.
-    question: String,
-    name: String,
+    pub(super) question: String,
+    pub(super) name: String,
     /// The criterion parameter, or nothing.
-    parameter: String,
-    nanoseconds: f64,
-}
-
-impl Measured {
-    fn is_baseline(&self) -> bool {
-        self.name.starts_with("baseline") || self.parameter.starts_with("baseline")
-    }
+    pub(super) parameter: String,
+    pub(super) nanoseconds: f64,
 }
 
 /// Runs every bench and reads what criterion stored.
 pub(super) fn measure(quick: bool) -> Result<Value> {
     let workspace = Workspace::load()?;
-    let store = shell::target_dir().join("criterion");
-    let start = criterion_clock();
-    let mut count = 0;
+    let mut rows = Vec::new();
     for package in workspace.packages.values() {
         for bench in &package.benches {
             let mut command = shell::cargo();
-            command.args([
-                "bench",
-                "--quiet",
-                "--all-features",
-                "-p",
-                &package.name,
-                "--bench",
-                bench,
-                "--",
-            ]);
+            command
+                .args(["bench", "--quiet", "--all-features", "-p", &package.name])
+                .args(["--bench", bench, "--", "--noplot"]);
             if quick {
-                command.args([
-                    "--warm-up-time",
-                    "0.3",
-                    "--measurement-time",
-                    "0.5",
-                    "--sample-size",
-                    "20",
-                ]);
+                command
+                    .args(["--warm-up-time", "0.3", "--measurement-time", "0.5"])
+                    .args(["--sample-size", "20"]);
             }
-            command.arg("--noplot");
+            // A store of its own, emptied first: no figure of another run can slip in.
+            let store = shell::target_dir()
+                .join("bench")
+                .join(&package.name)
+                .join(bench);
+            if store.exists() {
+                std::fs::remove_dir_all(&store)?;
+            }
+            command.env("CRITERION_HOME", &store);
             shell::step(&format!("bench {}/{bench}", package.name), &mut command)?;
-            count += 1;
+            let mut measured = Vec::new();
+            collect(&store, &mut measured)?;
+            if measured.is_empty() {
+                bail!(
+                    "criterion stored nothing of {bench} under {}",
+                    store.display()
+                );
+            }
+            measured.sort_by(|a, b| {
+                (&a.question, &a.parameter, &a.name).cmp(&(&b.question, &b.parameter, &b.name))
+            });
+            rows.extend(compared(&package.name, &measured));
         }
     }
-    if count == 0 {
+    if rows.is_empty() {
         bail!("no package has a bench target");
     }
-    let mut measured = Vec::new();
-    collect(&store, start, &mut measured)?;
-    if measured.is_empty() {
-        bail!("criterion stored nothing under {}", store.display());
-    }
-    measured.sort_by(|a, b| {
-        (&a.question, &a.parameter, !a.is_baseline(), &a.name).cmp(&(
-            &b.question,
-            &b.parameter,
-            !b.is_baseline(),
-            &b.name,
-        ))
-    });
-    let rows: Vec<Value> = measured
-        .iter()
-        .filter(|row| !row.is_baseline())
-        .map(|row| {
-            let baseline = baseline_of(row, &measured);
-            json!({
-                "question": row.question,
-                "name": joined(&row.name, &row.parameter),
-                "ns": row.nanoseconds,
-                "baseline": baseline.map(|base| joined(&base.name, &base.parameter)),
-                "baseline_ns": baseline.map(|base| base.nanoseconds),
-                "ratio": baseline.map(|base| row.nanoseconds / base.nanoseconds),
-            })
-        })
-        .collect();
     Ok(json!({ "rows": rows }))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "compared with the times of files"
-)]
-fn criterion_clock() -> SystemTime {
-    SystemTime::now()
-}
-
-/// The baseline of the same question and parameter, else the only one of the question.
-fn baseline_of<'a>(row: &Measured, all: &'a [Measured]) -> Option<&'a Measured> {
-    let mut of_question = all
-        .iter()
-        .filter(|other| other.is_baseline() && other.question == row.question);
-    of_question
-        .clone()
-        .find(|other| other.parameter == row.parameter)
-        .or_else(|| of_question.next().filter(|_| of_question.next().is_none()))
+/// A row for every figure and each of its baselines; one without, where it has none.
+fn compared(package: &str, measured: &[Measured]) -> Vec<Value> {
+    let mut rows = Vec::new();
+    for figure in measured.iter().filter(|row| !pairing::is_baseline(row)) {
+        let row = |base: Option<&Measured>| {
+            json!({
+                "crate": package,
+                "question": figure.question,
+                "name": joined(&figure.name, &figure.parameter),
+                "ns": figure.nanoseconds,
+                "baseline": base.map(|base| joined(&base.name, &base.parameter)),
+                "baseline_ns": base.map(|base| base.nanoseconds),
+                "ratio": base.map(|base| figure.nanoseconds / base.nanoseconds),
+            })
+        };
+        let baselines = pairing::baselines(figure, measured);
+        if baselines.is_empty() {
+            rows.push(row(None));
+        }
+        rows.extend(baselines.into_iter().map(|base| row(Some(base))));
+    }
+    rows
 }
 
 fn joined(name: &str, parameter: &str) -> String {
@@ -126,8 +101,8 @@ fn joined(name: &str, parameter: &str) -> String {
         .join(", ")
 }
 
-/// Every `new/estimates.json` under a folder that is younger than `start`.
-fn collect(folder: &Path, start: SystemTime, measured: &mut Vec<Measured>) -> Result<()> {
+/// Every `new/estimates.json` under a folder.
+fn collect(folder: &Path, measured: &mut Vec<Measured>) -> Result<()> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Ok(());
     };
@@ -138,11 +113,9 @@ fn collect(folder: &Path, start: SystemTime, measured: &mut Vec<Measured>) -> Re
         }
         let estimates = path.join("estimates.json");
         if path.ends_with("new") && estimates.is_file() {
-            if std::fs::metadata(&estimates)?.modified()? >= start {
-                measured.push(read(&path.join("benchmark.json"), &estimates)?);
-            }
+            measured.push(read(&path.join("benchmark.json"), &estimates)?);
         } else {
-            collect(&path, start, measured)?;
+            collect(&path, measured)?;
         }
     }
     Ok(())
@@ -178,8 +151,9 @@ fn measured(benchmark: &Value, estimates: &Value) -> Option<Measured> {
 
 /// The result as a Markdown table.
 pub(super) fn table(result: &Value) -> String {
-    let mut table =
-        String::from("| question | figure | baseline | ratio |\n| --- | --- | --- | --- |\n");
+    let mut table = String::from(
+        "| crate | question | figure | baseline | ratio |\n| --- | --- | --- | --- | --- |\n",
+    );
     for row in result
         .get("rows")
         .and_then(Value::as_array)
@@ -196,7 +170,8 @@ pub(super) fn table(result: &Value) -> String {
         let ratio = number("ratio").map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
         let _ = writeln!(
             table,
-            "| {} | {figure} | {baseline} | {ratio} |",
+            "| {} | {} | {figure} | {baseline} | {ratio} |",
+            text("crate"),
             text("question")
         );
     }
@@ -219,7 +194,7 @@ pub(super) fn changes(stored: &Map<String, Value>, result: &Value) -> Vec<String
     let mut lines = Vec::new();
     for row in rows(Some(result)) {
         let same = |other: &&Value| {
-            ["question", "name", "baseline"]
+            ["crate", "question", "name", "baseline"]
                 .iter()
                 .all(|key| other.get(key) == row.get(key))
         };
@@ -304,17 +279,5 @@ mod tests {
             ["since the stored run: q / n: +50 %"]
         );
         assert!(changes(&Map::new(), &result(1.5)).is_empty());
-    }
-
-    #[test]
-    fn the_baseline_of_the_same_parameter_wins_and_an_ambiguous_one_is_none() {
-        let all = [
-            row("q", "baseline scan", "2"),
-            row("q", "baseline scan", "10"),
-            row("other", "baseline", ""),
-        ];
-        assert_eq!(baseline_of(&row("q", "plan", "10"), &all), all.get(1));
-        assert_eq!(baseline_of(&row("q", "plan", "100"), &all), None);
-        assert_eq!(baseline_of(&row("other", "plan", "7"), &all), all.get(2));
     }
 }

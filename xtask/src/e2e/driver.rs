@@ -97,17 +97,31 @@ impl Driver {
         let (Some(calls), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
             bail!("the driver of {} has no pipes", sdk.as_str());
         };
-        Ok(Self {
+        let mut driver = Self {
             child,
             calls,
             answers: BufReader::new(answers),
-        })
+        };
+        let ready = driver
+            .answer()
+            .with_context(|| format!("{} cannot be loaded", sdk.as_str()))?;
+        if ready.get("ready").is_none() {
+            bail!(
+                "the driver of {} did not say that it is ready",
+                sdk.as_str()
+            );
+        }
+        Ok(driver)
     }
 
     /// Has the SDK make one call, and waits for what came of it. The SDK's own timeout bounds the wait.
     pub(super) fn call(&mut self, call: &Value) -> Result<Value> {
         writeln!(self.calls, "{call}")?;
         self.calls.flush()?;
+        self.answer()
+    }
+
+    fn answer(&mut self) -> Result<Value> {
         let mut line = String::new();
         self.answers.read_line(&mut line)?;
         serde_json::from_str(&line)

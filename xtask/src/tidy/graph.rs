@@ -6,8 +6,13 @@ use super::Finding;
 use crate::workspace::{Package, Workspace, closure};
 
 /// Crates that must build with no async runtime and no HTTP client in their default features.
-pub(crate) const RUNTIME_FREE: &[&str] =
-    &["llm-errors", "llm-backoff", "llm-breaker", "llm-router"];
+pub(crate) const RUNTIME_FREE: &[&str] = &[
+    "llm-errors",
+    "llm-backoff",
+    "llm-breaker",
+    "llm-quality",
+    "llm-router",
+];
 
 /// What "async runtime and HTTP client" means, by package name.
 const RUNTIMES: &[&str] = &[

@@ -25,14 +25,28 @@ pub(super) fn findings(path: &str, text: &str) -> Vec<Finding> {
             error_statuses(path, &code, &mut findings);
         }
     }
-    if path.contains("/tests/fixtures/") && text.trim().is_empty() {
+    if path.contains("/tests/fixtures/") {
+        fixture(path, text, &mut findings);
+    }
+    findings
+}
+
+/// A fixture holds something, and what calls itself JSON is; a broken reply stands in it as text.
+fn fixture(path: &str, text: &str, findings: &mut Vec<Finding>) {
+    let json = path.ends_with(".json");
+    if text.trim().is_empty() {
         findings.push(Finding::new(
             format!("{path}:1"),
             "an empty fixture proves nothing",
             "fill it with the reply it stands for, or delete it with the test that names it",
         ));
+    } else if json && let Err(error) = serde_json::from_str::<serde_json::Value>(text) {
+        findings.push(Finding::new(
+            format!("{path}:{}", error.line()),
+            format!("a fixture that is not JSON: {error}"),
+            "mend it; a reply that is broken on purpose belongs into a string of it",
+        ));
     }
-    findings
 }
 
 fn length(path: &str, text: &str, findings: &mut Vec<Finding>) {
@@ -385,6 +399,14 @@ mod tests {
         assert_eq!(places("crates/llm-cache/src/key.rs", &unfinished).len(), 1);
         let off = format!("{}]\nfn t() {{}}\n", concat!("#[igno", "re"));
         assert_eq!(places("crates/llm-cache/tests/key.rs", &off).len(), 1);
+    }
+
+    #[test]
+    fn a_fixture_is_not_empty_and_is_the_json_it_calls_itself() {
+        let path = "crates/llm-errors/tests/fixtures/openai/case.json";
+        assert!(places(path, "{\"status\": 429}").is_empty());
+        assert_eq!(places(path, "{\n\"status\": }").len(), 1);
+        assert_eq!(places(path, "\n").len(), 1);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use crate::caller::{Caller, DEADLINE, News, Send, Step};
 use crate::scenario::Scenario;
-use llm_errors::Verdict;
 use llm_router::{Action, AttemptId, Event, Plan, Request, Route, Table, Target, Tokens};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -89,12 +88,8 @@ impl Caller for Ours {
             Action::Cancel(attempt) => Step::Cancel(attempt.index()),
             Action::Accept(_) => Step::Accept,
             Action::Degrade(_) => Step::Degrade,
-            Action::GiveUp(verdict) => gave_up(&verdict),
+            // No request of a simulation is at fault itself: this is an error to its caller.
+            Action::GiveUp(_) => Step::Fail,
         }
     }
-}
-
-/// No request of a simulation is at fault itself, so this is an error to its caller.
-fn gave_up(_: &Verdict) -> Step {
-    Step::Fail
 }

@@ -141,12 +141,7 @@ impl Running {
     }
 
     /// A call arrives; `rng` holds its luck.
-    pub(crate) fn receive(
-        &mut self,
-        call: usize,
-        now: Duration,
-        mut rng: SmallRng,
-    ) -> Reception {
+    pub(crate) fn receive(&mut self, call: usize, now: Duration, mut rng: SmallRng) -> Reception {
         let luck = rng.random::<f64>();
         let mut slow = 1.0;
         for index in 0..self.site.faults.len() {
@@ -217,7 +212,12 @@ impl Running {
         Some(Duration::from_secs_f64((1.0 - self.tokens) / per_second))
     }
 
-    fn take_from_window(&mut self, length: Duration, calls: u32, now: Duration) -> Option<Duration> {
+    fn take_from_window(
+        &mut self,
+        length: Duration,
+        calls: u32,
+        now: Duration,
+    ) -> Option<Duration> {
         let window = now.as_nanos() / length.as_nanos();
         if window != self.window {
             self.window = window;

@@ -2,24 +2,28 @@
 //!
 //! | the first attempt | the second starts | paid from |
 //! |---|---|---|
-//! | is a breaker's probe | at the usual time (1 s where none is known) | nothing: it is the call the caller would have made |
+//! | is a breaker's probe | at the usual time (5 s where none is known) | nothing: it is the call the caller would have made |
 //! | goes to a target grown slow | at half again its old usual time | the second target's retry budget |
+//! | has been silent for twice the p90 (at least 1 s), and its breaker has opened meanwhile | then | nothing: it is the call the caller would have made |
 //! | is ordinary, and the route hedges | at the p90 | the route's hedge budget |
 //!
 //! Never for a request with side effects, never after a first token, at most one at a time. The
 //! first good answer wins; an error never does. The loser is cancelled.
 
-use super::{Action, AttemptId, Live, Plan, State, abandon};
+use super::{Action, AttemptId, Live, Plan, Settled, State, Used, abandon};
 use crate::route::Hedging;
 use crate::select;
 use crate::table::{Resolved, Slot, Table};
 use crate::trace::{HopResult, Why};
-use llm_breaker::{Outcome, TripReason};
+use llm_breaker::{Outcome, Readiness, TripReason};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// When to cover a probe of a target whose usual time is not known.
-const UNKNOWN_USUAL: Duration = Duration::from_secs(1);
+const UNKNOWN_USUAL: Duration = Duration::from_secs(5);
+
+/// How often an attempt that is silent for suspiciously long is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// A second attempt that is due at a time unless the first answers before.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +44,7 @@ impl Plan {
         if self.request.side_effects {
             return None;
         }
-        let usual = slot.vitals.usual(&self.request, now);
+        let usual = slot.health.vitals.usual(&self.request, now);
         if probe {
             let at = now + usual.unwrap_or(UNKNOWN_USUAL);
             return Some(Beside {
@@ -48,20 +52,51 @@ impl Plan {
                 why: Why::Cover,
             });
         }
-        if let Some(usual) = slot.vitals.slow_beyond(&self.request) {
+        if let Some(usual) = slot.health.vitals.slow_beyond(&self.request) {
             let at = now + usual * 3 / 2;
             return Some(Beside {
                 at,
                 why: Why::Trial,
             });
         }
-        match route.policy.hedging {
-            Hedging::Off => None,
-            Hedging::AtP90 => usual.map(|usual| Beside {
+        match (route.policy.hedging, usual) {
+            (Hedging::AtP90, Some(usual)) => Some(Beside {
                 at: now + usual,
                 why: Why::Hedge,
             }),
+            _ => self.plan_look(slot, now),
         }
+    }
+
+    /// When to look whether the target of an attempt under way has stopped answering.
+    fn plan_look(&self, slot: &Slot, now: Instant) -> Option<Beside> {
+        let silence = slot.health.vitals.suspicious_silence(&self.request, now)?;
+        Some(Beside {
+            at: now + silence,
+            why: Why::Rescue,
+        })
+    }
+
+    /// The attempt under way has been silent for long: if its target hangs, this caller does not
+    /// wait for its window to end.
+    pub(super) fn look_for_hang(&mut self, now: Instant) -> Option<Action> {
+        let table = Arc::clone(&self.table);
+        let route = table.resolved(self.route);
+        let position = self.lives.iter().next()?.position;
+        let candidate = route.candidates.get(usize::from(position))?;
+        let slot = table.slot(candidate.target);
+        let left = slot.health.gate.readiness(now);
+        let hangs = self.leave_if_hanging(&table, route, position, now)
+            || matches!(left, Readiness::Open(_));
+        if !hangs {
+            let at = now + LOOK_AGAIN;
+            self.beside = Some(Beside {
+                at,
+                why: Why::Rescue,
+            });
+            return None;
+        }
+        self.start_beside(Why::Rescue, now)
     }
 
     /// Starts the second attempt that is due, if another target is ready and it can be afforded.
@@ -75,11 +110,10 @@ impl Plan {
         for live in self.lives.iter() {
             passed.insert(live.position);
         }
-        for (first, tier) in route.tiers() {
+        for tier in route.tiers() {
             while let Some(position) = select::pick(
                 &table,
                 tier,
-                first,
                 &self.request,
                 self.fit,
                 passed,
@@ -120,11 +154,17 @@ impl Plan {
     /// What being beaten says of the loser.
     fn lose(&mut self, table: &Table, loser: Live, won_by: Option<Why>, now: Instant) {
         let slot = self.close_hop(table, &loser, HopResult::Cancelled, now);
-        slot.vitals.end_silence(&self.request, loser.waiting);
+        self.leave_silence(slot, &loser, now);
         match won_by {
-            // The probe had its usual time and that of another target besides, and said nothing.
-            Some(Why::Cover) => {
-                self.settle(table, slot, loser, Outcome::Hard, Outcome::Neutral, now);
+            // The probe was later than nine in ten and beaten besides: it waits for another, and no
+            // longer than before. Where its usual time is not known, that proves nothing.
+            Some(Why::Cover) if slot.health.vitals.usual(&self.request, now).is_some() => {
+                let settled = Settled {
+                    own: Outcome::Soft,
+                    shared: Outcome::Neutral,
+                    used: Used::Unknown,
+                };
+                self.settle(table, slot, loser, settled, now);
             }
             Some(Why::Trial) => {
                 let target = self
@@ -133,9 +173,9 @@ impl Plan {
                     .get(loser.attempt.index())
                     .map(|hop| hop.target);
                 abandon(table, slot, loser);
-                if slot.vitals.lost_trial(&self.request, true) {
-                    let change = slot.gate.trip(now, TripReason::Latency);
-                    slot.vitals.recovered();
+                if slot.health.vitals.lost_trial(&self.request, true) {
+                    let change = slot.health.gate.trip(now, TripReason::Latency);
+                    slot.health.vitals.recovered(now);
                     self.trace.changes.extend(target.zip(change));
                 }
             }
@@ -148,7 +188,7 @@ impl Plan {
         let tried_beside = self.trace.hops.iter().any(|hop| hop.why == Why::Trial);
         let first = self.trace.hops.get(live.attempt.index());
         if tried_beside && first.is_some_and(|hop| hop.why != Why::Trial) {
-            slot.vitals.lost_trial(&self.request, false);
+            slot.health.vitals.lost_trial(&self.request, false);
         }
     }
 

@@ -4,7 +4,7 @@ use super::{Action, AttemptId, Cause, Plan, State, abandon};
 use crate::reaction;
 use crate::select::{self, Admission, Fit};
 use crate::table::{Resolved, Table};
-use crate::trace::{HopResult, Refused};
+use crate::trace::{HopResult, Refusal, Refused};
 use llm_errors::{ErrorKind, Phase, Verdict};
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,7 +26,7 @@ impl Plan {
         let table = Arc::clone(&self.table);
         while let Some(live) = self.lives.take_other(None) {
             let slot = self.close_hop(&table, &live, HopResult::Cancelled, now);
-            slot.vitals.end_silence(&self.request, live.waiting);
+            self.leave_silence(slot, &live, now);
             abandon(&table, slot, live);
         }
     }
@@ -50,24 +50,51 @@ impl Plan {
                 })
             })
             .collect();
-        let mut failures = self.trace.failures().peekable();
-        let callers = failures.peek().is_some()
-            && self
-                .trace
-                .failures()
-                .all(|verdict| reaction::is_callers(&verdict));
         let action = match self.trace.failures().next_back() {
-            Some(last) if callers => Action::GiveUp(last),
-            _ => Action::Degrade(Cause {
-                verdict: self
+            // Nobody else fits the request, so what it lacks is the news.
+            Some(last) if reaction::is_callers(&last) => Action::GiveUp(last),
+            _ => {
+                let verdict = self
                     .trace
                     .failures()
-                    .max_by_key(|verdict| reaction::actionability(verdict.kind)),
-                retry_at: self.earliest_return(&table, route, now),
-            }),
+                    .max_by_key(|verdict| reaction::actionability(verdict.kind));
+                Action::Degrade(Cause {
+                    kind: match verdict {
+                        Some(verdict) => verdict.kind,
+                        None => self.kept_away_by(&table, route, now),
+                    },
+                    verdict,
+                    retry_at: self.earliest_return(&table, route, now),
+                })
+            }
         };
         self.state = State::Ended(action);
         action
+    }
+
+    /// What the targets are set aside for, where no call was made.
+    fn kept_away_by(&self, table: &Table, route: &Resolved, now: Instant) -> ErrorKind {
+        let kinds = route.candidates.iter().filter_map(|candidate| {
+            let refusal = select::refusal(table, *candidate, &self.request, self.fit, now)?;
+            let slot = table.slot(candidate.target);
+            Some(match refusal {
+                Refusal::Unable => ErrorKind::UnsupportedFeature,
+                Refusal::TooSmall => ErrorKind::ContextLength,
+                Refusal::Held | Refusal::Paced | Refusal::Full | Refusal::OverLimit => {
+                    ErrorKind::RateLimitOther
+                }
+                Refusal::Open => reaction::kind_of(slot.health.gate.snapshot(now).reason),
+                Refusal::CredentialSetAside => {
+                    reaction::kind_of(table.credential(slot).snapshot(now).reason)
+                }
+                Refusal::Tried | Refusal::NotLessRestrictive | Refusal::NoWeight => {
+                    return None;
+                }
+            })
+        });
+        kinds
+            .max_by_key(|kind| reaction::actionability(*kind))
+            .unwrap_or(ErrorKind::Overloaded)
     }
 
     pub(super) fn earliest_return(
@@ -83,12 +110,14 @@ impl Plan {
                 let slot = table.slot(candidate.target);
                 select::fits(slot, **candidate, &self.request, Fit::default()).is_ok()
             })
-            .map(
-                |candidate| match select::admission(table, table.slot(candidate.target), now) {
+            .map(|candidate| {
+                match select::admission(table, table.slot(candidate.target), &self.request, now) {
                     Admission::Ready => now + route.policy.backoff.nominal(0),
-                    Admission::Held(until) | Admission::Open(until) => until,
-                },
-            )
+                    Admission::Held(until) | Admission::Paced(until) | Admission::Open(until) => {
+                        until
+                    }
+                }
+            })
             .min()
     }
 }

@@ -1,13 +1,15 @@
 //! What an attempt's end means: for health, and for the rest of the request.
 
-use super::{Action, AttemptId, DOUBTFUL_TRIES, LONGEST_UNHINTED_HOLD, Live, Plan, State, Touched};
-use super::{UNHINTED_HOLD, abandon, jitter};
+use super::{
+    Action, AttemptId, DOUBTFUL_TRIES, LONGEST_UNHINTED_HOLD, Live, Plan, Settled, State, Touched,
+};
+use super::{UNHINTED_HOLD, Used, abandon, jitter};
 use crate::reaction::{self, Aside, Lesson};
 use crate::table::{Slot, Table};
 use crate::target::TargetId;
 use crate::trace::{HopResult, Tokens, WaitSource};
 use llm_breaker::{Breaker, Outcome, TripReason};
-use llm_errors::{ErrorKind, Needs, Verdict};
+use llm_errors::{Certainty, ErrorKind, Needs, Phase, Verdict};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -23,6 +25,7 @@ impl Plan {
         }
         self.spoke(attempt, now);
         if self.lives.find(attempt).is_some_and(|live| !live.committed) {
+            self.settle_early(attempt, now);
             self.win(attempt, now);
             self.state = State::Accepting(attempt);
         }
@@ -38,18 +41,23 @@ impl Plan {
         }
         let (position, waiting) = (usize::from(live.position), live.waiting);
         let took = now.saturating_duration_since(live.sent_at);
-        let caller_saw = match self.lives.iter().map(|live| live.sent_at).min() {
-            Some(first) => now.saturating_duration_since(first),
-            None => took,
-        };
+        let first = self.lives.iter().min_by_key(|live| live.sent_at);
+        let caller_saw = first.map_or(took, |live| now.saturating_duration_since(live.sent_at));
+        let first = first.map(|live| usize::from(live.position));
         let table = Arc::clone(&self.table);
         let route = table.resolved(self.route);
         if let (Some(candidate), Some(live)) =
             (route.candidates.get(position), self.lives.find(attempt))
         {
             let slot = table.slot(candidate.target);
-            slot.vitals.end_silence(&self.request, waiting);
-            slot.vitals.answered(&self.request, took, caller_saw, now);
+            slot.health.vitals.end_silence(&self.request, waiting);
+            slot.health.vitals.answered(&self.request, took, now);
+            slot.health.ewma.record(took, now);
+            // The delay until a hedge is that of the target which is asked first.
+            if let Some(first) = first.and_then(|first| route.candidates.get(first)) {
+                let vitals = &table.slot(first.target).health.vitals;
+                vitals.usual_was(&self.request, caller_saw, now);
+            }
             self.note_trial_won(slot, live);
         }
     }
@@ -62,10 +70,19 @@ impl Plan {
         let committed = live.committed;
         let table = Arc::clone(&self.table);
         let slot = self.close_hop(&table, &live, HopResult::Answered(tokens), now);
-        self.settle(&table, slot, live, Outcome::Success, Outcome::Success, now);
+        let settled = Settled {
+            own: Outcome::Success,
+            shared: Outcome::Success,
+            used: if tokens == Tokens::default() {
+                Used::Unknown
+            } else {
+                Used::Tokens(tokens)
+            },
+        };
+        self.settle(&table, slot, live, settled, now);
         table.budget(slot).deposit();
         table.resolved(self.route).hedges.deposit(0);
-        slot.unhinted_limits.store(0, Ordering::Relaxed);
+        slot.health.unhinted_limits.store(0, Ordering::Relaxed);
         self.win(attempt, now);
         self.trace.ended_after = Some(self.since_start(now));
         self.state = if committed {
@@ -94,12 +111,8 @@ impl Plan {
             return;
         }
         self.beside = None;
-        let only_callers_faults = self
-            .trace
-            .failures()
-            .all(|seen| reaction::is_callers(&seen) || reaction::lesson(&seen) == Lesson::Stop);
         self.state = State::Choosing;
-        if reaction::lesson(&verdict) == Lesson::Stop && only_callers_faults {
+        if reaction::lesson(&verdict) == Lesson::Stop {
             self.trace.ended_after = Some(self.since_start(now));
             self.state = State::Ended(Action::GiveUp(verdict));
         }
@@ -114,21 +127,33 @@ impl Plan {
         verdict: &Verdict,
         now: Instant,
     ) {
-        if verdict.kind != ErrorKind::Timeout {
-            slot.vitals.end_silence(&self.request, live.waiting);
+        let waited = now.saturating_duration_since(live.sent_at);
+        // A 504 that comes at once is a failure like any other, not a silence.
+        let silent = verdict.kind == ErrorKind::Timeout
+            && verdict.phase != Phase::Connect
+            && waited * 10 >= live.window * 9;
+        if !silent {
+            slot.health.vitals.end_silence(&self.request, live.waiting);
         } else if !live.fair {
             // The deadline left it no fair chance: that is no evidence against it.
-            slot.vitals.end_silence(&self.request, live.waiting);
+            slot.health.vitals.end_silence(&self.request, live.waiting);
             abandon(table, slot, live);
             return;
         } else if !live.spoke {
-            slot.vitals.timed_out(&self.request, live.window, now);
+            slot.health
+                .vitals
+                .timed_out(&self.request, live.window, now);
         }
         let consequence = reaction::consequence(verdict);
+        if consequence.outcome != Outcome::Neutral {
+            slot.health.ewma.record_failure(verdict.retry_after(), now);
+        }
         let credential = table.credential(slot);
         let own = match consequence.aside {
             // The account failed, not the deployment.
             Aside::Credential(_) => Outcome::Neutral,
+            // The hold answers a rate limit; it is no sign of ill health beside that.
+            Aside::Hold(_) | Aside::HoldByBackoff if !live.is_probe() => Outcome::Neutral,
             _ => consequence.outcome,
         };
         let reason = consequence.reason;
@@ -137,18 +162,30 @@ impl Plan {
             .hops
             .get(live.attempt.index())
             .map(|hop| hop.target);
-        self.settle(table, slot, live, own, Outcome::Neutral, now);
+        let settled = Settled {
+            own,
+            shared: Outcome::Neutral,
+            used: match verdict.certainty {
+                Certainty::NeverSent | Certainty::Rejected => Used::Nothing,
+                Certainty::MayHaveExecuted | Certainty::Committed => Used::Unknown,
+            },
+        };
+        self.settle(table, slot, live, settled, now);
         match consequence.aside {
             Aside::None => {}
-            Aside::Hold(wait) => slot.gate.hold(now + wait),
+            Aside::Hold(wait) => {
+                slot.health.gate.hold(now + wait);
+                slot.pace.drain(now, now + wait);
+            }
             Aside::HoldByBackoff => {
-                let in_a_row = slot.unhinted_limits.fetch_add(1, Ordering::Relaxed);
+                let in_a_row = slot.health.unhinted_limits.fetch_add(1, Ordering::Relaxed);
                 let hold = UNHINTED_HOLD * 2u32.saturating_pow(in_a_row.min(8));
                 let hold = hold.min(LONGEST_UNHINTED_HOLD);
-                slot.gate
+                slot.health
+                    .gate
                     .hold(now + hold / 2 + jitter(&mut self.rng, hold / 2));
             }
-            Aside::Target(wait) => self.set_aside(&slot.gate, target, wait, reason, now),
+            Aside::Target(wait) => self.set_aside(&slot.health.gate, target, wait, reason, now),
             Aside::Credential(wait) => self.set_aside(credential, target, wait, reason, now),
         }
     }
@@ -163,6 +200,17 @@ impl Plan {
     ) {
         let change = gate.open_until(now, now + wait, reason);
         self.trace.changes.extend(target.zip(change));
+    }
+
+    /// An attempt ends without having said anything, and not by its target's doing. If it was
+    /// silent for no longer than usual that says nothing; if longer, its silence stays on the books.
+    pub(super) fn leave_silence(&self, slot: &Slot, live: &Live, now: Instant) {
+        let vitals = &slot.health.vitals;
+        let waited = now.saturating_duration_since(live.sent_at);
+        let usual = vitals.suspicious_silence(&self.request, now);
+        if live.spoke || usual.is_none_or(|usual| waited < usual) {
+            vitals.end_silence(&self.request, live.waiting);
+        }
     }
 
     /// Remembers, for the rest of this request, what the failure says of the candidate and of what

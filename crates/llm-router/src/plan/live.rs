@@ -1,6 +1,7 @@
 //! The attempts under way: one, or two while a second target is asked beside the first.
 
 use super::AttemptId;
+use crate::pace::Reservation;
 use llm_breaker::{Ticket, Waiting};
 use std::time::{Duration, Instant};
 
@@ -9,8 +10,10 @@ use std::time::{Duration, Instant};
 pub(super) struct Live {
     pub(super) attempt: AttemptId,
     pub(super) position: u8,
-    pub(super) own: Ticket,
-    pub(super) shared: Ticket,
+    /// Gone once the gates have been told of a stream's first token: from then on it counts as
+    /// answered, however long it flows.
+    pub(super) tickets: Option<Tickets>,
+    pub(super) reservation: Reservation,
     pub(super) waiting: Waiting,
     pub(super) sent_at: Instant,
     /// How long it may take until its first token, or its end.
@@ -21,6 +24,22 @@ pub(super) struct Live {
     pub(super) spoke: bool,
     /// Its answer is with the caller.
     pub(super) committed: bool,
+}
+
+/// What the gates of a target and of its credential gave for one call.
+#[derive(Debug)]
+pub(super) struct Tickets {
+    pub(super) own: Ticket,
+    pub(super) shared: Ticket,
+}
+
+impl Live {
+    /// Whether it is a breaker's probe whose outcome is not known yet.
+    pub(super) fn is_probe(&self) -> bool {
+        self.tickets
+            .as_ref()
+            .is_some_and(|tickets| tickets.own.is_probe())
+    }
 }
 
 /// At most two attempts, without allocation.

@@ -7,7 +7,7 @@ use crate::select::{self, Admission};
 use crate::table::{Candidate, Resolved, Table};
 use crate::trace::{WaitSource, Why};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 impl Plan {
     /// Finds the next step; `None` means ask again, the state has moved.
@@ -20,11 +20,10 @@ impl Plan {
             return Some(self.end(now));
         }
         let mut passed = self.tried();
-        for (first, tier) in route.tiers() {
+        for tier in route.tiers() {
             while let Some(position) = select::pick(
                 &table,
                 tier,
-                first,
                 &self.request,
                 self.fit,
                 passed,
@@ -38,14 +37,32 @@ impl Plan {
                 // Its gate let another caller in first.
                 passed.insert(position);
             }
-            let limit = now + self.patience;
+            let patient = now.checked_add(self.patience);
+            let limit = patient.unwrap_or(self.deadline.instant());
             if !self.patience.is_zero()
-                && let Some(wait) = self.wait_in(&table, first, tier, QUICK_TRIES, limit, now)
+                && let Some(wait) =
+                    self.wait_in(&table, tier.first, tier.candidates, QUICK_TRIES, limit, now)
                 && self.start_wait(&table, route, wait, now)
             {
                 self.patience = self.patience.saturating_sub(wait.until - now);
                 return None;
             }
+        }
+        // Whoever is ready by its gate and yet refused this call is in a ramp: better than nobody.
+        let tried = self.tried();
+        let ramping = route
+            .candidates
+            .iter()
+            .zip(0u8..)
+            .find(|(candidate, position)| {
+                passed.contains(*position)
+                    && !tried.contains(*position)
+                    && select::refusal(&table, **candidate, &self.request, self.fit, now).is_none()
+            });
+        if let Some((_, position)) = ramping
+            && let Some(send) = self.insist(position, self.why(route, position), now)
+        {
+            return Some(send);
         }
         let limit = self.deadline.instant();
         if let Some(wait) = self.wait_in(&table, 0, &route.candidates, u8::MAX, limit, now)
@@ -75,10 +92,13 @@ impl Plan {
                 continue;
             }
             let touched = self.touched.iter().find(|known| known.position == position);
-            let admission = select::admission(table, slot, now);
+            let admission = select::admission(table, slot, &self.request, now);
             let (floor, until, source) = match (touched, admission) {
                 (_, Admission::Open(_)) | (None, Admission::Ready) => continue,
-                (None, Admission::Held(until)) => {
+                // While another tier is left, only those whom the limit has met wait for its end: a
+                // crowd that did would come back as one.
+                (None, Admission::Held(_)) if !alone => continue,
+                (None, Admission::Held(until) | Admission::Paced(until)) => {
                     // A little later than the hold's end, so that those who wait do not all come
                     // back at once.
                     let spread = jitter(&mut self.rng, (until - now) / 4);
@@ -94,7 +114,7 @@ impl Plan {
                         continue;
                     }
                     let held = match admission {
-                        Admission::Held(until) => until,
+                        Admission::Held(until) | Admission::Paced(until) => until,
                         Admission::Ready | Admission::Open(_) => now,
                     };
                     (
@@ -104,8 +124,10 @@ impl Plan {
                     )
                 }
             };
-            let until = until.min(limit);
-            let allowed = floor <= limit && until < self.deadline.instant();
+            // A gate keeps its holds in whole milliseconds, rounded up.
+            let allowed = floor <= limit + Duration::from_millis(1);
+            let until = until.min(limit).max(floor);
+            let allowed = allowed && until < self.deadline.instant();
             if allowed && best.is_none_or(|best| until < best.until) {
                 best = Some(Wait {
                     position,
@@ -117,8 +139,8 @@ impl Plan {
         best
     }
 
-    /// Begins a wait if it can be afforded: another call of the same target is paid for from the
-    /// budget of its provider.
+    /// Begins a wait if it looks affordable: another call of the same target will be paid for from
+    /// the budget of its provider, when it is sent.
     pub(super) fn start_wait(
         &mut self,
         table: &Table,
@@ -130,7 +152,7 @@ impl Plan {
         let Some(candidate) = route.candidates.get(usize::from(wait.position)) else {
             return false;
         };
-        if again && !table.budget(table.slot(candidate.target)).withdraw() {
+        if again && table.budget(table.slot(candidate.target)).balance() < 1.0 {
             return false;
         }
         let length = wait.until.saturating_duration_since(now);
@@ -142,6 +164,36 @@ impl Plan {
         true
     }
 
+    /// Calls a target once more, if the budget of its provider pays for it.
+    pub(super) fn send_again(&mut self, position: u8, now: Instant) -> Option<Action> {
+        let table = Arc::clone(&self.table);
+        let candidate = table
+            .resolved(self.route)
+            .candidates
+            .get(usize::from(position))?;
+        let budget = table.budget(table.slot(candidate.target));
+        if !budget.withdraw() {
+            self.drop_from_now_on(position);
+            return None;
+        }
+        let send = self.send(position, Why::Retry, now);
+        if send.is_none() {
+            budget.refund();
+            self.drop_if_refused(position, now);
+        }
+        send
+    }
+
+    fn drop_from_now_on(&mut self, position: u8) {
+        let known = self
+            .touched
+            .iter_mut()
+            .find(|known| known.position == position);
+        if let Some(known) = known {
+            known.lesson = Lesson::Elsewhere;
+        }
+    }
+
     /// A gate that reads as open to calls and yet refused this one: not again in this request.
     pub(super) fn drop_if_refused(&mut self, position: u8, now: Instant) {
         let table = Arc::clone(&self.table);
@@ -151,14 +203,10 @@ impl Plan {
             .get(usize::from(position));
         let ready = candidate.is_some_and(|candidate| {
             let slot = table.slot(candidate.target);
-            select::admission(&table, slot, now) == Admission::Ready
+            select::admission(&table, slot, &self.request, now) == Admission::Ready
         });
-        let known = self
-            .touched
-            .iter_mut()
-            .find(|known| known.position == position);
-        if let (true, Some(known)) = (ready, known) {
-            known.lesson = Lesson::Elsewhere;
+        if ready {
+            self.drop_from_now_on(position);
         }
     }
 

@@ -1,6 +1,8 @@
 //! One attempt's beginning: through the gates, into the trace, with its windows.
 
+use super::live::Tickets;
 use super::{Action, AttemptId, Live, Plan, RESERVE, State, abandon};
+use crate::money::Spend;
 use crate::route::Windows;
 use crate::select;
 use crate::table::{Resolved, Table};
@@ -10,31 +12,53 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+/// How a call passes its target's gate.
+#[derive(Debug, Clone, Copy)]
+enum Entry {
+    /// As the gate says.
+    IfAdmitted,
+    /// Whatever the gate says.
+    LeastBad,
+}
+
 impl Plan {
     /// Passes the gates of a candidate and says `Send`; `None` where a gate closed meanwhile.
     pub(super) fn send(&mut self, position: u8, why: Why, now: Instant) -> Option<Action> {
+        self.enter(position, why, Entry::IfAdmitted, now)
+    }
+
+    /// Says `Send` to a target whose ramp lets only a share of calls through, because there is
+    /// nobody else to call.
+    pub(super) fn insist(&mut self, position: u8, why: Why, now: Instant) -> Option<Action> {
+        self.enter(position, why, Entry::LeastBad, now)
+    }
+
+    fn enter(&mut self, position: u8, why: Why, entry: Entry, now: Instant) -> Option<Action> {
         let table = Arc::clone(&self.table);
         let route = table.resolved(self.route);
         let target = route.candidates.get(usize::from(position))?.target;
         let slot = table.slot(target);
-        if slot.vitals.is_hanging(&self.request, now) {
-            let change = slot.gate.trip(now, TripReason::Hang);
-            if change.is_some() {
-                slot.vitals.recovered();
-            }
-            self.trace
-                .changes
-                .extend(change.map(|change| (target, change)));
-            if change.is_some() {
-                return None;
-            }
+        if self.leave_if_hanging(&table, route, position, now) {
+            return None;
         }
         let shared = table.credential(slot).acquire(now).ok()?;
-        let Ok(own) = slot.gate.acquire(now) else {
+        let gate = &slot.health.gate;
+        let own = match entry {
+            Entry::IfAdmitted => gate.acquire(now).ok(),
+            Entry::LeastBad => Some(gate.acquire_anyway(now)),
+        };
+        let Some(own) = own else {
             table.credential(slot).abandon(shared);
             return None;
         };
-        slot.in_flight.fetch_add(1, Ordering::Relaxed);
+        let in_flight = slot.health.in_flight.fetch_add(1, Ordering::Relaxed);
+        let reserved = slot.pace.reserve(self.request.expected, in_flight, now);
+        let Ok(reservation) = reserved else {
+            slot.health.in_flight.fetch_sub(1, Ordering::Relaxed);
+            slot.health.gate.abandon(own);
+            table.credential(slot).abandon(shared);
+            return None;
+        };
         // Hops are bounded by `max_sends`, a u8.
         let attempt = AttemptId(u8::try_from(self.trace.hops.len()).unwrap_or(u8::MAX));
         let probe = own.is_probe() || shared.is_probe();
@@ -48,15 +72,16 @@ impl Plan {
             first_token_after: None,
             ended_after: None,
             result: HopResult::Running,
+            cost: Spend::default(),
             passed_over: self.passed_over(&table, route, position, now),
         });
         let (windows, fair) = self.windows(&table, route, position, now);
         let live = Live {
             attempt,
             position,
-            own,
-            shared,
-            waiting: slot.vitals.begin(&self.request, now),
+            tickets: Some(Tickets { own, shared }),
+            reservation,
+            waiting: slot.health.vitals.begin(&self.request, now),
             sent_at: now,
             window: if self.request.streamed {
                 windows.first_token
@@ -83,6 +108,56 @@ impl Plan {
         })
     }
 
+    /// Opens the breaker of a target that has stopped answering, where another one is ready. Alone,
+    /// it is asked for as long as its breaker's own evidence lets calls through: part of an answer
+    /// is better than none.
+    pub(super) fn leave_if_hanging(
+        &mut self,
+        table: &Table,
+        route: &Resolved,
+        position: u8,
+        now: Instant,
+    ) -> bool {
+        let Some(target) = route
+            .candidates
+            .get(usize::from(position))
+            .map(|c| c.target)
+        else {
+            return false;
+        };
+        let slot = table.slot(target);
+        if !slot.health.vitals.is_hanging(&self.request, now)
+            || !self.another_is_ready(table, route, position, now)
+        {
+            return false;
+        }
+        let change = slot.health.gate.trip(now, TripReason::Hang);
+        if change.is_some() {
+            slot.health.vitals.recovered(now);
+        }
+        self.trace
+            .changes
+            .extend(change.map(|change| (target, change)));
+        change.is_some()
+    }
+
+    /// Whether a candidate that this request has not called could be called now.
+    fn another_is_ready(
+        &self,
+        table: &Table,
+        route: &Resolved,
+        position: u8,
+        now: Instant,
+    ) -> bool {
+        let tried = self.tried();
+        let mut others = route.candidates.iter().zip(0u8..);
+        others.any(|(candidate, other)| {
+            other != position
+                && !tried.contains(other)
+                && select::refusal(table, *candidate, &self.request, self.fit, now).is_none()
+        })
+    }
+
     /// The attempt's windows: what its target has taught, inside the route's and the deadline, less
     /// a reserve for the next target where there is one; wider after a timeout of the same target.
     /// And whether the deadline left it at least half of that.
@@ -94,16 +169,7 @@ impl Plan {
         now: Instant,
     ) -> (Windows, bool) {
         let left = self.deadline.remaining(now);
-        let tried = self.tried();
-        let another = route
-            .candidates
-            .iter()
-            .zip(0u8..)
-            .any(|(candidate, other)| {
-                other != position
-                    && !tried.contains(other)
-                    && select::refusal(table, *candidate, &self.request, self.fit, now).is_none()
-            });
+        let another = self.another_is_ready(table, route, position, now);
         let left = if another {
             left.saturating_sub(RESERVE.min(left / 3))
         } else {
@@ -119,11 +185,13 @@ impl Plan {
         };
         let policy = route.policy.windows;
         let usual = match route.candidates.get(usize::from(position)) {
-            Some(candidate) => {
+            // The learnt window cuts rare long answers short: it is for those who have somewhere else
+            // to go, and not for a second try after it.
+            Some(candidate) if another && !timed_out => {
                 let slot = table.slot(candidate.target);
-                slot.vitals.windows(&self.request, policy, now)
+                slot.health.vitals.windows(&self.request, policy, now)
             }
-            None => policy,
+            Some(_) | None => policy,
         };
         let windows = Windows {
             connect: within(usual.connect),

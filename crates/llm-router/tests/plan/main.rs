@@ -2,12 +2,14 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test may fail loudly"
 )]
 
 mod beside;
+mod choosing;
 mod failover;
+mod honesty;
 mod laws;
+mod table;
 mod world;

@@ -98,7 +98,8 @@ impl World {
         Self {
             table: build(start),
             start,
-            now: start,
+            // Off the whole milliseconds that gates keep.
+            now: start + Duration::from_nanos(333_777),
             replies: HashMap::new(),
             calls: Vec::new(),
         }
@@ -244,7 +245,7 @@ impl World {
     }
 
     pub(crate) fn since_start(&self) -> Duration {
-        self.now - self.start
+        self.now - self.start - Duration::from_nanos(333_777)
     }
 
     pub(crate) fn calls_to(&self, target: &str) -> usize {

@@ -1,0 +1,164 @@
+//! Whole fleets in virtual time: the router beside three rivals, on the same arrivals and the same luck.
+//!
+//! `cargo xtask simulate [--seed N] [--quick] [--only NAME] [--states] [--write]` prints a table a scenario. `--only` takes the beginning of
+//! a name, `--states` adds every change of a gate's state, `--write` writes docs/simulation.md and its plots. The same arguments give
+//! the same bytes.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "it is a program that prints tables"
+)]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "positions are handed out by the very vectors they index"
+)]
+#![expect(
+    clippy::expect_used,
+    reason = "a scenario that contradicts itself must not run"
+)]
+
+mod agenda;
+mod caller;
+mod chance;
+mod fleet;
+mod log;
+mod measure;
+mod options;
+mod ours;
+mod outcome;
+mod page;
+mod plot;
+mod policy;
+mod rival;
+mod scenario;
+mod site;
+mod table;
+
+use crate::options::Options;
+use crate::outcome::Outcome;
+use crate::policy::Policy;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let told = Options::read(&args).and_then(|options| {
+        let outcomes = simulate(&options);
+        print!("{}", text(&options, &outcomes));
+        if options.write {
+            write(&options, &outcomes).map_err(|error| format!("cannot write: {error}"))?;
+        }
+        Ok(())
+    });
+    match told {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The zero of virtual time: any instant will do, and none can be made up.
+#[expect(clippy::disallowed_methods, reason = "no decision depends on it")]
+fn origin() -> Instant {
+    Instant::now()
+}
+
+fn simulate(options: &Options) -> Vec<Outcome> {
+    let origin = origin();
+    scenario::all(&options.size)
+        .into_iter()
+        .filter(|scenario| scenario.name.starts_with(&options.only))
+        .map(|scenario| Outcome::of(scenario, &options.size, options.seed, origin))
+        .collect()
+}
+
+/// What is printed.
+fn text(options: &Options, outcomes: &[Outcome]) -> String {
+    let mut text = format!(
+        "{} callers, {} gateways, {} requests a second, seed {}\n",
+        options.size.callers, options.size.gateways, options.size.per_second, options.seed
+    );
+    for outcome in outcomes {
+        let scenario = &outcome.scenario;
+        let table = table::table(&outcome.rows);
+        let _ = write!(text, "\n{}: {}\n\n{table}", scenario.name, scenario.about);
+        if options.states {
+            let _ = write!(text, "\n{}", outcome.states());
+        }
+    }
+    let losses = page::losses(outcomes);
+    let _ = write!(
+        text,
+        "\nWhere {} is not the best:\n\n{losses}",
+        Policy::Router.name()
+    );
+    text
+}
+
+fn write(options: &Options, outcomes: &[Outcome]) -> std::io::Result<()> {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let plots = docs.join("simulation");
+    std::fs::create_dir_all(&plots)?;
+    for outcome in outcomes {
+        std::fs::write(plots.join(outcome.file()), outcome.svg())?;
+    }
+    let page = page::page(outcomes, &options.size, options.seed);
+    std::fs::write(docs.join("simulation.md"), page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(args: &[&str]) -> Options {
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        Options::read(&args).unwrap()
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_bytes_and_another_seed_does_not() {
+        let run = |seed| {
+            let options = options(&["--quick", "--only", "outage", "--states", "--seed", seed]);
+            let outcomes = simulate(&options);
+            let page = page::page(&outcomes, &options.size, options.seed);
+            (text(&options, &outcomes), page, outcomes[0].svg())
+        };
+        assert_eq!(run("3"), run("3"));
+        let (one, other) = (run("3"), run("4"));
+        // The first line names the seed.
+        assert!(one.0.lines().skip(1).ne(other.0.lines().skip(1)));
+        assert_ne!(one.2, other.2);
+    }
+
+    #[test]
+    fn through_an_outage_the_router_answers_everybody_with_few_extra_calls() {
+        let options = options(&["--quick", "--only", "outage"]);
+        let outcomes = simulate(&options);
+        let figures = |policy| {
+            let row = outcomes[0].rows.iter().find(|row| row.0 == policy);
+            row.unwrap().1
+        };
+        let (ours, bare) = (figures(Policy::Router), figures(Policy::Unprotected));
+        assert!(ours.answered > 99.9, "{ours:?}");
+        assert!(ours.amplification < 1.1, "{ours:?}");
+        assert!(bare.answered < 70.0, "{bare:?}");
+    }
+
+    #[test]
+    fn what_is_asked_wrongly_is_said() {
+        for (args, word) in [
+            (vec!["--seed"], "--seed"),
+            (vec!["--seed", "x"], "x"),
+            (vec!["--fast"], "--fast"),
+            (vec!["--quick", "--write"], "--write"),
+        ] {
+            let args: Vec<String> = args.into_iter().map(str::to_owned).collect();
+            assert!(Options::read(&args).unwrap_err().contains(word));
+        }
+    }
+}

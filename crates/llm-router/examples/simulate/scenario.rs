@@ -1,0 +1,53 @@
+//! What goes wrong, and for whom.
+
+mod list;
+
+use crate::site::Site;
+use std::time::Duration;
+
+pub(crate) use list::all;
+
+/// How large a fleet is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) callers: usize,
+    pub(crate) gateways: usize,
+    /// Requests a second of all callers together.
+    pub(crate) per_second: f64,
+}
+
+impl Size {
+    /// Ten thousand callers, each with a request every 50 seconds, on four gateways.
+    pub(crate) const FULL: Self = Self {
+        callers: 10_000,
+        gateways: 4,
+        per_second: 200.0,
+    };
+    /// Two thousand such callers on two gateways.
+    pub(crate) const QUICK: Self = Self {
+        callers: 2_000,
+        gateways: 2,
+        per_second: 40.0,
+    };
+}
+
+/// One story.
+#[derive(Debug, Clone)]
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    /// What happens, in a sentence.
+    pub(crate) about: &'static str,
+    pub(crate) sites: Vec<Site>,
+    /// Positions in `sites`.
+    pub(crate) tiers: Vec<Vec<usize>>,
+    /// The site that is left and returned to.
+    pub(crate) sick: usize,
+    pub(crate) from: Duration,
+    pub(crate) to: Duration,
+    /// Arrivals end here.
+    pub(crate) length: Duration,
+    /// The share of requests that stream.
+    pub(crate) streamed: f64,
+    /// How many times the fleet's usual requests a second arrive.
+    pub(crate) load: f64,
+}

@@ -1,0 +1,269 @@
+//! The scenarios, each in a few lines.
+
+use super::{Scenario, Size};
+use crate::site::{Capacity, Fault, Limit, Pace, Site, Trouble};
+use llm_errors::ErrorKind;
+use std::time::Duration;
+
+/// Every trouble begins here: the routers are warm by then.
+const START: Duration = Duration::from_secs(60);
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// All scenarios for fleets of this size; limits and capacities are set in proportion to it.
+pub(crate) fn all(size: &Size) -> Vec<Scenario> {
+    let load = size.per_second;
+    vec![
+        healthy(),
+        pair(
+            "outage",
+            "The primary answers every call with a 500 for 30 s.",
+            30,
+            |to| vec![fault(to, Trouble::Errors(1.0, ErrorKind::ServerError))],
+        ),
+        pair(
+            "brown-out",
+            "30 % of the primary's calls fail with a 503 for 60 s.",
+            60,
+            |to| vec![fault(to, Trouble::Errors(0.3, ErrorKind::ServerError))],
+        ),
+        pair(
+            "rate-limit storm",
+            "For 60 s the primary lets a tenth of the load in and answers the rest with 429 and a Retry-After of 20 s.",
+            60,
+            |to| {
+                let per_second = load / 10.0;
+                vec![fault(
+                    to,
+                    Trouble::Throttled {
+                        per_second,
+                        wait: secs(20),
+                    },
+                )]
+            },
+        ),
+        pair(
+            "short rate limits",
+            "For 60 s the primary lets 80 % of the load in; a 429 states the second or so until there is room.",
+            60,
+            |to| {
+                let per_second = load * 0.8;
+                vec![fault(
+                    to,
+                    Trouble::Throttled {
+                        per_second,
+                        wait: secs(1),
+                    },
+                )]
+            },
+        ),
+        limited(
+            "demand above the limit",
+            "The primary takes two thirds of the demand a minute, in fixed windows, from start to end.",
+            // A minute's worth of two thirds of the load.
+            Limit::Window {
+                length: secs(60),
+                calls: count(load * 40.0),
+            },
+        ),
+        limited(
+            "demand above a smooth limit",
+            "The same, where room comes back call by call.",
+            Limit::Bucket {
+                per_second: load * 2.0 / 3.0,
+            },
+        ),
+        pair(
+            "quota spent at noon",
+            "The primary's quota is spent; its 429 states the reset, 120 s away.",
+            120,
+            |to| vec![fault(to, Trouble::Spent)],
+        ),
+        pair(
+            "latency x4",
+            "The primary takes four times as long, without an error, for 60 s.",
+            60,
+            |to| vec![fault(to, Trouble::Slow(4.0))],
+        ),
+        pair(
+            "latency x10",
+            "The primary takes ten times as long, without an error, for 60 s.",
+            60,
+            |to| vec![fault(to, Trouble::Slow(10.0))],
+        ),
+        pair(
+            "hang",
+            "The primary accepts every call and never answers, for 60 s.",
+            60,
+            |to| vec![fault(to, Trouble::Hang)],
+        ),
+        whole(pair(
+            "hang, whole answers",
+            "The same, where no caller streams.",
+            60,
+            |to| vec![fault(to, Trouble::Hang)],
+        )),
+        regional(),
+        pair(
+            "flapping",
+            "The primary is down for 10 s and up for 10 s, six times.",
+            110,
+            |_| {
+                (0..6)
+                    .map(|turn| Fault {
+                        from: START + secs(20 * turn),
+                        to: START + secs(20 * turn + 10),
+                        what: Trouble::Errors(1.0, ErrorKind::ServerError),
+                    })
+                    .collect()
+            },
+        ),
+        overload(
+            load,
+            "metastable overload",
+            "One provider with a queue, near its capacity, takes three times as long for 20 s; nothing else is left.",
+            false,
+        ),
+        overload(
+            load,
+            "metastable overload, two providers",
+            "The same with a second provider that has as little room to spare.",
+            true,
+        ),
+        both_down(
+            "everything down",
+            "Both providers answer every call with a 503 for 60 s.",
+            60,
+        ),
+        both_down("everything down for long", "The same for 5 minutes.", 300),
+    ]
+}
+
+fn site(name: &'static str, first_ms: u64, faults: Vec<Fault>) -> Site {
+    Site {
+        name,
+        provider: name,
+        pace: Pace::new(first_ms),
+        capacity: None,
+        limit: None,
+        faults,
+    }
+}
+
+fn fault(to: Duration, what: Trouble) -> Fault {
+    Fault {
+        from: START,
+        to,
+        what,
+    }
+}
+
+/// Five times the load, and nothing wrong: whatever a policy does here is a false alarm.
+fn healthy() -> Scenario {
+    let about = "Both targets are well, with 2 % stragglers, at five times the usual load.";
+    let mut scenario = pair("nothing wrong", about, 60, |_| Vec::new());
+    scenario.load = 5.0;
+    scenario.length = scenario.to + secs(60);
+    scenario
+}
+
+/// A primary with this trouble for so many seconds, and a healthy backup.
+fn pair(
+    name: &'static str,
+    about: &'static str,
+    seconds: u64,
+    faults: impl FnOnce(Duration) -> Vec<Fault>,
+) -> Scenario {
+    let to = START + secs(seconds);
+    Scenario {
+        name,
+        about,
+        sites: vec![
+            site("primary", 500, faults(to)),
+            site("backup", 700, Vec::new()),
+        ],
+        tiers: vec![vec![0], vec![1]],
+        sick: 0,
+        from: START,
+        to,
+        length: to + secs(150),
+        streamed: 1.0,
+        load: 1.0,
+    }
+}
+
+fn whole(scenario: Scenario) -> Scenario {
+    Scenario {
+        streamed: 0.0,
+        ..scenario
+    }
+}
+
+/// Demand is above a limit all the time.
+fn limited(name: &'static str, about: &'static str, limit: Limit) -> Scenario {
+    let mut scenario = pair(name, about, 120, |_| Vec::new());
+    scenario.sites[0].limit = Some(limit);
+    scenario
+}
+
+/// Two regions share the load; one of them drops off the network.
+fn regional() -> Scenario {
+    let to = START + secs(60);
+    let mut east = site("east", 500, vec![fault(to, Trouble::Unreachable)]);
+    let mut west = site("west", 500, Vec::new());
+    (east.provider, west.provider) = ("regional", "regional");
+    Scenario {
+        name: "regional loss",
+        about: "One of two regions that share the load cannot be connected to for 60 s; a backup is there as well.",
+        sites: vec![east, west, site("backup", 700, Vec::new())],
+        tiers: vec![vec![0, 1], vec![2]],
+        sick: 0,
+        from: START,
+        to,
+        length: to + secs(150),
+        streamed: 1.0,
+        load: 1.0,
+    }
+}
+
+/// Providers with a queue and a fifth of their capacity to spare.
+fn overload(load: f64, name: &'static str, about: &'static str, second: bool) -> Scenario {
+    let mut scenario = pair(name, about, 20, |to| vec![fault(to, Trouble::Slow(3.0))]);
+    let mean_hold = 2.1; // seconds: first token and rest, means of the pace
+    let room = |share: f64| Capacity {
+        at_once: whole_number(load * mean_hold * share),
+        // As much as is served in half a minute: nobody waits that long.
+        waiting: whole_number(load * 30.0),
+    };
+    scenario.sites[0].capacity = Some(room(1.2));
+    if second {
+        scenario.sites[1].capacity = Some(room(0.6));
+    } else {
+        scenario.sites.truncate(1);
+        scenario.tiers.truncate(1);
+    }
+    scenario.length = scenario.to + secs(220);
+    scenario
+}
+
+fn both_down(name: &'static str, about: &'static str, seconds: u64) -> Scenario {
+    let down = |to| vec![fault(to, Trouble::Errors(1.0, ErrorKind::ServerError))];
+    let mut scenario = pair(name, about, seconds, down);
+    scenario.sites[1].faults = down(scenario.to);
+    scenario
+}
+
+fn count(value: f64) -> u32 {
+    u32::try_from(whole_number(value)).unwrap_or(u32::MAX)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "loads are small and positive"
+)]
+fn whole_number(value: f64) -> usize {
+    value.round() as usize
+}

@@ -1,0 +1,146 @@
+use super::*;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+/// What one side does: errors, poor answers, and the median of its times.
+type Side = (f64, f64, f64);
+
+fn outcome(side: Side, rng: &mut StdRng) -> CallOutcome {
+    let draw: f64 = rng.random();
+    if draw < side.0 {
+        return CallOutcome::Error;
+    }
+    if draw < side.0 + side.1 {
+        return CallOutcome::Poor;
+    }
+    // Twelve uniform draws make a good enough normal one.
+    let normal = (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0;
+    let straggler = if rng.random::<f64>() < 0.03 { 8.0 } else { 1.0 };
+    CallOutcome::Good(Duration::from_secs_f64(
+        side.2 * straggler * (0.6 * normal).exp(),
+    ))
+}
+
+/// The end of a trial, and the calls that the canary had until then.
+fn run(stable: Side, new: Side, seed: u64) -> (CanaryState, u32) {
+    let canary = Canary::default();
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut calls = 0;
+    for _ in 0..200_000 {
+        let arm = canary.admit(rng.random());
+        let side = if arm == Arm::Canary { new } else { stable };
+        calls += u32::from(arm == Arm::Canary);
+        canary.record(arm, outcome(side, &mut rng));
+        if !matches!(canary.state(), CanaryState::Running(_)) {
+            break;
+        }
+    }
+    (canary.state(), calls)
+}
+
+const SEEDS: u64 = 400;
+
+/// How many of all seeds end as `wanted` within `most` calls.
+fn share_of(stable: Side, new: Side, most: u32, wanted: impl Fn(CanaryState) -> bool) -> f64 {
+    let hits = (0..SEEDS).filter(|seed| {
+        let (state, calls) = run(stable, new, *seed);
+        calls <= most && wanted(state)
+    });
+    let share = f64::from(u32::try_from(hits.count()).unwrap()) / 400.0;
+    println!("{stable:?} {new:?}: {share}");
+    share
+}
+
+#[test]
+fn three_times_the_errors_are_stopped_within_400_calls() {
+    let stopped = |state| matches!(state, CanaryState::Stopped(_));
+    assert!(share_of((0.02, 0.0, 0.6), (0.06, 0.0, 0.6), 400, stopped) >= 0.95);
+}
+
+#[test]
+fn an_equal_one_is_promoted() {
+    let promoted = |state| state == CanaryState::Promoted;
+    assert!(share_of((0.02, 0.01, 0.6), (0.02, 0.01, 0.6), u32::MAX, promoted) >= 0.95);
+}
+
+#[test]
+fn poor_answers_and_slowness_stop_it_too() {
+    let quality = |state| state == CanaryState::Stopped(StopReason::Quality);
+    assert!(share_of((0.02, 0.01, 0.6), (0.02, 0.15, 0.6), 400, quality) >= 0.95);
+    let latency = |state| state == CanaryState::Stopped(StopReason::Latency);
+    assert!(share_of((0.02, 0.0, 0.6), (0.02, 0.0, 1.8), 400, latency) >= 0.95);
+}
+
+#[test]
+fn one_that_turns_bad_after_a_step_is_stopped() {
+    let good = CallOutcome::Good(Duration::from_secs(1));
+    let slow = CallOutcome::Good(Duration::from_secs(3));
+    for (bad, reason) in [
+        (CallOutcome::Error, StopReason::Errors),
+        (CallOutcome::Poor, StopReason::Quality),
+        (slow, StopReason::Latency),
+    ] {
+        let canary = Canary::default();
+        for call in 0..3_000 {
+            let failed = call % 50 == 0;
+            canary.record(Arm::Stable, if failed { CallOutcome::Error } else { good });
+        }
+        let passed =
+            (0..1_000).find(|_| canary.record(Arm::Canary, good) != CanaryVerdict::Continue);
+        assert!(passed.is_some_and(|calls| calls >= 149), "{passed:?}");
+        assert_eq!(canary.state(), CanaryState::Running(25));
+        let stopped = (0..1_000).find(|call| {
+            let outcome = if call % 3 == 0 { bad } else { good };
+            let outcome = if reason == StopReason::Latency {
+                slow
+            } else {
+                outcome
+            };
+            canary.record(Arm::Canary, outcome) == CanaryVerdict::Stop(reason)
+        });
+        assert!(
+            stopped.is_some_and(|calls| calls < 60),
+            "{reason:?} {stopped:?}"
+        );
+    }
+}
+
+#[test]
+fn without_enough_of_the_stable_arm_nothing_is_decided() {
+    let canary = Canary::default();
+    for _ in 0..199 {
+        canary.record(Arm::Stable, CallOutcome::Good(Duration::from_secs(1)));
+    }
+    let verdict = |outcome| canary.record(Arm::Canary, outcome);
+    assert!((0..500).all(|_| verdict(CallOutcome::Error) == CanaryVerdict::Continue));
+    canary.record(Arm::Stable, CallOutcome::Good(Duration::from_secs(1)));
+    let stop = CanaryVerdict::Stop(StopReason::Errors);
+    assert_eq!(verdict(CallOutcome::Error), stop);
+}
+
+#[test]
+fn a_stop_is_final_until_reset() {
+    let canary = Canary::default();
+    for _ in 0..1_500 {
+        canary.record(Arm::Stable, CallOutcome::Good(Duration::from_secs(1)));
+    }
+    while !matches!(canary.state(), CanaryState::Stopped(_)) {
+        canary.record(Arm::Canary, CallOutcome::Error);
+    }
+    for _ in 0..5_000 {
+        canary.record(Arm::Canary, CallOutcome::Good(Duration::from_secs(1)));
+    }
+    assert_eq!(canary.state(), CanaryState::Stopped(StopReason::Errors));
+    assert!((0..1_000).all(|hash| canary.admit(hash) == Arm::Stable));
+    canary.reset();
+    assert_eq!(canary.state(), CanaryState::Running(5));
+}
+
+#[test]
+fn callers_stay_on_their_side_and_the_share_is_kept() {
+    let (small, large) = (Canary::new(5), Canary::new(25));
+    let on = |canary: &Canary, hash| canary.admit(hash) == Arm::Canary;
+    assert!((0..10_000).all(|hash| !on(&small, hash) || on(&large, hash)));
+    let count = (0..100_000).filter(|hash| on(&small, *hash)).count();
+    assert!((4_700..5_300).contains(&count), "{count}");
+}

@@ -1,0 +1,543 @@
+//! Local pacing of one target: its rate limits are spent here before the provider says 429.
+//!
+//! Each quota is a generic cell rate algorithm (GCRA): one theoretical arrival time (TAT) in one
+//! atomic. A call that costs `n` units moves it by `n * window / limit`; it is let through where
+//! the result is no more than the burst ahead of now. A whole window's worth is *not* let through
+//! at once: the burst is [`Limits::burst`] of the rate, 10 s by default and always at least one
+//! call. Daily quotas are the exception, they are spent as they come.
+//!
+//! Reply headers correct the picture. With `remaining` units for the time `reset` until a fixed
+//! window turns over, burst and refill together may use no more than `remaining`, so that
+//! `tat >= now + burst + (reset - unit) - remaining * unit`: the last unit to flow in does so at the
+//! reset itself and belongs to the next window. Where the stated reset is the time a token
+//! bucket needs to fill (`used * unit`, within a quarter), its refill is real and the bound is
+//! `now + burst - remaining * unit`. The bound raises the TAT at once; it lowers it only where the
+//! reply answers the newest reservation, for an older one does not count what was sent since.
+
+use llm_errors::Dimension;
+use std::array;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+#[cfg(test)]
+mod tests;
+
+const QUOTAS: usize = 5;
+const MINUTE_NS: u64 = 60_000_000_000;
+const DAY_NS: u64 = 86_400_000_000_000;
+/// The place of the daily quota among the quotas.
+const DAILY: usize = 4;
+/// Bits of `Pace::active` above those of the quotas.
+const CONCURRENCY: u32 = 1 << 5;
+const BLOCKED: u32 = 1 << 6;
+/// A requests window that takes longer than this to turn over is a day's, whatever its name says.
+const LONGEST_MINUTE: Duration = Duration::from_secs(120);
+/// The longest block that a reply can ask for.
+const MAX_BLOCK: Duration = Duration::from_secs(86_400);
+
+/// The limits of one target. `None` (and 0) means that the limit is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Requests a minute.
+    pub rpm: Option<u64>,
+    /// Tokens a minute, input and output together.
+    pub tpm: Option<u64>,
+    /// Input tokens a minute.
+    pub input_tpm: Option<u64>,
+    /// Output tokens a minute.
+    pub output_tpm: Option<u64>,
+    /// Requests a day.
+    pub rpd: Option<u64>,
+    /// Calls in flight at once.
+    pub concurrency: Option<u32>,
+    /// How much of a minute's allowance may be used at once, as time at the full rate. 10 s by
+    /// default; one call always fits.
+    pub burst: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            rpm: None,
+            tpm: None,
+            input_tpm: None,
+            output_tpm: None,
+            rpd: None,
+            concurrency: None,
+            burst: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What one call takes from the quotas, estimated before and known after it. A call is one
+/// request by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cost {
+    /// Prompt tokens.
+    pub input_tokens: u64,
+    /// Generated tokens.
+    pub output_tokens: u64,
+}
+
+impl Cost {
+    /// Units taken from each quota, in the order of `Pace::quotas`.
+    const fn units(self) -> [u64; QUOTAS] {
+        let both = self.input_tokens.saturating_add(self.output_tokens);
+        [1, both, self.input_tokens, self.output_tokens, 1]
+    }
+}
+
+/// Whether a call may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaceReadiness {
+    /// Now.
+    Ready,
+    /// Not before this instant, as far as is known.
+    NotBefore(Instant),
+    /// Never: it costs more than a whole window holds.
+    TooLarge,
+    /// Not while so many others are in flight.
+    Full,
+}
+
+/// What a reply's headers say of one window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// What the window counts.
+    pub dimension: Dimension,
+    /// Its allowance, where stated.
+    pub limit: Option<u64>,
+    /// What is left of it, where stated.
+    pub remaining: Option<u64>,
+    /// The time until it is full again, where stated.
+    pub reset_in: Option<Duration>,
+    /// [`Reservation::sequence`] of the call that the reply answers.
+    pub sequence: u64,
+}
+
+/// What a call has taken from the quotas. Give it back with [`Pace::refund`] where nothing was
+/// sent, with [`Pace::correct`] once the true cost is known; dropped, the estimate stands.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "pass it to `correct` or `refund`, or the estimate stands"]
+pub struct Reservation {
+    took_ns: [u64; QUOTAS],
+    sequence: u64,
+}
+
+impl Reservation {
+    /// Its place in the order of this pace's reservations.
+    #[must_use]
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+}
+
+/// One quota. All times are nanoseconds since the origin of its pace.
+#[derive(Debug)]
+struct Quota {
+    tat: AtomicU64,
+    /// Units a window; 0 while unknown.
+    limit: AtomicU64,
+    /// The configured units a window, which headers may lower and not raise; 0 for none.
+    configured: u64,
+    window_ns: u64,
+    burst_ns: u64,
+}
+
+impl Quota {
+    fn new(limit: Option<u64>, window_ns: u64, burst_ns: u64) -> Self {
+        let configured = limit.unwrap_or(0);
+        Self {
+            tat: AtomicU64::new(0),
+            limit: AtomicU64::new(configured),
+            configured,
+            window_ns,
+            burst_ns,
+        }
+    }
+
+    /// The time in which the quota yields `units`; zero where it has no limit.
+    fn span(&self, units: u64) -> u64 {
+        match self.limit.load(Relaxed) {
+            0 => 0,
+            limit => units.saturating_mul(self.window_ns).div_ceil(limit),
+        }
+    }
+
+    /// The latest TAT at `now` that lets a call of this `span` through.
+    fn ceiling(&self, span: u64, now: u64) -> u64 {
+        let burst = self.burst_ns.max(self.span(1));
+        now.saturating_add(burst.saturating_sub(span))
+    }
+
+    /// When a call of `units` passes; zero for now, `None` for never.
+    fn wait(&self, units: u64, now: u64) -> Option<u64> {
+        let span = self.span(units);
+        if span > self.window_ns {
+            return None;
+        }
+        Some(
+            self.tat
+                .load(Relaxed)
+                .saturating_sub(self.ceiling(span, now)),
+        )
+    }
+
+    /// Takes `units` where that is allowed now.
+    fn take(&self, units: u64, now: u64) -> Option<u64> {
+        let span = self.span(units);
+        let ceiling = self.ceiling(span, now);
+        if span > self.window_ns {
+            return None;
+        }
+        self.tat
+            .fetch_update(Relaxed, Relaxed, |tat| {
+                (tat <= ceiling).then(|| tat.max(now).saturating_add(span))
+            })
+            .ok()
+            .map(|_| span)
+    }
+
+    fn give_back(&self, span: u64) {
+        if span != 0 {
+            // The closure always answers: there is no failure to handle.
+            let _ = self
+                .tat
+                .fetch_update(Relaxed, Relaxed, |tat| Some(tat.saturating_sub(span)));
+        }
+    }
+
+    fn charge(&self, span: u64, now: u64) {
+        if span != 0 {
+            let _ = self.tat.fetch_update(Relaxed, Relaxed, |tat| {
+                Some(tat.max(now).saturating_add(span))
+            });
+        }
+    }
+
+    /// Nothing of the burst is left at `from`, and one unit is.
+    fn drain(&self, from: u64) {
+        let unit = self.span(1);
+        if unit != 0 {
+            let burst = self.burst_ns.max(unit);
+            self.tat
+                .fetch_max(from.saturating_add(burst - unit), Relaxed);
+        }
+    }
+
+    fn free_share(&self, now: u64) -> f64 {
+        let burst = self.burst_ns.max(self.span(1));
+        let used = self.tat.load(Relaxed).saturating_sub(now);
+        (1.0 - ratio(used, burst)).max(0.0)
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a share needs no more than 52 bits"
+)]
+fn ratio(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
+/// The pace of one target: what of its limits is left, as far as is known here.
+///
+/// Shared by reference. Reading costs a few relaxed loads, one where no limit is known; nothing
+/// locks or allocates.
+#[derive(Debug)]
+pub struct Pace {
+    /// Which quotas have a limit, and whether the cap and the block are to be looked at.
+    active: AtomicU32,
+    concurrency: u32,
+    /// Nothing is sent before this, whatever the quotas say.
+    blocked_until: AtomicU64,
+    sequence: AtomicU64,
+    /// Requests, tokens, input tokens, output tokens, requests a day.
+    quotas: [Quota; QUOTAS],
+    origin: Instant,
+}
+
+impl Pace {
+    /// A pace with everything left. `origin` is the zero of its clock: any instant before its
+    /// first use.
+    #[must_use]
+    pub fn new(limits: Limits, origin: Instant) -> Self {
+        let burst_ns = nanos(limits.burst);
+        let given = [
+            limits.rpm,
+            limits.tpm,
+            limits.input_tpm,
+            limits.output_tpm,
+            limits.rpd,
+        ];
+        let quotas = array::from_fn(|at| {
+            let limit = given.get(at).copied().flatten();
+            match at {
+                DAILY => Quota::new(limit, DAY_NS, DAY_NS),
+                _ => Quota::new(limit, MINUTE_NS, burst_ns.min(MINUTE_NS)),
+            }
+        });
+        let concurrency = limits.concurrency.unwrap_or(0);
+        let mut active = if concurrency == 0 { 0 } else { CONCURRENCY };
+        for (bit, quota) in bits().zip(&quotas) {
+            if quota.configured != 0 {
+                active |= bit;
+            }
+        }
+        Self {
+            active: AtomicU32::new(active),
+            concurrency,
+            blocked_until: AtomicU64::new(0),
+            sequence: AtomicU64::new(0),
+            quotas,
+            origin,
+        }
+    }
+
+    /// Whether a call of this cost could be sent now, beside `in_flight` others. Takes nothing.
+    #[must_use]
+    pub fn readiness(&self, cost: Cost, in_flight: u32, now: Instant) -> PaceReadiness {
+        let active = self.active.load(Relaxed);
+        if active == 0 {
+            return PaceReadiness::Ready;
+        }
+        let at = self.clock(now);
+        let mut wait = match active & BLOCKED {
+            0 => 0,
+            _ => self.blocked_until.load(Relaxed).saturating_sub(at),
+        };
+        for ((bit, quota), units) in bits().zip(&self.quotas).zip(cost.units()) {
+            if active & bit != 0 {
+                match quota.wait(units, at) {
+                    Some(longer) => wait = wait.max(longer),
+                    None => return PaceReadiness::TooLarge,
+                }
+            }
+        }
+        if active & CONCURRENCY != 0 && in_flight >= self.concurrency {
+            return PaceReadiness::Full;
+        }
+        match wait {
+            0 => PaceReadiness::Ready,
+            _ => self.not_before(at.saturating_add(wait), now),
+        }
+    }
+
+    /// Takes the cost of a call from every quota, or from none.
+    ///
+    /// # Errors
+    ///
+    /// What [`readiness`](Self::readiness) says, where that is not `Ready`. Whoever waits for
+    /// `NotBefore` asks again then: others may have been faster.
+    pub fn reserve(
+        &self,
+        cost: Cost,
+        in_flight: u32,
+        now: Instant,
+    ) -> Result<Reservation, PaceReadiness> {
+        let active = self.active.load(Relaxed);
+        let mut reservation = Reservation {
+            took_ns: [0; QUOTAS],
+            sequence: 0,
+        };
+        if active == 0 {
+            return Ok(reservation);
+        }
+        let ready = self.readiness(cost, in_flight, now);
+        if ready != PaceReadiness::Ready {
+            return Err(ready);
+        }
+        let at = self.clock(now);
+        let quotas = bits().zip(&self.quotas).zip(cost.units());
+        for (((bit, quota), units), took) in quotas.zip(&mut reservation.took_ns) {
+            if active & bit == 0 || units == 0 {
+                continue;
+            }
+            if let Some(span) = quota.take(units, at) {
+                *took = span;
+            } else {
+                // Somebody was faster between the look and the grasp.
+                self.refund(reservation);
+                return Err(match self.readiness(cost, in_flight, now) {
+                    PaceReadiness::Ready => self.not_before(at.saturating_add(1), now),
+                    refused => refused,
+                });
+            }
+        }
+        reservation.sequence = self.sequence.fetch_add(1, Relaxed) + 1;
+        Ok(reservation)
+    }
+
+    /// Replaces the estimate of a finished call by what it truly cost.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a reservation is settled once"
+    )]
+    pub fn correct(&self, reservation: Reservation, actual: Cost, now: Instant) {
+        let active = self.active.load(Relaxed);
+        if active == 0 {
+            return;
+        }
+        let at = self.clock(now);
+        let spent = bits().zip(&self.quotas).zip(actual.units());
+        for (((bit, quota), units), took) in spent.zip(reservation.took_ns) {
+            if active & bit != 0 {
+                let span = quota.span(units);
+                quota.give_back(took.saturating_sub(span));
+                quota.charge(span.saturating_sub(took), at);
+            }
+        }
+    }
+
+    /// Gives back what a call took that was never sent.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a reservation is given back once"
+    )]
+    pub fn refund(&self, reservation: Reservation) {
+        for (quota, took) in self.quotas.iter().zip(reservation.took_ns) {
+            quota.give_back(took);
+        }
+    }
+
+    /// Takes over what a reply's headers say. A limit that is not configured is learnt, a
+    /// configured one only lowered. Nothing left means: nothing is sent before the reset (at most
+    /// a day), or before the next unit where the reset is that of a bucket. Dimensions that are not paced here are ignored.
+    pub fn learn(&self, seen: &Seen, now: Instant) {
+        let Some(place) = place(seen) else { return };
+        let Some((bit, quota)) = bits().zip(&self.quotas).nth(place) else {
+            return;
+        };
+        if let Some(limit) = seen.limit.filter(|limit| *limit != 0) {
+            let limit = match quota.configured {
+                0 => limit,
+                configured => limit.min(configured),
+            };
+            quota.limit.store(limit, Relaxed);
+            self.active.fetch_or(bit, Relaxed);
+        }
+        let Some(remaining) = seen.remaining else {
+            return;
+        };
+        if let (0, Some(reset)) = (remaining, seen.reset_in)
+            && !fills_as_it_goes(quota, seen.limit, remaining, reset)
+        {
+            self.block(now, reset);
+        }
+        if quota.limit.load(Relaxed) == 0 {
+            return;
+        }
+        let at = self.clock(now);
+        let bound = bound(quota, seen.limit, remaining, seen.reset_in, place, at);
+        if seen.sequence == self.sequence.load(Relaxed) {
+            quota.tat.store(bound, Relaxed);
+        } else {
+            quota.tat.fetch_max(bound, Relaxed);
+        }
+    }
+
+    /// Nothing is sent before `until`, at most a day from `now`, and no burst follows then: the
+    /// answer to a 429. Never shortens an earlier block.
+    pub fn drain(&self, now: Instant, until: Instant) {
+        let wait = until.saturating_duration_since(now).min(MAX_BLOCK);
+        self.block(now, wait);
+        // Replies to what was sent before this may no longer lower anything.
+        self.sequence.fetch_add(1, Relaxed);
+        let from = self.clock(now).saturating_add(nanos(wait));
+        // A day's allowance is not what a passing refusal speaks of.
+        for quota in self.quotas.iter().take(DAILY) {
+            quota.drain(from);
+        }
+    }
+
+    /// The free share of the scarcest quota's burst, `0.0..=1.0`; 1 where no limit is known. The
+    /// concurrency cap is not part of it.
+    #[must_use]
+    pub fn headroom(&self, now: Instant) -> f64 {
+        let active = self.active.load(Relaxed);
+        if active == 0 {
+            return 1.0;
+        }
+        let at = self.clock(now);
+        if active & BLOCKED != 0 && self.blocked_until.load(Relaxed) > at {
+            return 0.0;
+        }
+        bits()
+            .zip(&self.quotas)
+            .filter(|(bit, _)| active & bit != 0)
+            .map(|(_, quota)| quota.free_share(at))
+            .fold(1.0, f64::min)
+    }
+
+    fn block(&self, now: Instant, wait: Duration) {
+        let until = self.clock(now).saturating_add(nanos(wait.min(MAX_BLOCK)));
+        self.blocked_until.fetch_max(until, Relaxed);
+        self.active.fetch_or(BLOCKED, Relaxed);
+    }
+
+    fn clock(&self, now: Instant) -> u64 {
+        nanos(now.saturating_duration_since(self.origin))
+    }
+
+    fn not_before(&self, at: u64, now: Instant) -> PaceReadiness {
+        let instant = self.origin.checked_add(Duration::from_nanos(at));
+        PaceReadiness::NotBefore(instant.unwrap_or(now + MAX_BLOCK))
+    }
+}
+
+/// The quota that a window is about.
+fn place(seen: &Seen) -> Option<usize> {
+    match seen.dimension {
+        Dimension::Requests if seen.reset_in.is_some_and(|reset| reset > LONGEST_MINUTE) => {
+            Some(DAILY)
+        }
+        Dimension::Requests => Some(0),
+        Dimension::Tokens => Some(1),
+        Dimension::InputTokens => Some(2),
+        Dimension::OutputTokens => Some(3),
+        Dimension::RequestsPerDay => Some(DAILY),
+        _ => None,
+    }
+}
+
+/// The least TAT that keeps within what the server says is left.
+fn bound(
+    quota: &Quota,
+    limit: Option<u64>,
+    remaining: u64,
+    stated: Option<Duration>,
+    place: usize,
+    at: u64,
+) -> u64 {
+    let left = quota.span(remaining);
+    let reset = match stated {
+        Some(reset) if place != DAILY => nanos(reset.min(LONGEST_MINUTE)),
+        // A day's allowance is spent as it comes, and blocked where it is gone.
+        _ => 0,
+    };
+    let refill = match stated {
+        Some(stated) if fills_as_it_goes(quota, limit, remaining, stated) => 0,
+        _ => reset,
+    };
+    let unit = quota.span(1);
+    let burst = quota.burst_ns.max(unit);
+    // The unit that flows in at the reset itself is the next window's.
+    at.saturating_add(burst)
+        .saturating_add(refill.saturating_sub(unit))
+        .saturating_sub(left)
+}
+
+/// Whether the stated reset is the time in which a token bucket gets back what is used of it.
+fn fills_as_it_goes(quota: &Quota, limit: Option<u64>, remaining: u64, reset: Duration) -> bool {
+    let used = limit.map_or(0, |limit| quota.span(limit.saturating_sub(remaining)));
+    nanos(reset).abs_diff(used) <= used / 4
+}
+
+fn bits() -> impl Iterator<Item = u32> {
+    (0..QUOTAS).map(|place| 1 << place)
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,318 @@
+//! How one of several ready candidates is chosen: pure functions of a few facts of each.
+//!
+//! Nothing here allocates, locks or draws: the caller gives a number, random or counted, and the
+//! same numbers give the same choice. [`Strategy::PowerOfTwo`] looks at two candidates however
+//! many there are; the others look at all of them once.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+#[cfg(test)]
+mod tests;
+
+/// A way to choose among the candidates of one tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Strategy {
+    /// By weight, exactly: a cycle of as many picks as the weights' sum gives each its weight.
+    #[default]
+    Weighted,
+    /// The fewest calls in flight for its weight.
+    LeastInFlight,
+    /// The better of two drawn ones by peak latency, calls in flight and weight.
+    PowerOfTwo,
+    /// The largest free share of its scarcest rate limit.
+    HeadRoom,
+    /// The lowest price.
+    Cheapest,
+    /// By the request's key: the same one as long as it is there, and where one is lost only its
+    /// own share moves. In proportion to the weights.
+    Sticky,
+}
+
+impl Strategy {
+    /// Every strategy.
+    pub const ALL: [Self; 6] = [
+        Self::Weighted,
+        Self::LeastInFlight,
+        Self::PowerOfTwo,
+        Self::HeadRoom,
+        Self::Cheapest,
+        Self::Sticky,
+    ];
+
+    /// Its name in configuration and traces. Stable.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Weighted => "weighted",
+            Self::LeastInFlight => "least_in_flight",
+            Self::PowerOfTwo => "power_of_two",
+            Self::HeadRoom => "head_room",
+            Self::Cheapest => "cheapest",
+            Self::Sticky => "sticky",
+        }
+    }
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that names no [`Strategy`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a strategy")]
+pub struct UnknownStrategy;
+
+impl FromStr for Strategy {
+    type Err = UnknownStrategy;
+
+    fn from_str(name: &str) -> Result<Self, UnknownStrategy> {
+        Self::ALL
+            .into_iter()
+            .find(|strategy| strategy.as_str() == name)
+            .ok_or(UnknownStrategy)
+    }
+}
+
+/// What is known of one ready candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Fact {
+    /// Tells it from others for as long as it lives; what [`Strategy::Sticky`] hashes.
+    pub id: u64,
+    /// Its share; a weight of 0 is chosen only where all have it.
+    pub weight: u32,
+    /// Calls under way.
+    pub in_flight: u32,
+    /// Its [`PeakEwma`]; zero where nothing is known.
+    pub ewma: Duration,
+    /// Free share of its scarcest limit, `0.0..=1.0`.
+    pub headroom: f64,
+    /// The price of this request there, in any unit common to all.
+    pub price: u64,
+}
+
+/// The position of the chosen one; `None` only where `facts` is empty.
+///
+/// `draw` is the next number of a counter for [`Strategy::Weighted`] (one `fetch_add` a pick) and
+/// any random number for the others, which use it for ties. `key` matters to
+/// [`Strategy::Sticky`] alone.
+#[must_use]
+pub fn choose(strategy: Strategy, facts: &[Fact], draw: u64, key: u64) -> Option<usize> {
+    if facts.len() < 2 {
+        return (!facts.is_empty()).then_some(0);
+    }
+    match strategy {
+        Strategy::Weighted => weighted(facts, draw),
+        Strategy::LeastInFlight => best(facts, draw, less_loaded),
+        Strategy::PowerOfTwo => power_of_two(facts, draw),
+        Strategy::HeadRoom => best(facts, draw, |a, b| {
+            a.weight != 0 && (b.weight == 0 || a.headroom > b.headroom)
+        }),
+        Strategy::Cheapest => best(facts, draw, |a, b| {
+            a.weight != 0 && (b.weight == 0 || a.price < b.price)
+        }),
+        Strategy::Sticky => sticky(facts, key),
+    }
+}
+
+/// A stride through the sum of the weights that has no divisor in common with it meets every
+/// point once a cycle; one near the golden section also spreads the picks evenly inside it.
+fn weighted(facts: &[Fact], count: u64) -> Option<usize> {
+    let total: u64 = facts.iter().map(|fact| u64::from(fact.weight)).sum();
+    if total == 0 {
+        return place(count, facts.len());
+    }
+    let stride = stride(total);
+    let point = u128::from(count % total) * u128::from(stride) % u128::from(total);
+    let mut left = u64::try_from(point).unwrap_or(0);
+    facts.iter().position(|fact| {
+        let weight = u64::from(fact.weight);
+        let here = left < weight;
+        left = left.saturating_sub(weight);
+        here
+    })
+}
+
+fn stride(total: u64) -> u64 {
+    let golden = u128::from(total) * 618_034 / 1_000_000;
+    let mut stride = u64::try_from(golden).unwrap_or(1).max(1);
+    // The one below the sum has no divisor in common with it, so that this ends.
+    while divisor(stride, total) != 1 {
+        stride += 1;
+    }
+    stride
+}
+
+const fn divisor(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+/// `0..len` in proportion to the position of `draw` among all numbers of 32 bits.
+fn spread(draw: u64, len: usize) -> usize {
+    let low = draw & u64::from(u32::MAX);
+    let len = u64::try_from(len).unwrap_or(u64::MAX).min(1 << 31);
+    usize::try_from((low * len) >> 32).unwrap_or(0)
+}
+
+fn place(draw: u64, len: usize) -> Option<usize> {
+    usize::try_from(draw.checked_rem(u64::try_from(len).ok()?)?).ok()
+}
+
+/// The first in the order `better`, looked through from a drawn start so that ties are shared.
+fn best(facts: &[Fact], draw: u64, better: impl Fn(&Fact, &Fact) -> bool) -> Option<usize> {
+    let start = spread(draw, facts.len());
+    let (before, after) = facts.split_at_checked(start)?;
+    let turned = (start..).zip(after).chain((0..).zip(before));
+    turned
+        .reduce(|kept, next| if better(next.1, kept.1) { next } else { kept })
+        .map(|(position, _)| position)
+}
+
+fn less_loaded(a: &Fact, b: &Fact) -> bool {
+    let calls = |fact: &Fact| u64::from(fact.in_flight) + 1;
+    calls(a) * u64::from(b.weight) < calls(b) * u64::from(a.weight)
+}
+
+fn power_of_two(facts: &[Fact], draw: u64) -> Option<usize> {
+    let first = spread(draw, facts.len());
+    let other = spread(draw >> 32, facts.len() - 1);
+    let second = if other >= first { other + 1 } else { other };
+    let (a, b) = (facts.get(first)?, facts.get(second)?);
+    Some(if cheaper(b, a) { second } else { first })
+}
+
+/// Peak latency times the calls that would then be in flight, by weight. Where one of the two is
+/// not known its latency is taken to be the other's.
+fn cheaper(a: &Fact, b: &Fact) -> bool {
+    if a.ewma.is_zero() || b.ewma.is_zero() {
+        return less_loaded(a, b);
+    }
+    let cost = |fact: &Fact, weight: u32| {
+        (fact.ewma.as_nanos() * (u128::from(fact.in_flight) + 1)).saturating_mul(weight.into())
+    };
+    cost(a, b.weight) < cost(b, a.weight)
+}
+
+/// Weighted rendezvous hashing: each candidate's score depends on itself and the key alone.
+fn sticky(facts: &[Fact], key: u64) -> Option<usize> {
+    let score = |fact: &Fact| -> f64 {
+        let share = unit(mix(fact.id ^ mix(key)));
+        f64::from(fact.weight) / -share.ln()
+    };
+    let scored = facts.iter().map(score).enumerate();
+    scored
+        .reduce(|kept, next| if next.1 > kept.1 { next } else { kept })
+        .map(|(position, _)| position)
+}
+
+/// A hash of bytes that stays the same from build to build: FNV-1a, finished.
+pub(crate) fn stable_hash(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+    mix(bytes.iter().fold(0xcbf2_9ce4_8422_2325, step))
+}
+
+/// The finaliser of `SplitMix64`.
+pub(crate) const fn mix(value: u64) -> u64 {
+    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+/// A number strictly between 0 and 1.
+#[expect(clippy::cast_precision_loss, reason = "52 bits are kept, by the shift")]
+pub(crate) fn unit(hash: u64) -> f64 {
+    ((hash >> 12) as f64 + 0.5) / (1u64 << 52) as f64
+}
+
+/// Latency that jumps up with a slow call and comes down over [`PeakEwma::DECAY`]. One atomic:
+/// microseconds (at most 71 minutes) and the time of the last change in ticks of 16 ms (wrong
+/// after two years).
+#[derive(Debug)]
+pub struct PeakEwma {
+    cell: AtomicU64,
+    origin: Instant,
+}
+
+impl PeakEwma {
+    /// The time in which what is past loses all but 37 % of its say.
+    pub const DECAY: Duration = Duration::from_secs(10);
+    /// The least that a failure counts as: else a target that fails fast would look fast.
+    pub const FAILURE: Duration = Duration::from_secs(5);
+    const TICK_MS: u128 = 16;
+
+    /// Nothing known. `origin` is any instant before its first use.
+    #[must_use]
+    pub const fn new(origin: Instant) -> Self {
+        Self {
+            cell: AtomicU64::new(0),
+            origin,
+        }
+    }
+
+    /// The latency now; zero where nothing is known. Without calls it fades, so that a target
+    /// left for its slowness is tried again.
+    #[must_use]
+    pub fn read(&self, now: Instant) -> Duration {
+        let (micros, since) = self.faded(self.cell.load(Relaxed), self.tick(now));
+        Duration::from_secs_f64(micros * since / 1e6)
+    }
+
+    /// A call took this long.
+    pub fn record(&self, took: Duration, now: Instant) {
+        let sample = micros(took);
+        let tick = self.tick(now);
+        let _ = self.cell.fetch_update(Relaxed, Relaxed, |cell| {
+            let (old, kept) = self.faded(cell, tick);
+            if sample >= old {
+                return Some(pack(sample, tick));
+            }
+            // Inside one tick nothing has faded yet; the next tick's call speaks for them all.
+            (kept < 1.0).then(|| pack(old * kept + sample * (1.0 - kept), tick))
+        });
+    }
+
+    /// A call failed: counts as the longest of [`FAILURE`](Self::FAILURE), the `hint` of when to
+    /// come back, and the present value.
+    pub fn record_failure(&self, hint: Option<Duration>, now: Instant) {
+        let least = Self::FAILURE.max(hint.unwrap_or_default());
+        self.record(least.max(self.read(now)), now);
+    }
+
+    /// The stored microseconds, and the part of them that is left at `tick`.
+    #[expect(clippy::unused_self, reason = "reads as a question to the cell")]
+    fn faded(&self, cell: u64, tick: u32) -> (f64, f64) {
+        let stored = u32::try_from(cell >> 32).unwrap_or(u32::MAX);
+        let at = u32::try_from(cell & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+        let ticks = tick.saturating_sub(at);
+        let kept = (-f64::from(ticks) * 0.016 / Self::DECAY.as_secs_f64()).exp();
+        (f64::from(stored), kept)
+    }
+
+    fn tick(&self, now: Instant) -> u32 {
+        let elapsed = now.saturating_duration_since(self.origin).as_millis();
+        u32::try_from(elapsed / Self::TICK_MS).unwrap_or(u32::MAX)
+    }
+}
+
+fn micros(duration: Duration) -> f64 {
+    f64::from(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "between two values of 32 bits, and never negative"
+)]
+fn pack(micros: f64, tick: u32) -> u64 {
+    // At least one: zero stands for nothing known.
+    (micros.round().max(1.0) as u64) << 32 | u64::from(tick)
+}

@@ -1,0 +1,130 @@
+//! Which of a tier's targets is chosen, and what their limits let through.
+
+use crate::world::*;
+use llm_router::{Cost, Limits, Policy, Price, Request, Route, Strategy, Table, Target, Trace};
+use std::collections::HashMap;
+
+fn four(strategy: Strategy) -> World {
+    let mut policy = Policy::default();
+    policy.strategy = strategy;
+    World::new(|now| {
+        let mut builder = Table::builder();
+        for (index, name) in ["a", "b", "c", "d"].into_iter().enumerate() {
+            let price = Price {
+                input: 100 - 10 * u64::try_from(index).unwrap(),
+                ..Price::default()
+            };
+            builder = builder.target(Target::new(name, name).price(price));
+        }
+        builder
+            .route(Route::new("r").tier(["a", "b", "c", "d"]).policy(policy))
+            .build(now)
+            .unwrap()
+    })
+}
+
+fn first_target(trace: &Trace) -> usize {
+    trace.hops[0].target.index()
+}
+
+#[test]
+fn least_in_flight_spreads_calls_that_overlap() {
+    let mut world = four(Strategy::LeastInFlight);
+    let done = world.traffic(40, ms(25), |n| (Request::new(), n));
+    let mut calls = HashMap::new();
+    for done in &done {
+        *calls.entry(first_target(&done.trace)).or_insert(0) += 1;
+    }
+    // Four targets, 100 ms a call, one every 25 ms: each has one call at a time.
+    assert_eq!(calls.len(), 4);
+    assert!(
+        calls.values().all(|calls| (8..=12).contains(calls)),
+        "{calls:?}"
+    );
+}
+
+#[test]
+fn the_power_of_two_choices_leaves_a_slow_target_mostly_alone() {
+    let mut world = four(Strategy::PowerOfTwo);
+    world.script("a", [Reply::Good(ms(1_500))]);
+    world.traffic(400, ms(25), |n| (Request::new(), n));
+    assert!(world.calls_to("a") < 60, "{} of 400", world.calls_to("a"));
+}
+
+#[test]
+fn the_cheapest_is_preferred_while_it_is_there() {
+    let mut world = four(Strategy::Cheapest);
+    let expected = Cost {
+        input_tokens: 1_000_000,
+        output_tokens: 0,
+    };
+    let (_, trace) = world.call_with(Request::new().expected(expected), 3);
+    assert_eq!(first_target(&trace), 3);
+    world.script("d", [bad(llm_errors::ErrorKind::QuotaExhausted)]);
+    world.call_with(Request::new().expected(expected), 4);
+    let (_, trace) = world.call_with(Request::new().expected(expected), 5);
+    assert_eq!(first_target(&trace), 2);
+}
+
+#[test]
+fn a_key_sticks_to_its_target_and_only_the_lost_ones_move() {
+    let mut world = four(Strategy::Sticky);
+    let place = |world: &mut World, key: u64, seed: u64| {
+        first_target(&world.call_with(Request::new().key(key), seed).1)
+    };
+    let before: Vec<_> = (0..200).map(|key| place(&mut world, key, key)).collect();
+    let again: Vec<_> = (0..200)
+        .map(|key| place(&mut world, key, 999 - key))
+        .collect();
+    assert_eq!(before, again);
+    world.script("b", [bad(llm_errors::ErrorKind::QuotaExhausted)]);
+    world.call_with(
+        Request::new().key(before.iter().position(|b| *b == 1).unwrap() as u64),
+        1,
+    );
+    for (key, was) in before.iter().enumerate() {
+        let now = place(&mut world, key as u64, 7);
+        assert!(if *was == 1 { now != 1 } else { now == *was });
+    }
+}
+
+#[test]
+fn limits_are_kept_here_before_the_provider_refuses() {
+    let mut limits = Limits::default();
+    limits.rpm = Some(60);
+    let mut world = World::new(|now| {
+        Table::builder()
+            .target(Target::new("limited", "one").limits(limits))
+            .target(Target::new("backup", "two"))
+            .route(Route::new("r").tier(["limited"]).tier(["backup"]))
+            .build(now)
+            .unwrap()
+    });
+    // Three times the limit for two minutes.
+    let done = world.traffic(360, ms(333), |n| (Request::new(), n));
+    assert!(done.iter().all(|done| done.end == End::Answered));
+    let limited = world.calls_to("limited");
+    assert!(
+        (110..=132).contains(&limited),
+        "{limited} calls in two minutes"
+    );
+    // Nobody waits longer than the route's patience for the limited one.
+    assert!(done.iter().all(|done| done.took <= ms(2_200)));
+}
+
+#[test]
+fn a_lone_limited_target_makes_callers_wait_inside_their_deadline() {
+    let mut limits = Limits::default();
+    limits.rpm = Some(60);
+    limits.burst = secs(1);
+    let mut world = World::new(|now| {
+        Table::builder()
+            .target(Target::new("only", "one").limits(limits))
+            .route(Route::new("r").tier(["only"]))
+            .build(now)
+            .unwrap()
+    });
+    let done = world.traffic(20, ms(10), |n| (Request::new(), n));
+    let answered = done.iter().filter(|done| done.end == End::Answered).count();
+    assert_eq!(answered, 20, "one a second fits a deadline of 30 s");
+}

@@ -1,0 +1,127 @@
+//! What must not be held against a target, a credential or a caller.
+
+use crate::world::*;
+use llm_breaker::State;
+use llm_errors::{ErrorKind as K, Phase, Verdict};
+use llm_router::{Policy, Request, Route, Table, Target, Why};
+
+fn tiers(names: &'static [&'static str]) -> World {
+    World::new(|now| {
+        let mut builder = Table::builder();
+        let mut route = Route::new("r").policy(Policy::default());
+        for name in names {
+            builder = builder.target(Target::new(*name, *name));
+            route = route.tier([*name]);
+        }
+        builder.route(route).build(now).unwrap()
+    })
+}
+
+#[test]
+fn a_slow_spell_of_every_target_is_no_outage() {
+    for names in [&["only"][..], &["a", "b"]] {
+        let mut world = tiers(names);
+        for name in names {
+            world.script(
+                name,
+                (0..400).map(|call| Reply::Good(ms(250 + call * 37 % 100))),
+            );
+        }
+        world.traffic(400, ms(50), |n| (Request::new(), n));
+        for name in names {
+            world.script(name, [Reply::Good(ms(1_800))]);
+        }
+        let done = world.traffic(1_000, ms(50), |n| (Request::new(), 5_000 + n));
+        let answered = done.iter().filter(|done| done.end == End::Answered).count();
+        assert!(answered >= 990, "{names:?}: {answered} of 1000 answered");
+    }
+}
+
+#[test]
+fn heavy_healthy_traffic_trips_nothing() {
+    let mut world = tiers(&["a", "b"]);
+    // A tail that any provider has: 3 % of the calls take eight times as long.
+    let time = |call: u64| ms((200 + call * 37 % 300) * if call % 33 == 5 { 8 } else { 1 });
+    world.script("a", (0..20_000).map(|call| Reply::Good(time(call))));
+    let done = world.traffic(20_000, ms(4), |n| (Request::new(), n));
+    assert!(done.iter().all(|done| done.end == End::Answered));
+    let elsewhere = world.calls_to("b");
+    assert!(
+        elsewhere <= 1_000,
+        "{elsewhere} of 20000 calls went to the backup"
+    );
+}
+
+#[test]
+fn a_healed_lone_target_throws_no_call_away_while_it_ramps() {
+    let mut world = tiers(&["only"]);
+    world.script("only", [bad(K::ServerError)]);
+    let only = world.table.targets().next().unwrap();
+    while world.table.gate(only).snapshot(world.now).state != State::Open {
+        world.call();
+    }
+    world.script("only", [good()]);
+    world.now += secs(70);
+    let done = world.traffic(60, secs(1), |n| (Request::new(), n));
+    assert!(done.iter().all(|done| done.end == End::Answered));
+}
+
+#[test]
+fn what_a_smaller_request_would_get_is_not_set_aside() {
+    let mut world = tiers(&["a", "b"]);
+    let mut verdict = Verdict::new(K::Billing, Phase::FirstByte);
+    verdict.advice.change = llm_errors::Change::LowerMaxTokens;
+    world.script("a", [Reply::Bad(verdict), good()]);
+    world.call();
+    let (_, trace) = world.call();
+    assert_eq!(trace.hops[0].why, Why::First);
+}
+
+#[test]
+fn the_callers_fault_is_told_whatever_failed_before_it() {
+    let mut world = tiers(&["a", "b"]);
+    world.script("a", [bad(K::Network)]);
+    world.script("b", [bad(K::InvalidRequest)]);
+    let (end, trace) = world.call();
+    assert!(matches!(end, End::GaveUp(verdict) if verdict.kind == K::InvalidRequest));
+    assert_eq!(trace.sends(), 2);
+    world.script("b", [bad(K::ContentFilter)]);
+    let (end, _) = world.call();
+    assert!(matches!(end, End::GaveUp(verdict) if verdict.kind == K::ContentFilter));
+}
+
+#[test]
+fn an_answer_that_takes_longer_than_a_probes_lease_closes_the_breaker() {
+    let mut world = tiers(&["only"]);
+    world.script("only", [bad(K::ServerError)]);
+    let only = world.table.targets().next().unwrap();
+    while world.table.gate(only).snapshot(world.now).state != State::Open {
+        world.call();
+    }
+    world.script("only", [Reply::Good(secs(90))]);
+    world.now += secs(70);
+    let request = Request::new().deadline(secs(200));
+    let done = world.traffic(300, secs(1), |n| (request, n));
+    let answered = done.iter().filter(|done| done.end == End::Answered).count();
+    assert!(answered > 150, "{answered} of 300");
+}
+
+#[test]
+fn gateway_timeouts_that_come_at_once_are_failures_and_teach_no_times() {
+    let mut world = tiers(&["a", "b"]);
+    world.script(
+        "a",
+        (0..300).map(|call| {
+            if call % 7 == 3 {
+                bad(K::Timeout)
+            } else {
+                Reply::Good(ms(250 + call * 37 % 100))
+            }
+        }),
+    );
+    world.traffic(300, ms(50), |n| (Request::new(), n));
+    world.script("a", [Reply::Hang]);
+    let done = world.traffic(200, ms(50), |n| (Request::new(), 999 + n));
+    let longest = done.iter().map(|done| done.took).max().unwrap();
+    assert!(longest <= secs(3), "{longest:?}");
+}
