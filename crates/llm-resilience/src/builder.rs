@@ -8,6 +8,7 @@ use llm_breaker::BreakerConfig;
 use llm_cache::{Cache, CacheConfig};
 use llm_providers::{Endpoint, Features, ReqwestTransport, Transport, TransportBuildError};
 use llm_router::{Abilities, Limits, Member, Policy, Price, Route, Table, TableError, Target};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use thiserror::Error;
@@ -221,6 +222,7 @@ impl ClientBuilder {
             let mut target = Target::new(spec.name, spec.endpoint.provider().as_str())
                 .credential(credential)
                 .context_window(spec.context_window)
+                .identity(identity(&spec.endpoint))
                 .limits(spec.limits)
                 .price(spec.price);
             if let Some(features) = spec.features {
@@ -266,6 +268,13 @@ impl ClientBuilder {
             seeds: AtomicU64::new(self.seed.unwrap_or_else(rand::random)),
         })
     }
+}
+
+/// What is behind a target's name: another address or model is another target.
+fn identity(endpoint: &Endpoint) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (endpoint.host(), endpoint.port(), endpoint.model()).hash(&mut hasher);
+    hasher.finish()
 }
 
 impl RouteSpec {

@@ -171,12 +171,20 @@ impl Quota {
         now.saturating_add(burst.saturating_sub(span))
     }
 
+    /// The span that a call of `units` is held to; `None` where it can never pass. A limit that was
+    /// only learnt refuses nobody for size: how the provider counts (reserved output, cached input)
+    /// is not known, so such a call is held to a whole window.
+    fn fitting_span(&self, units: u64) -> Option<u64> {
+        match self.span(units) {
+            span if span <= self.window_ns => Some(span),
+            _ if self.configured == 0 => Some(self.window_ns),
+            _ => None,
+        }
+    }
+
     /// When a call of `units` passes; zero for now, `None` for never.
     fn wait(&self, units: u64, now: u64) -> Option<u64> {
-        let span = self.span(units);
-        if span > self.window_ns {
-            return None;
-        }
+        let span = self.fitting_span(units)?;
         Some(
             self.tat
                 .load(Relaxed)
@@ -186,11 +194,8 @@ impl Quota {
 
     /// Takes `units` where that is allowed now.
     fn take(&self, units: u64, now: u64) -> Option<u64> {
-        let span = self.span(units);
+        let span = self.fitting_span(units)?;
         let ceiling = self.ceiling(span, now);
-        if span > self.window_ns {
-            return None;
-        }
         self.tat
             .fetch_update(Relaxed, Relaxed, |tat| {
                 (tat <= ceiling).then(|| tat.max(now).saturating_add(span))

@@ -175,7 +175,7 @@ impl TableBuilder {
         self
     }
 
-    /// Takes over what `before` has learnt: a target of the same name, provider and credential keeps
+    /// Takes over what `before` has learnt: a target of the same name, provider, credential and identity keeps
     /// its health, a credential its set-aside, a provider its retry budget, a route its hedge
     /// budget. Calls that are under way on `before` end there, and count here.
     #[must_use]
@@ -475,6 +475,7 @@ impl Table {
             slot.facts.name == target.name
                 && slot.facts.provider == target.provider
                 && slot.facts.credential == target.credential
+                && slot.facts.identity == target.identity
         })
     }
 

@@ -59,6 +59,7 @@ pub struct Target {
     pub(crate) credential: Box<str>,
     pub(crate) context_window_tokens: u32,
     pub(crate) abilities: Abilities,
+    pub(crate) identity: u64,
     pub(crate) limits: Limits,
     pub(crate) price: Price,
 }
@@ -76,6 +77,7 @@ impl Target {
             provider,
             context_window_tokens: 0,
             abilities: Abilities::ALL,
+            identity: 0,
             limits: Limits::default(),
             price: Price::default(),
         }
@@ -93,6 +95,14 @@ impl Target {
     #[must_use]
     pub fn context_window(mut self, tokens: u32) -> Self {
         self.context_window_tokens = tokens;
+        self
+    }
+
+    /// Tells what is behind the name: a hash of address and model. When a table replaces another, a
+    /// target whose identity changed begins with a clean slate. Defaults to 0.
+    #[must_use]
+    pub fn identity(mut self, identity: u64) -> Self {
+        self.identity = identity;
         self
     }
 

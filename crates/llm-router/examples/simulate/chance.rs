@@ -22,10 +22,14 @@ pub(crate) fn mix(seed: u64, parts: [u64; 2]) -> u64 {
 
 /// A lognormal time with this median.
 pub(crate) fn lognormal(rng: &mut SmallRng, median: Duration, sigma: f64) -> Duration {
+    median.mul_f64((sigma * normal(rng)).exp())
+}
+
+/// A standard normal number.
+pub(crate) fn normal(rng: &mut SmallRng) -> f64 {
     // Box and Muller; 1 - u is never 0.
     let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
-    let normal = radius * (std::f64::consts::TAU * rng.random::<f64>()).cos();
-    median.mul_f64((sigma * normal).exp())
+    radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
 }
 
 /// The time to the next arrival where there are `per_second` of them on average.

@@ -1,5 +1,7 @@
 //! One run: callers, gateways and sites in virtual time, under one policy.
 
+mod shadow;
+
 use crate::agenda::Agenda;
 use crate::caller::{Caller, DEADLINE, News, Send, Step};
 use crate::chance;
@@ -10,7 +12,7 @@ use crate::rival::{self, Blind, Cooldowns, Resting};
 use crate::scenario::{Scenario, Size};
 use crate::site::{REFUSAL, Reception, Running, Service};
 use llm_errors::{ErrorKind, Phase, Verdict};
-use llm_router::Table;
+use llm_router::{Shadow, Table};
 use rand::RngExt;
 use rand::rngs::SmallRng;
 use std::rc::Rc;
@@ -41,9 +43,12 @@ struct Call {
     attempt: usize,
     site: usize,
     service: Service,
+    streamed: bool,
     /// Nobody listens any more.
     over: bool,
     spoke: bool,
+    /// A duplicate whose answer is thrown away: who is told how it went.
+    shadow: Option<Shadow>,
 }
 
 /// One request that is not over.
@@ -98,7 +103,9 @@ pub(crate) fn run(
             .collect(),
         cooldowns: gateways.map(|_| rival::cooldowns(scenario)).collect(),
         tiers: Rc::new(scenario.tiers.clone()),
-        sites: scenario.sites.iter().cloned().map(Running::new).collect(),
+        sites: (scenario.sites.iter().cloned().zip(0..))
+            .map(|(site, number)| Running::new(site, chance::generator(seed, [3, number])))
+            .collect(),
         agenda: Agenda::new(),
         arrivals: chance::generator(seed, [1, 0]),
         requests: Vec::new(),
@@ -138,17 +145,7 @@ impl Fleet<'_> {
                 }
             }
             Event::Refused(call, verdict) => self.tell_end(call, News::Failed(verdict), now),
-            Event::FirstToken(call) => {
-                if !self.calls[call].over {
-                    let streamed = self.requests[self.calls[call].request]
-                        .as_ref()
-                        .is_some_and(|active| active.streamed);
-                    self.calls[call].spoke = streamed;
-                    if streamed {
-                        self.tell(call, News::FirstToken, now);
-                    }
-                }
-            }
+            Event::FirstToken(call) => self.first_token(call, now),
             Event::Done(call) => {
                 if let Some(next) = self.sites[self.calls[call].site].release() {
                     self.serve(next, now);
@@ -198,6 +195,9 @@ impl Fleet<'_> {
             wake: now,
         }));
         self.log.requests.push(RequestSeen::new(now));
+        if self.policy == Policy::Router {
+            self.look_for_recovery(request, gateway, streamed, now);
+        }
         // A moment later than the policy's own deadline: it is to keep that by itself.
         let deadline = now + DEADLINE + Duration::from_millis(1);
         self.agenda.plan(deadline, Event::Deadline(request));
@@ -254,17 +254,30 @@ impl Fleet<'_> {
     }
 
     fn send(&mut self, request: usize, send: Send, now: Duration) {
-        let call = self.calls.len();
         let Some(active) = &mut self.requests[request] else {
             return;
         };
         let attempt = active.calls.len();
-        active.calls.push(call);
-        let seen = &mut self.log.requests[request];
+        active.calls.push(self.calls.len());
         if attempt == 0 {
-            seen.first = Some((now, send.site, send.probe));
+            self.log.requests[request].first = Some((now, send.site, send.probe));
         }
-        seen.calls += 1;
+        let luck = 1_000 + attempt * 100 + send.site;
+        let streamed = active.streamed;
+        self.call((request, attempt), streamed, send, luck, now);
+    }
+
+    /// Makes one upstream call; `luck` tells those of a request apart.
+    fn call(
+        &mut self,
+        (request, attempt): (usize, usize),
+        streamed: bool,
+        send: Send,
+        luck: usize,
+        now: Duration,
+    ) {
+        let call = self.calls.len();
+        self.log.requests[request].calls += 1;
         self.log.calls.push(CallSeen {
             at: now,
             site: send.site,
@@ -278,13 +291,12 @@ impl Fleet<'_> {
                 first: Duration::ZERO,
                 rest: Duration::ZERO,
             },
+            streamed,
             over: false,
             spoke: false,
+            shadow: None,
         });
-        let luck = chance::generator(
-            self.seed,
-            [request as u64, 1_000 + (attempt * 100 + send.site) as u64],
-        );
+        let luck = chance::generator(self.seed, [request as u64, luck as u64]);
         let window = self.agenda_window(send, now);
         match self.sites[send.site].receive(call, now, luck) {
             Reception::Fails(verdict) => self
@@ -319,6 +331,14 @@ impl Fleet<'_> {
         self.agenda.plan(first + service.rest, Event::Done(call));
     }
 
+    fn first_token(&mut self, call: usize, now: Duration) {
+        let Call { streamed, over, .. } = self.calls[call];
+        if streamed && !over && !self.shadow_heard(call, News::FirstToken, now) {
+            self.calls[call].spoke = true;
+            self.tell(call, News::FirstToken, now);
+        }
+    }
+
     fn tell(&mut self, call: usize, news: News, now: Duration) {
         let Call {
             request, attempt, ..
@@ -333,7 +353,8 @@ impl Fleet<'_> {
 
     /// Tells the end of a call, if anybody still listens.
     fn tell_end(&mut self, call: usize, news: News, now: Duration) {
-        if std::mem::replace(&mut self.calls[call].over, true) {
+        if self.shadow_heard(call, news, now) || std::mem::replace(&mut self.calls[call].over, true)
+        {
             return;
         }
         let request = self.calls[call].request;

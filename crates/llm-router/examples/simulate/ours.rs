@@ -2,7 +2,9 @@
 
 use crate::caller::{Caller, DEADLINE, News, Send, Step};
 use crate::scenario::Scenario;
-use llm_router::{Action, AttemptId, Event, Plan, Request, Route, Table, Target, Tokens};
+use llm_router::{
+    Action, AttemptId, Event, Plan, Request, Route, Shadow, Table, Target, Tokens, Windows,
+};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +33,41 @@ pub(crate) fn table(scenario: &Scenario, origin: Instant) -> Arc<Table> {
         .expect("scenarios name their sites once and use only those")
 }
 
+/// Leave to duplicate a request that begins now, as a client asks for it.
+pub(crate) fn shadow(table: &Arc<Table>, streamed: bool, now: Instant) -> Option<Shadow> {
+    let route = table.route("route").expect("every table has this route");
+    table.shadow(route, &request(streamed), now)
+}
+
+/// The call that a shadow probe is.
+pub(crate) fn duplicate(shadow: &Shadow, streamed: bool) -> Send {
+    let windows = shadow.windows();
+    Send {
+        site: shadow.target().index(),
+        connect: windows.connect,
+        window: window(windows, streamed),
+        probe: true,
+    }
+}
+
+fn request(streamed: bool) -> Request {
+    let request = Request::new().context_tokens(1_000).deadline(DEADLINE);
+    if streamed {
+        request.streamed()
+    } else {
+        request
+    }
+}
+
+/// How long the silence may last.
+fn window(windows: Windows, streamed: bool) -> Duration {
+    if streamed {
+        windows.first_token
+    } else {
+        windows.whole
+    }
+}
+
 impl Ours {
     pub(crate) fn new(
         table: &Arc<Table>,
@@ -39,10 +76,7 @@ impl Ours {
         now: Duration,
         seed: u64,
     ) -> Self {
-        let mut request = Request::new().context_tokens(1_000).deadline(DEADLINE);
-        if streamed {
-            request = request.streamed();
-        }
+        let request = request(streamed);
         let route = table.route("route").expect("every table has this route");
         Self {
             plan: Plan::new(Arc::clone(table), route, request, origin + now, seed),
@@ -76,11 +110,7 @@ impl Caller for Ours {
                 Step::Send(Send {
                     site: target.index(),
                     connect: windows.connect,
-                    window: if self.streamed {
-                        windows.first_token
-                    } else {
-                        windows.whole
-                    },
+                    window: window(windows, self.streamed),
                     probe: hop.is_some_and(|hop| hop.probe),
                 })
             }

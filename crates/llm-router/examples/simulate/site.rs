@@ -13,6 +13,7 @@ pub(crate) struct Site {
     pub(crate) name: &'static str,
     pub(crate) provider: &'static str,
     pub(crate) pace: Pace,
+    pub(crate) waves: Option<Waves>,
     pub(crate) capacity: Option<Capacity>,
     pub(crate) limit: Option<Limit>,
     pub(crate) faults: Vec<Fault>,
@@ -30,6 +31,15 @@ pub(crate) struct Pace {
     /// The share of calls whose first token takes `factor` times as long.
     pub(crate) stragglers: f64,
     pub(crate) factor: f64,
+}
+
+/// Load that slows all calls of a while together: a factor whose logarithm is an AR(1), second by second.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waves {
+    /// How much of one second's level is left in the next, 0 to 1.
+    pub(crate) memory: f64,
+    /// The standard deviation of the level.
+    pub(crate) sigma: f64,
 }
 
 /// How many calls are served at once, and how many may wait. Waiting calls are served even when
@@ -103,6 +113,10 @@ pub(crate) struct Running {
     refilled: Duration,
     window: u128,
     used: u32,
+    /// The luck of the waves: theirs alone, so that every policy meets the same ones.
+    tide: SmallRng,
+    level: f64,
+    levels_drawn: u64,
 }
 
 impl Pace {
@@ -128,7 +142,7 @@ impl Pace {
 }
 
 impl Running {
-    pub(crate) fn new(site: Site) -> Self {
+    pub(crate) fn new(site: Site, tide: SmallRng) -> Self {
         Self {
             site,
             at_once: 0,
@@ -137,13 +151,16 @@ impl Running {
             refilled: Duration::ZERO,
             window: 0,
             used: 0,
+            tide,
+            level: 0.0,
+            levels_drawn: 0,
         }
     }
 
     /// A call arrives; `rng` holds its luck.
     pub(crate) fn receive(&mut self, call: usize, now: Duration, mut rng: SmallRng) -> Reception {
         let luck = rng.random::<f64>();
-        let mut slow = 1.0;
+        let mut slow = self.wave(now);
         for index in 0..self.site.faults.len() {
             let fault = self.site.faults[index];
             if now < fault.from || now >= fault.to {
@@ -188,6 +205,19 @@ impl Running {
             }
             Some(_) => Reception::Fails(Verdict::new(ErrorKind::Overloaded, Phase::FirstByte)),
         }
+    }
+
+    /// How many times as long as usual everything takes in this second.
+    fn wave(&mut self, now: Duration) -> f64 {
+        let Some(waves) = self.site.waves else {
+            return 1.0;
+        };
+        while self.levels_drawn <= now.as_secs() {
+            let news = (1.0 - waves.memory.powi(2)).sqrt() * chance::normal(&mut self.tide);
+            self.level = waves.memory * self.level + news;
+            self.levels_drawn += 1;
+        }
+        (waves.sigma * self.level).exp()
     }
 
     /// A call has been served to its end; the one that is served next, if any waits.

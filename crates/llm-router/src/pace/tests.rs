@@ -402,3 +402,24 @@ fn pacing_spares_nearly_all_refusals_at_equal_goodput() {
         );
     }
 }
+
+#[test]
+fn a_limit_that_was_only_learnt_refuses_no_call_for_its_size() {
+    let start = origin();
+    let pace = Pace::new(Limits::default(), start);
+    pace.learn(
+        &Seen {
+            dimension: Dimension::OutputTokens,
+            ..seen(8_000, 8_000, 0, 0)
+        },
+        start,
+    );
+    let large = tokens(10, 16_000);
+    assert_ne!(pace.readiness(large, 0, start), PaceReadiness::TooLarge);
+    assert!(pace.reserve(large, 0, start).is_ok());
+    // Held to a whole window: the next one waits.
+    assert!(matches!(
+        pace.readiness(large, 0, start),
+        PaceReadiness::NotBefore(_)
+    ));
+}

@@ -1,7 +1,7 @@
 //! The scenarios, each in a few lines.
 
 use super::{Scenario, Size};
-use crate::site::{Capacity, Fault, Limit, Pace, Site, Trouble};
+use crate::site::{Capacity, Fault, Limit, Pace, Site, Trouble, Waves};
 use llm_errors::ErrorKind;
 use std::time::Duration;
 
@@ -17,6 +17,16 @@ pub(crate) fn all(size: &Size) -> Vec<Scenario> {
     let load = size.per_second;
     vec![
         healthy(),
+        waves(
+            "load waves, short",
+            "Nothing fails; load makes everything faster and slower together, most of it gone in two seconds.",
+            0.5,
+        ),
+        waves(
+            "load waves, long",
+            "The same, with waves of ten seconds and more.",
+            0.9,
+        ),
         pair(
             "outage",
             "The primary answers every call with a 500 for 30 s.",
@@ -146,6 +156,7 @@ fn site(name: &'static str, first_ms: u64, faults: Vec<Fault>) -> Site {
         name,
         provider: name,
         pace: Pace::new(first_ms),
+        waves: None,
         capacity: None,
         limit: None,
         faults,
@@ -165,6 +176,16 @@ fn healthy() -> Scenario {
     let about = "Both targets are well, with 2 % stragglers, at five times the usual load.";
     let mut scenario = pair("nothing wrong", about, 60, |_| Vec::new());
     scenario.load = 5.0;
+    scenario.length = scenario.to + secs(60);
+    scenario
+}
+
+/// Waves on both targets, each with its own, by which one second in twenty is more than twice as slow as the middle one.
+fn waves(name: &'static str, about: &'static str, memory: f64) -> Scenario {
+    let mut scenario = pair(name, about, 120, |_| Vec::new());
+    for site in &mut scenario.sites {
+        site.waves = Some(Waves { memory, sigma: 0.5 });
+    }
     scenario.length = scenario.to + secs(60);
     scenario
 }
