@@ -1,7 +1,7 @@
 //! One `tracing` span an upstream call, with OpenTelemetry's names for generative AI.
 //!
-//! The names are those of the GenAI semantic conventions at development stability, read 2026-11-23:
-//! <https://github.com/open-telemetry/semantic-conventions-genai>. Spans are at debug level: where
+//! The names are those of the generative-AI conventions as of November 2026, at development
+//! stability: <https://github.com/open-telemetry/semantic-conventions-genai>. Spans are at debug level: where
 //! nobody listens they cost a load.
 
 use llm_providers::{Call, Endpoint, Exchange, Failure};
