@@ -1,9 +1,8 @@
 //! Anthropic's messages wire.
 //!
-//! Request, reply and stream after the API reference
-//! (<https://platform.claude.com/docs/en/api/messages>,
-//! <https://platform.claude.com/docs/en/build-with-claude/streaming>) and the types of
-//! `anthropic-sdk-python` (`src/anthropic/types`), read 2026-11-23.
+//! Request, usage and stop reasons after the types of `anthropic-sdk-python` (`src/anthropic/types`,
+//! a stored copy read 2026-11-23); the stream's events as the documentation has them
+//! (<https://platform.claude.com/docs/en/build-with-claude/streaming>).
 
 mod reply;
 mod request;

@@ -236,6 +236,11 @@ impl Call {
         self.scan.features
     }
 
+    /// Whether a stream on OpenAI's wire is to end with a usage chunk.
+    pub(crate) fn include_usage(&self) -> bool {
+        self.scan.include_usage
+    }
+
     /// The most output tokens, where the caller set a limit.
     #[must_use]
     pub fn max_tokens(&self) -> Option<u32> {

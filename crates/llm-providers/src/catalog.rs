@@ -1,7 +1,9 @@
 //! What is known of each provider before anything is configured: address, key header, wire.
 //!
-//! One row a provider. Addresses and headers are from the providers' API references, read
-//! 2026-11-23; each row can be overridden in [`EndpointBuilder`](crate::EndpointBuilder).
+//! One row a provider. The addresses of Cohere, Hugging Face, Groq, OpenRouter, Together, Cerebras
+//! and Ollama were read in public documentation on 2026-11-23; the other rows are not yet checked
+//! against their providers' references. Every part of a row can be overridden in
+//! [`EndpointBuilder`](crate::EndpointBuilder).
 
 use crate::call::Dialect;
 use crate::openai::Quirks;
@@ -52,11 +54,11 @@ pub struct Entry {
 }
 
 /// Azure's generally available API version
-/// (<https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle>, read 2026-11-23).
+/// (<https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle>, not yet checked against it).
 pub const AZURE_API_VERSION: &str = "2024-10-21";
 
 /// The version every call to Anthropic names
-/// (<https://platform.claude.com/docs/en/api/versioning>, read 2026-11-23).
+/// (<https://platform.claude.com/docs/en/api/versioning>, not yet checked against it).
 pub const ANTHROPIC_VERSION: &str = "2023-06-01";
 
 /// A provider with a public address that speaks OpenAI's wire.

@@ -29,5 +29,6 @@ pub use self::message::{
     Audio, Document, Image, Message, Part, Role, Source, Text, Thinking, ToolResult,
 };
 pub use self::reply::{FinishReason, Reply, Usage};
+pub(crate) use self::reply::{is_broken_arguments, is_broken_call};
 pub use self::request::{Effort, JsonSchema, Reasoning, Request, ResponseFormat};
 pub use self::tool::{Tool, ToolCall, ToolChoice};

@@ -1,9 +1,12 @@
 //! One attempt: a request goes out, an answer or a failure comes back.
 
-use crate::call::{Call, Dialect};
+use crate::call::{Call, Dialect, Features};
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, MAX_ERROR_BODY_BYTES};
-use crate::stream::{Clocks, Facts, Glance, Parts, ReplyStream, Translator, glance_at_reply};
+use crate::stream::{
+    Clocks, Facts, Glance, Parts, REPLY_REASONING, REPLY_TOOL_CALLS, ReplyStream, Translator,
+    glance_at_reply,
+};
 use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
 use crate::{anthropic, chat, form, openai};
 use bytes::{Bytes, BytesMut};
@@ -165,6 +168,17 @@ pub async fn exchange(
     Ok(Exchange::Stream(Box::new(stream)))
 }
 
+/// What no dialect has a place for in another's: left out, it would change the answer unseen.
+const NATIVE_ONLY: [Features; 4] = [
+    Features::CHOICES,
+    Features::LOGPROBS,
+    Features::AUDIO,
+    Features::SERVER_TOOLS,
+];
+
+/// Headers that hold a list, to which endpoint and caller both add.
+const LIST_HEADERS: [&str; 2] = ["anthropic-beta", "openai-beta"];
+
 /// A request ready to go.
 struct Outgoing {
     request: HttpRequest,
@@ -181,6 +195,11 @@ fn prepare(endpoint: &Endpoint, call: &Call, windows: &Windows) -> Result<Outgoi
             call.dropped().to_vec(),
         )
     } else {
+        let features = call.features();
+        if NATIVE_ONLY.iter().any(|only| features.contains(*only)) {
+            let verdict = Verdict::new(ErrorKind::UnsupportedFeature, Phase::Connect);
+            return Err(Failure::new(verdict));
+        }
         let request = call.chat().map_err(Failure::from_bad_request)?;
         let encoded = match endpoint.dialect() {
             Dialect::OpenAiChat => {
@@ -195,11 +214,7 @@ fn prepare(endpoint: &Endpoint, call: &Call, windows: &Windows) -> Result<Outgoi
     dropped.sort_unstable();
     dropped.dedup();
     if same {
-        for (name, value) in call.headers() {
-            if name.as_str() == "anthropic-version" || !headers.contains_key(name) {
-                headers.insert(name.clone(), value.clone());
-            }
-        }
+        add_callers_headers(&mut headers, call.headers());
     }
     let accept = if call.is_stream() {
         "text/event-stream"
@@ -212,6 +227,42 @@ fn prepare(endpoint: &Endpoint, call: &Call, windows: &Windows) -> Result<Outgoi
         request: HttpRequest::new(uri, headers, body, windows.connect),
         dropped,
     })
+}
+
+/// Adds the caller's headers: lists are joined, the caller names its own API version, and what else
+/// the endpoint has configured stays.
+fn add_callers_headers(headers: &mut HeaderMap, callers: &HeaderMap) {
+    for name in callers.keys() {
+        let values = callers.get_all(name);
+        if LIST_HEADERS.contains(&name.as_str()) {
+            if let Some(joined) = join(headers.get_all(name).iter().chain(&values)) {
+                headers.insert(name.clone(), joined);
+            }
+        } else if name.as_str() == "anthropic-version" || !headers.contains_key(name) {
+            headers.remove(name);
+            for value in values {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// The entries of all values in one, each once and in order of appearance.
+fn join<'a>(values: impl Iterator<Item = &'a HeaderValue>) -> Option<HeaderValue> {
+    let mut entries: Vec<&[u8]> = Vec::new();
+    let mut sensitive = false;
+    for value in values {
+        sensitive |= value.is_sensitive();
+        for entry in value.as_bytes().split(|byte| *byte == b',') {
+            let entry = entry.trim_ascii();
+            if !entry.is_empty() && !entries.contains(&entry) {
+                entries.push(entry);
+            }
+        }
+    }
+    let mut joined = HeaderValue::from_bytes(&entries.join(&b","[..])).ok()?;
+    joined.set_sensitive(sensitive);
+    Some(joined)
 }
 
 /// One attempt, once the head of its reply is there.
@@ -254,11 +305,15 @@ impl Attempt<'_> {
         let body = if upstream == dialect {
             body
         } else {
-            let reply =
-                form::decode_whole(upstream, &body).ok_or_else(|| self.garbled(&body, &facts))?;
+            let reply = self.decode(&body, &mut facts)?;
             match dialect {
                 Dialect::OpenAiChat => openai::encode_reply(&reply, self.seconds()),
-                Dialect::AnthropicMessages => anthropic::encode_reply(&reply),
+                Dialect::AnthropicMessages => {
+                    if reply.has_unsigned_thinking() {
+                        facts.dropped.push(REPLY_REASONING);
+                    }
+                    anthropic::encode_reply(&reply)
+                }
             }
         };
         Ok(Whole {
@@ -276,8 +331,7 @@ impl Attempt<'_> {
     ) -> Result<ReplyStream, Failure> {
         let upstream = self.endpoint.dialect();
         let dialect = self.call.dialect();
-        let include_usage = dialect == Dialect::OpenAiChat
-            && self.call.chat().is_ok_and(|request| request.include_usage);
+        let include_usage = self.call.include_usage();
         let created = self.seconds();
         let translator = || Translator::new(upstream, dialect, include_usage, created);
         let parts = |body, translator, facts| Parts {
@@ -305,14 +359,30 @@ impl Attempt<'_> {
         // Some servers answer a stream's request with a whole document: an error, or the answer.
         let document = self.collect(body, first).await?;
         self.check(&document, &mut facts)?;
-        let reply = form::decode_whole(upstream, &document)
-            .ok_or_else(|| self.garbled(&document, &facts))?;
+        let reply = self.decode(&document, &mut facts)?;
         let unrolled = translator().unroll(&reply);
         let bytes = unrolled.map_err(|_| self.garbled(&document, &facts))?;
         Ok(ReplyStream::complete(
             bytes,
             parts(stream::empty().boxed(), None, facts),
         ))
+    }
+
+    /// Reads a whole answer that has to be written anew. A tool call whose arguments are no object
+    /// fails the attempt; where the output limit cut them, the call is left out of an answer that
+    /// says so.
+    fn decode(&self, body: &Bytes, facts: &mut Facts) -> Result<chat::Reply, Failure> {
+        let mut reply = form::decode_whole(self.endpoint.dialect(), body)
+            .ok_or_else(|| self.garbled(body, facts))?;
+        if reply.has_broken_calls() {
+            if reply.finish != Some(chat::FinishReason::Length) {
+                let verdict = Verdict::new(ErrorKind::ToolCallInvalid, Phase::FirstByte);
+                return Err(self.failed(verdict, body, facts));
+            }
+            reply.remove_broken_calls();
+            facts.dropped.push(REPLY_TOOL_CALLS);
+        }
+        Ok(reply)
     }
 
     /// Reads a whole body after its `first` chunk.

@@ -21,7 +21,8 @@ pub const MAX_MESSAGE_BYTES: usize = 2 << 10;
 pub struct Failure {
     /// What happened and what to do.
     pub verdict: Verdict,
-    /// The HTTP status, where a reply came.
+    /// The HTTP status, where a reply came. It may be 200: an error inside an answer or a stream. For
+    /// a status to answer with, go by the verdict's kind.
     pub status: Option<u16>,
     details: Option<Box<Details>>,
 }

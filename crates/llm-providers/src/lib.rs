@@ -44,7 +44,9 @@
 //! | silence; pings and comments only | `Err(Failure)`: first-token window | `Err` item: idle window |
 //! | the connection lost or ended | `Err(Failure)` | `Err` item; a normal end if the finish reason had come |
 //! | an end marker without a finish reason | `Err(Failure)` | `Err` item; the marker is kept back |
-//! | an event that is not JSON | left out, counted | left out, counted; a run of them is an `Err` item |
+//! | an event that is not JSON | `Err(Failure)` | `Err` item: it may have carried a part of the answer |
+//! | the same, but a keep-alive or after the finish reason | left out, counted | left out, counted; a run of them is an `Err` item |
+//! | tool arguments that are no object, in an answer to be translated | `Err(Failure)` | `Err` item in place of the finish reason |
 //! | a 200 that is empty, cut, a page or not JSON | `Err(Failure)` | – |
 //! | a length stop, refusal or filter *with* content | the answer | the answer |
 //!
@@ -58,7 +60,9 @@
 //! What a wire cannot carry is named in [`Facts::dropped`], never lost in silence. Three things are
 //! adapted and named as well: JSON mode on Anthropic's wire becomes an instruction, a system message
 //! between two turns moves to the front, and a temperature above 1.0 becomes 1.0. Only the name of a
-//! JSON schema and an empty text go unmentioned.
+//! JSON schema and an empty text go unmentioned. Reasoning of other providers does not reach callers
+//! of Anthropic's wire (`reply.reasoning`): without Anthropic's signature it could not be sent back,
+//! and every later turn of the conversation would be refused.
 //!
 //! # Bounds
 //!
@@ -67,7 +71,8 @@
 //! | a whole answer | [`MAX_REPLY_BYTES`], 32 MiB |
 //! | an error's body that is kept | [`MAX_ERROR_BODY_BYTES`], 64 KiB, and 2 s of waiting for it |
 //! | a provider's message that is kept | [`MAX_MESSAGE_BYTES`], 2 KiB |
-//! | one event of a stream | [`MAX_EVENT_BYTES`], 1 MiB |
+//! | one event of a translated stream, one comment of any | [`MAX_EVENT_BYTES`], 1 MiB |
+//! | one event of a stream that passes as it came | [`MAX_REPLY_BYTES`], 32 MiB |
 //! | what is held before the first content | [`MAX_HELD_BYTES`], 256 KiB |
 //! | broken events in a row | [`MAX_BROKEN_RUN`], 8 |
 //! | time | [`Windows`]: connect, first token, idle, total |
@@ -75,8 +80,9 @@
 //! # What it does not do
 //!
 //! It reads no environment and no file, keeps no state between calls but the connection pool, spawns
-//! no task, and logs nothing. Translation reads the first choice of an answer; `n` above one is
-//! passed through in the same dialect and reported as dropped in the other.
+//! no task, and logs nothing. It does not translate several choices, log probabilities, sound or
+//! tools that the provider runs: a call that needs one of them passes in the same dialect and fails
+//! with `unsupported_feature`, before anything is sent, at a target of the other.
 //!
 //! There are no Cargo features.
 

@@ -1,8 +1,8 @@
 //! OpenAI's chat completions wire, and what the providers compatible with it do differently.
 //!
-//! Request, reply and stream after the API reference
-//! (<https://platform.openai.com/docs/api-reference/chat>) and the types of `openai-python`
-//! (`src/openai/types/chat`), read 2026-11-23.
+//! The request's fields after the types of `openai-python` (`src/openai/types/chat`, a stored copy
+//! read 2026-11-23); reply and stream as the API reference has them
+//! (<https://platform.openai.com/docs/api-reference/chat>).
 
 mod quirk;
 mod reply;

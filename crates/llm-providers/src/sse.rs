@@ -3,21 +3,25 @@
 //! [`Frames`] works on bytes, so a chunk may end anywhere, inside a character or between the two
 //! halves of a line end. An event that lies inside one chunk is a slice of it; only one that
 //! straddles chunks is copied together. Line ends may be LF, CRLF or CR
-//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>, read 2026-11-23).
+//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 
 use bytes::{Bytes, BytesMut};
 use std::borrow::Cow;
 
-/// The longest event that is accepted, in bytes: 1 MiB.
+/// The longest event that is accepted where a stream is translated, and the longest comment
+/// anywhere, in bytes: 1 MiB. Where a stream passes as it came, an event with data may be as long as
+/// a whole answer ([`MAX_REPLY_BYTES`](crate::MAX_REPLY_BYTES)): pictures travel in one.
 pub const MAX_EVENT_BYTES: usize = 1 << 20;
 
-/// An event grew beyond [`MAX_EVENT_BYTES`].
+/// An event grew beyond its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Oversized;
 
 /// Cuts chunks into events. Each event keeps its bytes, blank line included.
 #[derive(Debug)]
 pub(crate) struct Frames {
+    /// The longest event with data, in bytes; others have [`MAX_EVENT_BYTES`].
+    longest: usize,
     /// The beginning of an event whose end has not arrived.
     tail: BytesMut,
     /// What is left of the latest chunk.
@@ -33,8 +37,10 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    pub(crate) fn new() -> Self {
+    /// Events with data may be up to `longest` bytes long.
+    pub(crate) fn new(longest: usize) -> Self {
         Self {
+            longest,
             tail: BytesMut::new(),
             chunk: Bytes::new(),
             at_line_start: true,
@@ -59,7 +65,15 @@ impl Frames {
         let end = self.event_end(&chunk);
         let size = self.tail.len() + end.unwrap_or(chunk.len());
         if size > MAX_EVENT_BYTES {
-            return Some(Err(Oversized));
+            let begin: &[u8] = if self.tail.is_empty() {
+                &chunk
+            } else {
+                &self.tail
+            };
+            let has_data = begin.starts_with(b"data:") || begin.starts_with(b"event:");
+            if !has_data || size > self.longest {
+                return Some(Err(Oversized));
+            }
         }
         let Some(end) = end else {
             self.tail.extend_from_slice(&chunk);
@@ -183,7 +197,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn cut(stream: &[u8], cuts: &[usize]) -> Vec<Bytes> {
-        let mut frames = Frames::new();
+        let mut frames = Frames::new(MAX_EVENT_BYTES);
         let mut events = Vec::new();
         let mut from = 0;
         for to in cuts.iter().copied().chain([stream.len()]) {
@@ -234,7 +248,7 @@ mod tests {
 
     #[test]
     fn an_endless_event_is_refused() {
-        let mut frames = Frames::new();
+        let mut frames = Frames::new(MAX_EVENT_BYTES);
         frames.push(Bytes::from(vec![b'x'; MAX_EVENT_BYTES]));
         assert_eq!(frames.next(), None);
         frames.push(Bytes::from_static(b"y"));
@@ -244,7 +258,7 @@ mod tests {
     #[test]
     fn an_event_inside_one_chunk_is_not_copied() {
         let chunk = Bytes::from_static(b"data: 1\n\ndata: 2\n\n");
-        let mut frames = Frames::new();
+        let mut frames = Frames::new(MAX_EVENT_BYTES);
         frames.push(chunk.clone());
         let first = frames.next().unwrap().unwrap();
         assert_eq!(first.as_ptr(), chunk.as_ptr());

@@ -11,20 +11,23 @@
 //! - **The end** is a finish reason. A stream that stops without one has failed, whatever marker it
 //!   sent, and the marker is not passed on. A stream that has one and then breaks is complete; a
 //!   missing marker is supplied.
-//! - **A broken event** (not JSON) among good ones is left out and counted, because no client could
-//!   read it; [`MAX_BROKEN_RUN`] of them in a row are a failure.
+//! - **A broken event** (not JSON) may have carried a part of the answer, so it fails the stream:
+//!   a shortened answer is never presented as complete. Only one that shows that it carried nothing
+//!   (a ping, a keep-alive, whatever follows the finish reason) is left out and counted;
+//!   [`MAX_BROKEN_RUN`] of them in a row are a failure too.
 
 mod glance;
 mod translate;
 
 pub use self::glance::Facts;
 pub(crate) use self::glance::{Glance, Watcher, glance_at_reply, is_filled, text_of};
+use self::translate::Stuck;
 pub(crate) use self::translate::Translator;
 
 use crate::call::Dialect;
-use crate::codec::Untranslatable;
+use crate::exchange::MAX_REPLY_BYTES;
 use crate::failure::{Failure, MAX_ERROR_BODY_BYTES};
-use crate::sse::{self, Frames};
+use crate::sse::{self, Frames, MAX_EVENT_BYTES};
 use crate::transport::TransportError;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -40,12 +43,17 @@ use tokio::time::{Instant, timeout_at};
 
 /// The most that is held back before the first content, in bytes: 256 KiB.
 pub const MAX_HELD_BYTES: usize = 256 << 10;
-/// How many broken events in a row make a stream a failed one.
+/// How many broken events in a row make a stream a failed one, even if none carried content.
 pub const MAX_BROKEN_RUN: u32 = 8;
 /// How long to wait for the connection's own end after the end marker, so that it can be reused.
 /// Usually it is there already; a server that lets Nagle's algorithm delay its last few bytes sends
 /// them after the peer's delayed acknowledgement, some 40 ms later.
 const LINGER: Duration = Duration::from_millis(100);
+
+/// What [`Facts::dropped`] says where an answer's reasoning has no place in the caller's dialect.
+pub(crate) const REPLY_REASONING: &str = "reply.reasoning";
+/// The same for a tool call that the output limit cut, which only OpenAI's wire can say.
+pub(crate) const REPLY_TOOL_CALLS: &str = "reply.tool_calls";
 
 /// When the stream must have done what.
 #[derive(Debug, Clone, Copy)]
@@ -94,9 +102,14 @@ pub(crate) struct Parts {
 impl ReplyStream {
     /// Reads up to the first content.
     pub(crate) async fn open(parts: Parts) -> Result<Self, Failure> {
+        let longest = if parts.translator.is_some() {
+            MAX_EVENT_BYTES
+        } else {
+            MAX_REPLY_BYTES
+        };
         let mut stream = Self {
             body: Some(parts.body),
-            frames: Frames::new(),
+            frames: Frames::new(longest),
             watcher: Watcher::new(parts.upstream),
             translator: parts.translator,
             provider: parts.provider,
@@ -129,7 +142,7 @@ impl ReplyStream {
         let total = parts.clocks.total;
         Self {
             body: None,
-            frames: Frames::new(),
+            frames: Frames::new(MAX_EVENT_BYTES),
             watcher: Watcher::new(parts.upstream),
             translator: None,
             provider: parts.provider,
@@ -223,12 +236,14 @@ impl ReplyStream {
             self.pass(frame);
             return;
         };
+        let was_complete = self.watcher.is_complete();
         let glance = self.watcher.glance(event.name, &data, &mut self.facts);
         match glance {
             Glance::Broken => {
                 self.facts.broken_events = self.facts.broken_events.saturating_add(1);
                 self.broken_run += 1;
-                if self.broken_run >= MAX_BROKEN_RUN {
+                let harmless = self.watcher.is_complete() || is_keep_alive(event.name, &data);
+                if !harmless || self.broken_run >= MAX_BROKEN_RUN {
                     self.fail(Failure::new(stream_cut(self.phase())));
                 }
                 return;
@@ -244,7 +259,7 @@ impl ReplyStream {
             }
             Glance::End => {
                 if self.watcher.is_complete() && self.committed {
-                    self.forward(frame.clone(), &data);
+                    self.forward(frame.clone(), &data, was_complete);
                     self.finish_translation();
                     self.ended = true;
                 } else {
@@ -259,31 +274,48 @@ impl ReplyStream {
         if self.committed && glance != Glance::Quiet {
             self.idle_at = Instant::now() + self.clocks.idle;
         }
-        self.forward(frame.clone(), &data);
+        // An extension that is no object says nothing in any other dialect.
+        if glance == Glance::Quiet && self.translator.is_some() && !is_object(&data) {
+            return;
+        }
+        self.forward(frame.clone(), &data, was_complete);
     }
 
-    /// Hands an event on in the caller's dialect.
-    fn forward(&mut self, frame: Bytes, data: &[u8]) {
+    /// Hands an event on in the caller's dialect. What comes after the finish reason is no part of the
+    /// answer, and left out where it cannot be translated.
+    fn forward(&mut self, frame: Bytes, data: &[u8], was_complete: bool) {
         match &mut self.translator {
             None => self.put(frame),
             Some(translator) => {
                 let translated = translator.translate(data);
-                self.put_translated(translated);
+                if translated.is_ok() || !was_complete {
+                    self.put_translated(translated);
+                }
             }
         }
     }
 
     /// What cannot be translated ends the stream: left out, it would shorten the answer unseen.
-    fn put_translated(&mut self, translated: Result<Bytes, Untranslatable>) {
+    fn put_translated(&mut self, translated: Result<Bytes, Stuck>) {
         match translated {
             Ok(bytes) => self.put(bytes),
-            Err(Untranslatable(())) => self.fail_transport(TransportFault::Protocol),
+            Err(Stuck::Shape) => {
+                let verdict = classify_transport(TransportFault::Protocol, self.phase());
+                self.fail(Failure::new(verdict));
+            }
+            Err(Stuck::ToolCall) => {
+                let verdict = Verdict::new(ErrorKind::ToolCallInvalid, self.phase());
+                self.fail(Failure::new(verdict));
+            }
         }
     }
 
-    /// Hands on what is no event: comments keep the caller's connection awake as well.
+    /// Hands on what is no event: comments keep the caller's connection awake as well. What else a
+    /// provider writes between its events stays in its own dialect.
     fn pass(&mut self, frame: Bytes) {
-        self.put(frame);
+        if self.translator.is_none() || frame.starts_with(b":") {
+            self.put(frame);
+        }
     }
 
     fn put(&mut self, bytes: Bytes) {
@@ -322,6 +354,9 @@ impl ReplyStream {
     fn finish_translation(&mut self) {
         if let Some(translator) = &mut self.translator {
             let translated = translator.end();
+            if translator.dropped_thinking() {
+                self.facts.dropped.push(REPLY_REASONING);
+            }
             self.put_translated(translated);
         }
     }
@@ -367,6 +402,20 @@ impl ReplyStream {
             let _ = tokio::time::timeout(LINGER, body.next()).await;
         }
     }
+}
+
+fn is_object(data: &[u8]) -> bool {
+    data.trim_ascii_start().starts_with(b"{")
+}
+
+/// True where an event that is not JSON shows that it carried no part of the answer: nothing at all,
+/// or a short word that servers write to keep the connection awake.
+fn is_keep_alive(name: &[u8], data: &[u8]) -> bool {
+    const WORDS: [&[u8]; 5] = [b"ping", b"pong", b"keep-alive", b"keepalive", b"heartbeat"];
+    let is_word = |text: &[u8]| WORDS.iter().any(|word| text.eq_ignore_ascii_case(word));
+    let text = data.trim_ascii();
+    let text = text.strip_prefix(b":").unwrap_or(text).trim_ascii_start();
+    text.is_empty() || is_word(text) || is_word(name)
 }
 
 impl fmt::Debug for ReplyStream {

@@ -343,17 +343,16 @@ async fn an_error_inside_a_stream_is_understood_before_and_after_the_first_conte
 }
 
 #[tokio::test]
-async fn a_malformed_event_among_good_ones_costs_nothing() {
+async fn a_malformed_event_among_good_ones_is_never_an_unseen_hole() {
     let sim = rule("garbled = \"event\"").await;
     for upstream in [OPENAI, ANTHROPIC] {
         let (text, failure) = stream(&sim, upstream, upstream).await.unwrap();
-        assert!(failure.is_none());
+        let verdict = failure.unwrap().verdict;
         assert_eq!(
-            form::decode_stream(upstream, text.as_bytes())
-                .unwrap()
-                .text(),
-            TEXT
+            (verdict.kind, verdict.phase),
+            (ErrorKind::Truncated, Phase::MidStream)
         );
+        assert!(form::decode_stream(upstream, text.as_bytes()).is_none());
     }
 }
 

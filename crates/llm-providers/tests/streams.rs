@@ -286,10 +286,10 @@ async fn a_stream_that_drips_for_ever_meets_the_total_window() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_broken_event_is_left_out_and_counted_and_many_are_a_failure() {
+async fn one_keep_alive_that_is_no_json_is_left_out_and_counted_and_many_are_a_failure() {
     for (dialect, events) in streams() {
         let mut steps: Vec<Step> = events.iter().map(bytes).collect();
-        let broken = "data: {\"choices\":[{\"del\n\n";
+        let broken = "data: ping\n\n";
         steps.insert(4, bytes(broken));
         let mut stream = open(&Script::new(steps.clone()), dialect, dialect)
             .await
@@ -404,6 +404,30 @@ async fn tool_calls_and_reasoning_are_content_and_empty_deltas_are_not() {
                 .is_err(),
             "{delta}"
         );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn chunks_that_repeat_the_message_beside_the_delta_are_understood() {
+    let chunk = |delta: &str, said: &str, finish: &str| {
+        format!(
+            "data: {{\"choices\":[{{\"index\":0,\"finish_reason\":{finish},\"message\":{{\"role\":\"assistant\",\"content\":\"{said}\"}},\"delta\":{{\"content\":\"{delta}\"}}}}]}}\n\n"
+        )
+    };
+    let events = [
+        chunk("", "", "null"),
+        chunk("a", "a", "null"),
+        chunk("b", "ab", "null"),
+        chunk("", "ab", "\"stop\""),
+    ];
+    for caller in [OPENAI, ANTHROPIC] {
+        let mut stream = open(&Script::new(events.iter().map(bytes)), OPENAI, caller)
+            .await
+            .unwrap();
+        let (text, failure) = drain(&mut stream).await;
+        assert!(failure.is_none());
+        let reply = llm_providers::form::decode_stream(caller, text.as_bytes()).unwrap();
+        assert_eq!(reply.text(), "ab");
     }
 }
 

@@ -2,12 +2,13 @@
 
 use super::request::{decode_blocks, encode_block};
 use super::watch::{finish_reason, read_usage};
-use crate::chat::{FinishReason, Part, Reply, Usage};
+use crate::chat::{FinishReason, Part, Reply, Usage, is_broken_call};
 use crate::codec::{Fields, Object};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-/// Reads an answer. `None` where its shape is not the wire's.
+/// Reads an answer. `None` where its shape is not the wire's, or where it holds what the neutral form
+/// does not know: a part of an answer is never taken for the whole.
 #[must_use]
 pub fn decode_reply(body: &[u8]) -> Option<Reply> {
     let mut fields = Fields::from_slice(body).ok()?;
@@ -18,6 +19,12 @@ pub fn decode_reply(body: &[u8]) -> Option<Reply> {
     };
     let mut lost = Vec::new();
     reply.parts = decode_blocks(Some(fields.take("content")?), "content", &mut lost).ok()?;
+    if lost
+        .iter()
+        .any(|field| field.starts_with("messages.content"))
+    {
+        return None;
+    }
     reply.finish = fields
         .text("stop_reason")
         .ok()?
@@ -29,7 +36,9 @@ pub fn decode_reply(body: &[u8]) -> Option<Reply> {
     Some(reply)
 }
 
-/// Writes an answer.
+/// Writes an answer. Reasoning without a signature is left out, because it could not be sent back:
+/// see [`StreamEncoder`](super::StreamEncoder). A tool call whose arguments are no JSON object is left
+/// out as well, and then the answer is one that the output limit cut.
 #[must_use]
 pub fn encode_reply(reply: &Reply) -> Bytes {
     let mut out = Object::default();
@@ -37,33 +46,53 @@ pub fn encode_reply(reply: &Reply) -> Bytes {
     out.set("type", "message");
     out.set("role", "assistant");
     out.set("model", reply.model.as_str());
-    let content: Vec<Value> = reply.parts.iter().filter_map(encode_part).collect();
+    let mut unsaid = Vec::new();
+    let mut said = Said::default();
+    let mut cut = false;
+    let mut content: Vec<Value> = Vec::with_capacity(reply.parts.len());
+    for part in &reply.parts {
+        if is_broken_call(part) {
+            cut = true;
+            continue;
+        }
+        said.refusal |= matches!(part, Part::Refusal(_));
+        said.call |= matches!(part, Part::ToolCall(_));
+        content.extend(match part {
+            // Requests leave out blank texts; in an answer they may be all there is.
+            Part::Text(text) if !text.text.is_empty() => {
+                Some(json!({"type": "text", "text": text.text}))
+            }
+            part => encode_block(part, &mut unsaid),
+        });
+    }
     out.set("content", content);
-    let reason = reply.finish.map(|reason| stop_reason(reason, &reply.parts));
+    let finish = if cut {
+        Some(FinishReason::Length)
+    } else {
+        reply.finish
+    };
+    let reason = finish.map(|reason| stop_reason(reason, said));
     out.set("stop_reason", json!(reason));
     out.set("stop_sequence", json!(reply.stop_sequence));
     out.set("usage", encode_usage(&reply.usage));
     out.into_bytes()
 }
 
-/// Reasoning without a signature keeps its place with an empty one, as the provider itself writes
-/// it before signing.
-fn encode_part(part: &Part) -> Option<Value> {
-    match part {
-        Part::Thinking(thinking) => Some(json!({
-            "type": "thinking",
-            "thinking": thinking.text,
-            "signature": thinking.signature.as_deref().unwrap_or_default(),
-        })),
-        other => encode_block(other, &mut Vec::new()),
-    }
+/// What an answer held that bears on its stop reason.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Said {
+    /// Words of refusal.
+    pub(super) refusal: bool,
+    /// A tool call.
+    pub(super) call: bool,
 }
 
-/// The wire's name for why an answer ended.
-pub(super) fn stop_reason(reason: FinishReason, parts: &[Part]) -> &'static str {
-    let refused = parts.iter().any(|part| matches!(part, Part::Refusal(_)));
+/// The wire's name for why an answer ended. Some servers write a plain `stop` after tool calls; a
+/// caller of this wire would never run them.
+pub(super) const fn stop_reason(reason: FinishReason, said: Said) -> &'static str {
     match reason {
-        FinishReason::Stop if refused => "refusal",
+        FinishReason::Stop | FinishReason::Other if said.call => "tool_use",
+        FinishReason::Stop if said.refusal => "refusal",
         FinishReason::Stop | FinishReason::Other => "end_turn",
         FinishReason::StopSequence => "stop_sequence",
         FinishReason::Length => "max_tokens",

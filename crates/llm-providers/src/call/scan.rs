@@ -25,6 +25,8 @@ pub(super) struct Scan {
     pub(super) model: Box<str>,
     pub(super) model_span: Range<usize>,
     pub(super) stream: bool,
+    /// OpenAI's `stream_options.include_usage`.
+    pub(super) include_usage: bool,
     pub(super) features: Features,
     pub(super) max_tokens: Option<u32>,
     pub(super) estimated_input_tokens: u32,
@@ -36,6 +38,8 @@ struct Body<'a> {
     model: Option<&'a RawValue>,
     #[serde(borrow)]
     stream: Option<&'a RawValue>,
+    #[serde(borrow)]
+    stream_options: Option<&'a RawValue>,
     #[serde(borrow)]
     max_tokens: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -68,6 +72,12 @@ struct Body<'a> {
     system: Content,
     #[serde(default)]
     messages: Option<Messages>,
+}
+
+#[derive(Deserialize)]
+struct StreamOptions<'a> {
+    #[serde(borrow)]
+    include_usage: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -104,6 +114,11 @@ pub(super) fn scan(dialect: Dialect, body: &[u8]) -> Result<Scan, BadRequest> {
         Some("true") => true,
         Some(_) => return Err(BadRequest::invalid("stream", "must be true or false")),
     };
+    let include_usage = dialect == Dialect::OpenAiChat
+        && parsed
+            .stream_options
+            .and_then(|raw| serde_json::from_str::<StreamOptions<'_>>(raw.get()).ok())
+            .is_some_and(|options| is_true(options.include_usage));
     let messages = parsed
         .messages
         .ok_or_else(|| BadRequest::missing("messages"))?;
@@ -185,6 +200,7 @@ pub(super) fn scan(dialect: Dialect, body: &[u8]) -> Result<Scan, BadRequest> {
         model: model.into(),
         model_span,
         stream,
+        include_usage,
         features,
         max_tokens: parsed
             .max_completion_tokens

@@ -103,4 +103,38 @@ impl Reply {
             })
             .collect()
     }
+
+    /// True where some tool call's arguments are no JSON object.
+    pub(crate) fn has_broken_calls(&self) -> bool {
+        self.parts.iter().any(is_broken_call)
+    }
+
+    /// Leaves out the tool calls whose arguments are no JSON object.
+    pub(crate) fn remove_broken_calls(&mut self) {
+        self.parts.retain(|part| !is_broken_call(part));
+    }
+
+    /// True where some reasoning has no signature.
+    pub(crate) fn has_unsigned_thinking(&self) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Thinking(thinking) => thinking.signature.is_none(),
+            _ => false,
+        })
+    }
+}
+
+/// A tool call whose arguments are no JSON object.
+pub(crate) fn is_broken_call(part: &Part) -> bool {
+    match part {
+        Part::ToolCall(call) => is_broken_arguments(&call.arguments),
+        _ => false,
+    }
+}
+
+/// Arguments that are no JSON object. None at all are an empty one.
+pub(crate) fn is_broken_arguments(text: &str) -> bool {
+    let text = text.trim();
+    // An ignored value still has to be whole.
+    !text.is_empty()
+        && (!text.starts_with('{') || serde_json::from_str::<serde::de::IgnoredAny>(text).is_err())
 }

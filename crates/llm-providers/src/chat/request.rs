@@ -151,6 +151,17 @@ impl Effort {
 }
 
 impl Request {
+    /// Forgets a choice that names a tool which was lost: a choice of nothing is refused.
+    pub(crate) fn drop_lost_choice(&mut self, lost: &mut Vec<&'static str>) {
+        if let Some(ToolChoice::Tool(name)) = &self.tool_choice
+            && lost.contains(&"tools")
+            && !self.tools.iter().any(|tool| tool.name == *name)
+        {
+            self.tool_choice = None;
+            lost.push("tool_choice");
+        }
+    }
+
     /// An empty conversation with `model`.
     #[must_use]
     pub fn new(model: impl Into<String>) -> Self {

@@ -23,6 +23,9 @@ pub struct Quirks {
     pub stream_usage: bool,
     /// Whether `reasoning_effort` may be sent.
     pub reasoning_effort: bool,
+    /// Whether the names of tool calls must be nine letters or digits. Others are replaced by a name
+    /// made of them, the same for the call and for its result.
+    pub short_call_ids: bool,
 }
 
 impl Quirks {
@@ -32,26 +35,51 @@ impl Quirks {
         seed: "seed",
         stream_usage: true,
         reasoning_effort: true,
+        short_call_ids: false,
     };
     /// Most compatible providers and local servers.
     pub const COMPATIBLE: Self = Self {
         max_tokens: MaxTokensField::MaxTokens,
         ..Self::OPENAI
     };
-    /// Groq (<https://console.groq.com/docs/openai>, read 2026-11-23).
+    /// Groq (<https://console.groq.com/docs/openai>, not yet checked against it).
     pub const GROQ: Self = Self::OPENAI;
     /// Cohere's compatibility layer, which refuses `stream_options`
-    /// (<https://docs.cohere.com/docs/compatibility-api>, read 2026-11-23).
+    /// (<https://strandsagents.com/docs/user-guide/concepts/model-providers/cohere/>, read 2026-11-23).
     pub const COHERE: Self = Self {
         stream_usage: false,
         ..Self::COMPATIBLE
     };
     /// Mistral, which refuses fields it does not know
-    /// (<https://docs.mistral.ai/api>, read 2026-11-23).
+    /// (<https://docs.mistral.ai/api>, not yet checked against it).
     pub const MISTRAL: Self = Self {
         seed: "random_seed",
         stream_usage: false,
         reasoning_effort: false,
+        short_call_ids: true,
         ..Self::COMPATIBLE
     };
+}
+
+/// The length of a short name for a tool call.
+const SHORT_ID_CHARS: usize = 9;
+
+/// `id` itself where it is nine letters or digits, else nine that are made of it: always the same,
+/// so that the provider's prompt cache sees the same conversation again.
+pub(super) fn short_call_id(id: &str) -> String {
+    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    if id.len() == SHORT_ID_CHARS && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return id.to_owned();
+    }
+    // FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>: 62^9 names are some 53 bits of it.
+    let mut hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let mut short = String::with_capacity(SHORT_ID_CHARS);
+    for _ in 0..SHORT_ID_CHARS {
+        let digit = usize::try_from(hash % 62).unwrap_or(0);
+        hash /= 62;
+        short.push(char::from(ALPHABET.get(digit).copied().unwrap_or(b'0')));
+    }
+    short
 }

@@ -7,7 +7,8 @@ use crate::codec::{Fields, Object};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-/// Reads an answer: its first choice. `None` where its shape is not the wire's.
+/// Reads an answer. `None` where its shape is not the wire's, or where it holds more than the neutral
+/// form can say: several choices, parts of an unknown sort.
 #[must_use]
 pub fn decode_reply(body: &[u8]) -> Option<Reply> {
     let mut fields = Fields::from_slice(body).ok()?;
@@ -20,14 +21,22 @@ pub fn decode_reply(body: &[u8]) -> Option<Reply> {
             .unwrap_or(0),
         ..Reply::default()
     };
-    let choice = fields.list("choices").ok()??.into_iter().next()?;
+    let mut choices = fields.list("choices").ok()??;
+    let choice = choices.pop()?;
+    if !choices.is_empty() {
+        return None;
+    }
     let mut choice = Fields::from_value(choice, "choices").ok()?;
     let mut message = choice.object("message").ok()??;
     // Some local servers leave the role out.
     if message.0.get("role").is_none_or(Value::is_null) {
         message.0.insert("role".to_owned(), json!("assistant"));
     }
-    reply.parts = decode_message(message, &mut Vec::new()).ok()?.parts;
+    let mut lost = Vec::new();
+    reply.parts = decode_message(message, &mut lost).ok()?.parts;
+    if !lost.is_empty() {
+        return None;
+    }
     reply.parts.retain(|part| !is_blank(part));
     reply.finish = choice
         .text("finish_reason")

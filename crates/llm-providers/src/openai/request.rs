@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod strict;
 
 pub(super) use self::decode::decode_message;
 pub use self::decode::decode_request;

@@ -5,10 +5,11 @@ use super::watch::{UsageWire, finish_reason};
 use crate::chat::{FinishReason, StreamEvent, Usage};
 use crate::codec::Untranslatable;
 use crate::sse;
-use crate::stream::text_of;
+use crate::stream::{is_filled, text_of};
 use bytes::{BufMut, BytesMut};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 #[derive(Deserialize)]
 struct Chunk<'a> {
@@ -16,43 +17,66 @@ struct Chunk<'a> {
     id: Option<&'a RawValue>,
     #[serde(borrow)]
     model: Option<&'a RawValue>,
-    choices: Option<Vec<Choice>>,
+    #[serde(borrow)]
+    choices: Option<Vec<Choice<'a>>>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct Choice {
-    #[serde(default)]
-    index: u32,
-    delta: Option<Delta>,
+struct Choice<'a> {
+    index: Option<u32>,
+    #[serde(borrow)]
+    delta: Option<Delta<'a>>,
     finish_reason: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Delta {
-    content: Option<String>,
+struct Delta<'a> {
+    /// A text; Mistral's reasoning models write a list of parts.
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
     reasoning_content: Option<String>,
     reasoning: Option<String>,
     refusal: Option<String>,
-    tool_calls: Option<Vec<CallDelta>>,
-    function_call: Option<FunctionDelta>,
+    #[serde(borrow)]
+    tool_calls: Option<Vec<CallDelta<'a>>>,
+    #[serde(borrow)]
+    function_call: Option<FunctionDelta<'a>>,
+    #[serde(borrow)]
+    audio: Option<&'a RawValue>,
+    #[serde(borrow)]
+    images: Option<&'a RawValue>,
+}
+
+/// One part of a content that is a list.
+#[derive(Deserialize)]
+struct PartDelta<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    text: Option<String>,
+    /// A text, or again a list of parts.
+    #[serde(borrow)]
+    thinking: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct CallDelta {
+struct CallDelta<'a> {
     index: Option<u32>,
     id: Option<String>,
-    function: Option<FunctionDelta>,
+    #[serde(borrow)]
+    function: Option<FunctionDelta<'a>>,
 }
 
 #[derive(Deserialize)]
-struct FunctionDelta {
+struct FunctionDelta<'a> {
     name: Option<String>,
-    arguments: Option<String>,
+    /// A text; some servers write the object itself.
+    #[serde(borrow)]
+    arguments: Option<&'a RawValue>,
 }
 
-/// Decodes a stream's events. Only the first choice is read.
+/// Decodes a stream's events: those of one choice, because the neutral form has no place for more.
 #[derive(Debug, Default)]
 pub struct StreamDecoder {
     started: bool,
@@ -66,7 +90,8 @@ impl StreamDecoder {
     ///
     /// # Errors
     ///
-    /// [`Untranslatable`] where the event is not of this wire's shape.
+    /// [`Untranslatable`] where the event is not of this wire's shape, or holds what the neutral form
+    /// cannot say: a second choice, sounds, pictures.
     pub fn decode(
         &mut self,
         data: &[u8],
@@ -85,11 +110,11 @@ impl StreamDecoder {
             });
         }
         for choice in chunk.choices.unwrap_or_default() {
-            if choice.index != 0 {
-                continue;
+            if choice.index.is_some_and(|index| index != 0) {
+                return Err(Untranslatable(()));
             }
             if let Some(delta) = choice.delta {
-                self.decode_delta(delta, out);
+                self.decode_delta(delta, out)?;
             }
             if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
                 out.push(StreamEvent::Finish {
@@ -106,14 +131,21 @@ impl StreamDecoder {
         Ok(())
     }
 
-    fn decode_delta(&mut self, delta: Delta, out: &mut Vec<StreamEvent>) {
+    fn decode_delta(
+        &mut self,
+        delta: Delta<'_>,
+        out: &mut Vec<StreamEvent>,
+    ) -> Result<(), Untranslatable> {
+        if is_filled(delta.audio) || is_filled(delta.images) {
+            return Err(Untranslatable(()));
+        }
         let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
         let thinking = filled(delta.reasoning_content).or(filled(delta.reasoning));
         out.extend(thinking.map(StreamEvent::Thinking));
-        out.extend(filled(delta.content).map(StreamEvent::Text));
+        decode_content(delta.content, out)?;
         out.extend(filled(delta.refusal).map(StreamEvent::Refusal));
         for call in delta.tool_calls.unwrap_or_default() {
-            self.decode_call(call, out);
+            self.decode_call(call, out)?;
         }
         if let Some(function) = delta.function_call {
             let call = CallDelta {
@@ -121,16 +153,21 @@ impl StreamDecoder {
                 id: None,
                 function: Some(function),
             };
-            self.decode_call(call, out);
+            self.decode_call(call, out)?;
         }
+        Ok(())
     }
 
-    fn decode_call(&mut self, call: CallDelta, out: &mut Vec<StreamEvent>) {
+    fn decode_call(
+        &mut self,
+        call: CallDelta<'_>,
+        out: &mut Vec<StreamEvent>,
+    ) -> Result<(), Untranslatable> {
         let id = call.id.unwrap_or_default();
         let (name, arguments) = match call.function {
             Some(function) => (
                 function.name.unwrap_or_default(),
-                function.arguments.unwrap_or_default(),
+                decode_arguments(function.arguments)?,
             ),
             None => (String::new(), String::new()),
         };
@@ -157,6 +194,60 @@ impl StreamDecoder {
                 json: arguments,
             });
         }
+        Ok(())
+    }
+}
+
+fn decode_content(
+    content: Option<&RawValue>,
+    out: &mut Vec<StreamEvent>,
+) -> Result<(), Untranslatable> {
+    let Some(raw) = content else {
+        return Ok(());
+    };
+    if !raw.get().starts_with('[') {
+        let text = text_of(raw).ok_or(Untranslatable(()))?;
+        if !text.is_empty() {
+            out.push(StreamEvent::Text(text.into_owned()));
+        }
+        return Ok(());
+    }
+    for part in parts_in(raw)? {
+        match part.kind.as_str() {
+            "text" => out.extend(part.text.map(StreamEvent::Text)),
+            "thinking" => {
+                if let Some(raw) = part.thinking {
+                    out.push(StreamEvent::Thinking(decode_thinking(raw)?));
+                }
+            }
+            // Where a text comes from, not a part of it.
+            "reference" => {}
+            _ => return Err(Untranslatable(())),
+        }
+    }
+    Ok(())
+}
+
+fn decode_thinking(raw: &RawValue) -> Result<String, Untranslatable> {
+    if let Some(text) = text_of(raw) {
+        return Ok(text.into_owned());
+    }
+    Ok(parts_in(raw)?
+        .into_iter()
+        .filter_map(|part| part.text)
+        .collect())
+}
+
+fn parts_in(raw: &RawValue) -> Result<Vec<PartDelta<'_>>, Untranslatable> {
+    serde_json::from_str(raw.get()).map_err(|_| Untranslatable(()))
+}
+
+/// The arguments' text.
+fn decode_arguments(raw: Option<&RawValue>) -> Result<String, Untranslatable> {
+    match raw {
+        None => Ok(String::new()),
+        Some(raw) if raw.get().starts_with('{') => Ok(raw.get().to_owned()),
+        Some(raw) => text_of(raw).map(Cow::into_owned).ok_or(Untranslatable(())),
     }
 }
 

@@ -27,10 +27,12 @@ struct Chunk<'a> {
 
 #[derive(Deserialize)]
 struct Choice<'a> {
-    #[serde(default)]
-    index: u32,
-    #[serde(borrow, alias = "message")]
+    index: Option<u32>,
+    #[serde(borrow)]
     delta: Option<Delta<'a>>,
+    /// Whole answers; some providers' chunks carry it beside the delta.
+    #[serde(borrow)]
+    message: Option<Delta<'a>>,
     #[serde(borrow)]
     finish_reason: Option<&'a RawValue>,
 }
@@ -107,9 +109,9 @@ impl<'de> Deserialize<'de> for Choices {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Choices, A::Error> {
                 let mut sum = Choices::default();
                 while let Some(choice) = seq.next_element::<Choice<'de>>()? {
-                    let bit = 1 << choice.index.min(63);
+                    let bit = 1 << choice.index.unwrap_or(0).min(63);
                     sum.seen |= bit;
-                    if let Some(delta) = choice.delta {
+                    if let Some(delta) = choice.delta.or(choice.message) {
                         sum.answer |= delta.has_answer();
                         sum.reasoning |= delta.has_reasoning();
                     }

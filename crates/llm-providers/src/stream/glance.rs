@@ -17,11 +17,12 @@ pub struct Facts {
     pub usage: Usage,
     /// Why the answer ended.
     pub finish: Option<FinishReason>,
-    /// Fields of the request that the target's wire has no place for. Names only, sorted.
+    /// Fields of the request that the target's wire has no place for; names only, sorted. Last,
+    /// `reply.reasoning` where the answer's reasoning has no place in the caller's dialect.
     pub dropped: Vec<&'static str>,
     /// The provider's name for the request, for its support.
     pub request_id: Option<Box<str>>,
-    /// Events that were not JSON and were left out.
+    /// Events that were not JSON: left out where they carried nothing, else the stream failed.
     pub broken_events: u32,
     /// The reply's headers: rate-limit snapshots are read from them.
     pub headers: HeaderMap,

@@ -1,10 +1,26 @@
 //! Turns the events of one dialect's stream into those of another's.
 
 use crate::call::Dialect;
-use crate::chat::{Reply, StreamEvent};
+use crate::chat::{FinishReason, Reply, StreamEvent, is_broken_arguments};
 use crate::codec::Untranslatable;
 use crate::form::{Decoder, Encoder};
+use crate::sse::MAX_EVENT_BYTES;
 use bytes::{Bytes, BytesMut};
+
+/// Why a stream cannot be translated any further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stuck {
+    /// An event has a shape that the other wire cannot say.
+    Shape,
+    /// The answer says that it is finished, and a tool call's arguments are no JSON object.
+    ToolCall,
+}
+
+impl From<Untranslatable> for Stuck {
+    fn from(_: Untranslatable) -> Self {
+        Self::Shape
+    }
+}
 
 /// Decodes one wire and encodes the other.
 #[derive(Debug)]
@@ -13,6 +29,10 @@ pub(crate) struct Translator {
     encoder: Encoder,
     events: Vec<StreamEvent>,
     out: BytesMut,
+    /// The arguments of each tool call so far; all together at most [`MAX_EVENT_BYTES`], and what goes
+    /// beyond is not judged.
+    arguments: Vec<String>,
+    argument_bytes: usize,
 }
 
 impl Translator {
@@ -29,32 +49,70 @@ impl Translator {
             encoder: Encoder::new(caller, include_usage, created),
             events: Vec::new(),
             out: BytesMut::new(),
+            arguments: Vec::new(),
+            argument_bytes: 0,
         }
     }
 
     /// Translates the data of one event; the result is empty where the caller's wire has nothing
     /// to say for it.
-    pub(crate) fn translate(&mut self, data: &[u8]) -> Result<Bytes, Untranslatable> {
+    pub(crate) fn translate(&mut self, data: &[u8]) -> Result<Bytes, Stuck> {
         self.decoder.decode(data, &mut self.events)?;
         self.encode()
     }
 
     /// Ends the caller's stream in the normal way.
-    pub(crate) fn end(&mut self) -> Result<Bytes, Untranslatable> {
+    pub(crate) fn end(&mut self) -> Result<Bytes, Stuck> {
         self.events.push(StreamEvent::End);
         self.encode()
     }
 
     /// A whole answer as a stream in the caller's dialect, end marker included.
-    pub(crate) fn unroll(&mut self, reply: &Reply) -> Result<Bytes, Untranslatable> {
+    pub(crate) fn unroll(&mut self, reply: &Reply) -> Result<Bytes, Stuck> {
         self.events.extend(reply.events());
         self.encode()
     }
 
-    fn encode(&mut self) -> Result<Bytes, Untranslatable> {
-        for event in self.events.drain(..) {
-            self.encoder.encode(&event, &mut self.out)?;
+    /// True where the answer's reasoning was left out.
+    pub(crate) const fn dropped_thinking(&self) -> bool {
+        self.encoder.dropped_thinking()
+    }
+
+    fn encode(&mut self) -> Result<Bytes, Stuck> {
+        let events = std::mem::take(&mut self.events);
+        for event in &events {
+            self.judge(event)?;
+            self.encoder.encode(event, &mut self.out)?;
         }
+        self.events = events;
+        self.events.clear();
         Ok(self.out.split().freeze())
+    }
+
+    /// Follows the tool calls, and refuses an answer that finishes with a broken one. An answer that
+    /// the output limit cut says so itself.
+    fn judge(&mut self, event: &StreamEvent) -> Result<(), Stuck> {
+        match event {
+            StreamEvent::ToolCall { .. } => self.arguments.push(String::new()),
+            StreamEvent::ToolArguments { index, json } => {
+                self.argument_bytes = self.argument_bytes.saturating_add(json.len());
+                let call = usize::try_from(*index)
+                    .ok()
+                    .and_then(|index| self.arguments.get_mut(index));
+                if self.argument_bytes > MAX_EVENT_BYTES {
+                    self.arguments.clear();
+                } else if let Some(arguments) = call {
+                    arguments.push_str(json);
+                }
+            }
+            StreamEvent::Finish { reason, .. }
+                if *reason != FinishReason::Length
+                    && self.arguments.iter().any(|text| is_broken_arguments(text)) =>
+            {
+                return Err(Stuck::ToolCall);
+            }
+            _ => {}
+        }
+        Ok(())
     }
 }

@@ -66,6 +66,7 @@ pub fn decode_request(body: &[u8]) -> Result<Request, BadRequest> {
             }
         });
     }
+    request.drop_lost_choice(&mut lost);
     request.max_tokens = fields.count("max_tokens")?;
     request.temperature = fields.number("temperature")?;
     request.top_p = fields.number("top_p")?;
@@ -169,6 +170,13 @@ fn decode_block(
     lost: &mut Vec<&'static str>,
 ) -> Result<(), BadRequest> {
     let kind = block.text("type")?.unwrap_or_default();
+    let cited = |block: &mut Fields| match block.take("citations") {
+        Some(Value::Array(citations)) => !citations.is_empty(),
+        _ => false,
+    };
+    if kind == "text" && cited(&mut block) {
+        lost.push("messages.content.citations");
+    }
     let part = match kind.as_str() {
         "text" => Part::Text(Text {
             text: block.text("text")?.unwrap_or_default(),

@@ -22,7 +22,13 @@ pub fn encode_request(request: &Request, model: &str, default_max_tokens: u32) -
         dropped.extend(request.extra.keys().map(|key| field_name(key)));
     }
     out.set("model", model);
-    let (mut system, messages) = encode_messages(&request.messages, &mut dropped);
+    let (mut system, mut messages) = encode_messages(&request.messages, &mut dropped);
+    if messages.is_empty() && !system.is_empty() {
+        // Instructions alone are refused here: they become what the user says.
+        dropped.push("messages.system_position");
+        let content = simplest(std::mem::take(&mut system));
+        messages.push(json!({"role": "user", "content": content}));
+    }
     let mut config = Object::default();
     match &request.response_format {
         Some(ResponseFormat::JsonSchema(schema)) => {
@@ -101,7 +107,7 @@ fn note(dropped: &mut Vec<&'static str>, condition: bool, name: &'static str) {
 
 /// Temperature ends at 1.0 here. Newer models refuse `temperature` and `top_p` together, and any
 /// change of either while they think
-/// (<https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, read 2026-11-23).
+/// (<https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, not yet checked against it).
 fn encode_sampling(
     request: &Request,
     thinks: bool,
@@ -226,7 +232,8 @@ enum Generation {
     Other,
 }
 
-/// <https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking>, read 2026-11-23.
+/// After <https://vercel.com/docs/ai-gateway/models-and-providers/reasoning/anthropic>, read 2026-11-23;
+/// which older models take a budget is not yet checked against the provider's own pages.
 fn generation(model: &str) -> Generation {
     const BUDGET: [&str; 9] = [
         "3-7",
@@ -310,12 +317,15 @@ fn encode_messages(
             continue;
         }
         let blocks: Vec<_> = blocks.collect();
+        // A turn without content is refused, and its neighbours are one turn.
+        if blocks.is_empty() {
+            continue;
+        }
         match turns.last_mut() {
             Some((role, merged)) if *role == message.role => merged.extend(blocks),
             _ => turns.push((message.role, blocks)),
         }
     }
-    turns.retain(|(_, blocks)| !blocks.is_empty());
     if let Some((Role::Assistant, blocks)) = turns.last_mut() {
         trim_prefill(blocks);
     }
@@ -369,14 +379,14 @@ pub(in crate::anthropic) fn encode_block(
 ) -> Option<Value> {
     let mut out = Object::default();
     match part {
-        // Empty texts are refused.
-        Part::Text(text) if text.text.is_empty() => return None,
+        // Texts without a visible character are refused.
+        Part::Text(text) if text.text.trim().is_empty() => return None,
         Part::Text(text) => {
             out.set("type", "text");
             out.set("text", text.text.as_str());
             out.set_some("cache_control", text.cache_control.clone());
         }
-        Part::Refusal(text) if text.is_empty() => return None,
+        Part::Refusal(text) if text.trim().is_empty() => return None,
         Part::Refusal(text) => {
             out.set("type", "text");
             out.set("text", text.as_str());

@@ -4,12 +4,13 @@ use crate::anthropic::watch::{finish_reason, read_usage};
 use crate::chat::{StreamEvent, Usage};
 use crate::codec::Untranslatable;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 #[derive(Deserialize)]
 struct Event<'a> {
     #[serde(rename = "type")]
-    kind: String,
+    kind: Option<String>,
     #[serde(borrow)]
     message: Option<Start<'a>>,
     #[serde(borrow)]
@@ -48,6 +49,7 @@ struct Delta {
     partial_json: Option<String>,
     stop_reason: Option<String>,
     stop_sequence: Option<String>,
+    citation: Option<IgnoredAny>,
 }
 
 /// What the open block is.
@@ -68,6 +70,7 @@ pub struct StreamDecoder {
     open: Open,
     calls: u32,
     usage: Usage,
+    left_out: bool,
 }
 
 impl StreamDecoder {
@@ -83,7 +86,7 @@ impl StreamDecoder {
         out: &mut Vec<StreamEvent>,
     ) -> Result<(), Untranslatable> {
         let event: Event<'_> = serde_json::from_slice(data).map_err(|_| Untranslatable(()))?;
-        match event.kind.as_str() {
+        match event.kind.as_deref().unwrap_or_default() {
             "message_start" => {
                 let start = event.message.ok_or(Untranslatable(()))?;
                 out.push(StreamEvent::Start {
@@ -126,6 +129,11 @@ impl StreamDecoder {
         Ok(())
     }
 
+    /// True where a block of an unknown sort, or a citation, was left out.
+    pub(crate) const fn left_out(&self) -> bool {
+        self.left_out
+    }
+
     fn decode_usage(&mut self, raw: Option<&RawValue>, out: &mut Vec<StreamEvent>) {
         if let Some(raw) = raw {
             read_usage(raw.get(), &mut self.usage);
@@ -164,7 +172,10 @@ impl StreamDecoder {
                     json: json.to_owned(),
                 }));
             }
-            _ => self.open = Open::Foreign,
+            _ => {
+                self.open = Open::Foreign;
+                self.left_out = true;
+            }
         }
     }
 
@@ -173,6 +184,7 @@ impl StreamDecoder {
         if self.open == Open::Foreign {
             return;
         }
+        self.left_out |= delta.citation.is_some();
         out.extend(filled(delta.text).map(StreamEvent::Text));
         out.extend(filled(delta.thinking).map(StreamEvent::Thinking));
         out.extend(filled(delta.signature).map(StreamEvent::ThinkingSignature));

@@ -1,9 +1,9 @@
 //! Writes a stream's events.
 
-use crate::anthropic::reply::{encode_usage, stop_reason};
-use crate::chat::{FinishReason, Part, StreamEvent, Usage};
+use crate::anthropic::reply::{Said, encode_usage, stop_reason};
+use crate::chat::{FinishReason, StreamEvent, Usage};
 use crate::codec::{Untranslatable, safe_id};
-use crate::sse;
+use crate::sse::{self, MAX_EVENT_BYTES};
 use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -20,6 +20,10 @@ enum Open {
 ///
 /// Stop reason and usage travel together here and usage may come last on other wires, so both are
 /// written at the end.
+///
+/// Reasoning is written only once it is signed: this wire's providers refuse a conversation in which
+/// a thinking block comes back without their signature, so an unsigned one would spoil every later
+/// turn. [`dropped_thinking`](Self::dropped_thinking) tells whether some was left out.
 #[derive(Debug, Default)]
 pub struct StreamEncoder {
     started: bool,
@@ -27,7 +31,10 @@ pub struct StreamEncoder {
     open: Option<Open>,
     /// Blocks begun so far.
     blocks: u32,
-    refused: bool,
+    /// Reasoning that waits for its signature; at most [`MAX_EVENT_BYTES`].
+    thinking: String,
+    dropped_thinking: bool,
+    said: Said,
     finish: Option<FinishReason>,
     stop_sequence: Option<String>,
     usage: Usage,
@@ -81,19 +88,39 @@ impl StreamEncoder {
         if self.ended {
             return Ok(());
         }
+        let thinks = matches!(
+            event,
+            StreamEvent::Thinking(_) | StreamEvent::ThinkingSignature(_) | StreamEvent::Usage(_)
+        );
+        if !thinks && !self.thinking.is_empty() {
+            self.thinking.clear();
+            self.dropped_thinking = true;
+        }
         match event {
             StreamEvent::Start { id, model } => self.start(id, model, out),
             StreamEvent::Text(text) => self.text(text, out),
             StreamEvent::Refusal(text) => {
-                self.refused = true;
+                self.said.refusal = true;
                 self.text(text, out);
             }
-            StreamEvent::Thinking(thinking) => {
-                self.ensure(Open::Thinking, out);
-                self.delta(Delta::Thinking { thinking }, out);
+            StreamEvent::Thinking(text) => {
+                if self.thinking.len() + text.len() > MAX_EVENT_BYTES {
+                    self.thinking.clear();
+                    self.dropped_thinking = true;
+                }
+                if !self.dropped_thinking {
+                    self.thinking.push_str(text);
+                }
             }
+            // A seal on something that was left out seals nothing.
+            StreamEvent::ThinkingSignature(_) if self.dropped_thinking => {}
             StreamEvent::ThinkingSignature(signature) => {
                 self.ensure(Open::Thinking, out);
+                let thinking = std::mem::take(&mut self.thinking);
+                if !thinking.is_empty() {
+                    let thinking = thinking.as_str();
+                    self.delta(Delta::Thinking { thinking }, out);
+                }
                 self.delta(Delta::Signature { signature }, out);
             }
             StreamEvent::RedactedThinking(data) => {
@@ -104,6 +131,7 @@ impl StreamEncoder {
             }
             StreamEvent::ToolCall { index, id, name } => {
                 self.close(out);
+                self.said.call = true;
                 let id = safe_id(id);
                 let block = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
                 self.begin(&block, out);
@@ -127,6 +155,12 @@ impl StreamEncoder {
             StreamEvent::End => self.end(out),
         }
         Ok(())
+    }
+
+    /// True where reasoning was left out because it had no signature.
+    #[must_use]
+    pub const fn dropped_thinking(&self) -> bool {
+        self.dropped_thinking
     }
 
     fn start(&mut self, id: &str, model: &str, out: &mut BytesMut) {
@@ -205,9 +239,7 @@ impl StreamEncoder {
     fn end(&mut self, out: &mut BytesMut) {
         self.close(out);
         self.ended = true;
-        let refusal = [Part::Refusal(String::new())];
-        let said: &[Part] = if self.refused { &refusal } else { &[] };
-        let reason = stop_reason(self.finish.unwrap_or(FinishReason::Stop), said);
+        let reason = stop_reason(self.finish.unwrap_or(FinishReason::Stop), self.said);
         let event = json!({
             "type": "message_delta",
             "delta": {"stop_reason": reason, "stop_sequence": self.stop_sequence},

@@ -43,7 +43,14 @@ pub fn decode_request(body: &[u8]) -> Result<Request, BadRequest> {
     let choice = fields
         .take("tool_choice")
         .or_else(|| fields.take("function_call"));
-    request.tool_choice = choice.map(decode_tool_choice).transpose()?;
+    request.tool_choice = match choice {
+        Some(choice) if names_other_tool(&choice) => {
+            lost.push("tool_choice");
+            None
+        }
+        choice => choice.map(decode_tool_choice).transpose()?,
+    };
+    request.drop_lost_choice(&mut lost);
     request.parallel_tool_calls = fields.flag("parallel_tool_calls")?;
     request.response_format = fields
         .object("response_format")?
@@ -181,7 +188,15 @@ fn decode_content(
         Some(Value::String(text)) => parts.push(Part::text(text)),
         Some(Value::Array(list)) => {
             for part in list {
-                let part = Fields::from_value(part, "content")?;
+                let mut part = Fields::from_value(part, "content")?;
+                // Mistral: where a text comes from, not a part of it.
+                if part.0.get("type").is_some_and(|kind| kind == "reference") {
+                    continue;
+                }
+                if let Some(thinking) = part.take("thinking") {
+                    parts.push(decode_thinking(thinking));
+                    continue;
+                }
                 match decode_part(part)? {
                     Some(part) => parts.push(part),
                     None => lost.push("messages.content"),
@@ -191,6 +206,22 @@ fn decode_content(
         Some(_) => return Err(BadRequest::invalid("content", "must be a string or a list")),
     }
     Ok(())
+}
+
+/// Mistral's reasoning: a text, or a list of text parts.
+fn decode_thinking(thinking: Value) -> Part {
+    let text = match thinking {
+        Value::String(text) => text,
+        Value::Array(parts) => parts
+            .iter()
+            .filter_map(|part| part.get("text")?.as_str())
+            .collect(),
+        _ => String::new(),
+    };
+    Part::Thinking(Thinking {
+        text,
+        signature: None,
+    })
 }
 
 /// `None` for a sort of part that the neutral form does not know.
@@ -272,6 +303,13 @@ fn decode_function(mut function: Fields) -> Result<Tool, BadRequest> {
 /// The schema of a tool without arguments.
 fn no_parameters() -> Value {
     json!({"type": "object", "properties": {}})
+}
+
+/// True where the choice is of a sort that the neutral form does not know.
+fn names_other_tool(choice: &Value) -> bool {
+    choice
+        .get("type")
+        .is_some_and(|kind| kind == "custom" || kind == "allowed_tools")
 }
 
 fn decode_tool_choice(choice: Value) -> Result<ToolChoice, BadRequest> {

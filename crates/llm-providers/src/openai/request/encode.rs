@@ -1,11 +1,12 @@
 //! Writes a request body.
 
+use super::strict::is_strict;
 use crate::call::Dialect;
 use crate::chat::{
     Effort, Message, Part, Reasoning, Request, ResponseFormat, Role, Source, Tool, ToolChoice,
 };
 use crate::codec::{Encoded, Object, field_name};
-use crate::openai::quirk::{MaxTokensField, Quirks};
+use crate::openai::quirk::{MaxTokensField, Quirks, short_call_id};
 use serde_json::{Value, json};
 
 /// OpenAI accepts this many stop sequences.
@@ -26,14 +27,16 @@ pub fn encode_request(request: &Request, model: &str, quirks: Quirks) -> Encoded
     out.set("model", model);
     let mut messages = Vec::with_capacity(request.messages.len());
     for message in &request.messages {
-        encode_message(message, &mut messages, &mut dropped);
+        encode_message(message, quirks, &mut messages, &mut dropped);
     }
     out.set("messages", messages);
+    // A caller of this wire is taken at its word; another's settings must not make the model refuse.
+    let native = request.extra_dialect != Some(Dialect::AnthropicMessages);
     if !request.tools.is_empty() {
         let tools: Vec<Value> = request
             .tools
             .iter()
-            .map(|tool| encode_tool(tool, &mut dropped))
+            .map(|tool| encode_tool(tool, native, &mut dropped))
             .collect();
         out.set("tools", tools);
         out.set_some(
@@ -42,17 +45,17 @@ pub fn encode_request(request: &Request, model: &str, quirks: Quirks) -> Encoded
         );
         out.set_some("parallel_tool_calls", request.parallel_tool_calls);
     }
-    out.set_some(
-        "response_format",
-        request.response_format.as_ref().map(encode_format),
-    );
+    if let Some(format) = &request.response_format {
+        out.set(
+            "response_format",
+            encode_format(format, native, &mut dropped),
+        );
+    }
     let max_tokens = match quirks.max_tokens {
         MaxTokensField::MaxTokens => "max_tokens",
         MaxTokensField::MaxCompletionTokens => "max_completion_tokens",
     };
     out.set_some(max_tokens, request.max_tokens);
-    // A caller of this wire is taken at its word; another's settings must not make the model refuse.
-    let native = request.extra_dialect != Some(Dialect::AnthropicMessages);
     let reasons = reasons(model);
     if native || !reasons {
         out.set_some("temperature", request.temperature);
@@ -98,7 +101,7 @@ pub fn encode_request(request: &Request, model: &str, quirks: Quirks) -> Encoded
 }
 
 /// Models that reason refuse any `temperature` or `top_p` of the caller's and take an effort
-/// (<https://platform.openai.com/docs/guides/reasoning>, read 2026-11-23).
+/// (<https://platform.openai.com/docs/guides/reasoning>, not yet checked against it).
 fn reasons(model: &str) -> bool {
     let name = model.rsplit('/').next().unwrap_or(model);
     ["o1", "o3", "o4", "gpt-5", "gpt-6"]
@@ -129,14 +132,28 @@ fn note(dropped: &mut Vec<&'static str>, condition: bool, name: &'static str) {
     }
 }
 
-fn encode_tool(tool: &Tool, dropped: &mut Vec<&'static str>) -> Value {
+fn encode_tool(tool: &Tool, native: bool, dropped: &mut Vec<&'static str>) -> Value {
     note(dropped, tool.cache_control.is_some(), "cache_control");
     let mut function = Object::default();
     function.set("name", tool.name.as_str());
     function.set_some("description", tool.description.clone());
     function.set("parameters", tool.parameters.clone());
-    function.set_some("strict", tool.strict);
+    let strict = strict(tool.strict, &tool.parameters, native, dropped);
+    function.set_some("strict", strict);
     json!({"type": "function", "function": function.0})
+}
+
+/// Whether a schema is to be kept to the letter. This wire refuses to where the schema is not of a
+/// narrow form, which callers of other wires need not follow.
+fn strict(
+    wished: Option<bool>,
+    schema: &Value,
+    native: bool,
+    dropped: &mut Vec<&'static str>,
+) -> Option<bool> {
+    let refused = wished == Some(true) && !native && !is_strict(schema);
+    note(dropped, refused, "strict");
+    wished.filter(|_| !refused)
 }
 
 fn encode_tool_choice(choice: &ToolChoice) -> Value {
@@ -148,7 +165,7 @@ fn encode_tool_choice(choice: &ToolChoice) -> Value {
     }
 }
 
-fn encode_format(format: &ResponseFormat) -> Value {
+fn encode_format(format: &ResponseFormat, native: bool, dropped: &mut Vec<&'static str>) -> Value {
     match format {
         ResponseFormat::Text => json!({"type": "text"}),
         ResponseFormat::JsonObject => json!({"type": "json_object"}),
@@ -157,14 +174,27 @@ fn encode_format(format: &ResponseFormat) -> Value {
             inner.set("name", schema.name.as_str());
             inner.set_some("description", schema.description.clone());
             inner.set("schema", schema.schema.clone());
-            inner.set_some("strict", schema.strict);
+            let strict = strict(schema.strict, &schema.schema, native, dropped);
+            inner.set_some("strict", strict);
             json!({"type": "json_schema", "json_schema": inner.0})
         }
     }
 }
 
 /// Writes one turn: tool results become messages of their own, before what else the turn says.
-fn encode_message(message: &Message, out: &mut Vec<Value>, dropped: &mut Vec<&'static str>) {
+fn encode_message(
+    message: &Message,
+    quirks: Quirks,
+    out: &mut Vec<Value>,
+    dropped: &mut Vec<&'static str>,
+) {
+    let call_id = |id: &str| {
+        if quirks.short_call_ids {
+            short_call_id(id)
+        } else {
+            id.to_owned()
+        }
+    };
     let mut content = Vec::new();
     let mut calls = Vec::new();
     let mut refusal = None;
@@ -182,12 +212,12 @@ fn encode_message(message: &Message, out: &mut Vec<Value>, dropped: &mut Vec<&'s
                 }
                 out.push(json!({
                     "role": "tool",
-                    "tool_call_id": result.id,
+                    "tool_call_id": call_id(&result.id),
                     "content": texts.join("\n"),
                 }));
             }
             Part::ToolCall(call) => calls.push(json!({
-                "id": call.id,
+                "id": call_id(&call.id),
                 "type": "function",
                 "function": {"name": call.name, "arguments": call.arguments},
             })),

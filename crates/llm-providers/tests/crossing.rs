@@ -1,0 +1,240 @@
+//! What a request must not lose, or must not keep, on its way to a target.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's helper: whatever it does not expect fails the test"
+)]
+
+#[path = "support/script.rs"]
+mod script;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use llm_errors::Provider;
+use llm_providers::openai::Quirks;
+use llm_providers::{Call, Dialect, Encoded, Endpoint, Exchange, anthropic, exchange, openai};
+use script::{Script, bytes, drain, run};
+use serde_json::{Value, json};
+use std::time::SystemTime;
+
+const OPENAI: Dialect = Dialect::OpenAiChat;
+const ANTHROPIC: Dialect = Dialect::AnthropicMessages;
+
+/// The body and what was dropped.
+fn read(encoded: &Encoded) -> (Value, Vec<&'static str>) {
+    let mut dropped = encoded.dropped.clone();
+    dropped.sort_unstable();
+    (serde_json::from_slice(&encoded.body).unwrap(), dropped)
+}
+
+fn to_anthropic(body: &Value) -> (Value, Vec<&'static str>) {
+    let request = openai::decode_request(body.to_string().as_bytes()).unwrap();
+    read(&anthropic::encode_request(&request, "claude-sonnet-5", 99))
+}
+
+fn to_openai(body: &Value, quirks: Quirks) -> (Value, Vec<&'static str>) {
+    let request = anthropic::decode_request(body.to_string().as_bytes()).unwrap();
+    read(&openai::encode_request(&request, "m", quirks))
+}
+
+/// The headers that reach a target which has these configured.
+async fn headers(
+    configured: &[(&str, &str)],
+    callers: &[(&'static str, &'static str)],
+) -> HeaderMap {
+    let mut builder = Endpoint::builder(Provider::Anthropic, "claude-sonnet-5")
+        .base_url("http://127.0.0.1:9/v1")
+        .credential("test-key".into());
+    for (name, value) in configured {
+        builder = builder.header(*name, *value);
+    }
+    let mut call = script::call(ANTHROPIC, false);
+    for (name, value) in callers {
+        assert!(call.forward_header(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value)
+        ));
+    }
+    let script = Script::new([]);
+    let endpoint = builder.build().unwrap();
+    let now = SystemTime::UNIX_EPOCH;
+    let answer = exchange(&script, &endpoint, &call, &script::WINDOWS, now).await;
+    assert!(answer.is_err(), "the script says nothing");
+    let seen = script.seen.lock().unwrap().take().unwrap();
+    seen.headers
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_of_betas_are_joined() {
+    let callers = [
+        ("anthropic-beta", "b-2, a-1"),
+        ("anthropic-beta", "c-3"),
+        ("openai-beta", "x=v1"),
+        ("x-trace", "caller"),
+        ("x-own", "caller"),
+        ("x-own", "again"),
+        ("anthropic-version", "2024-01-01"),
+    ];
+    let configured = [("anthropic-beta", "a-1,d-4"), ("x-trace", "configured")];
+    let sent = headers(&configured, &callers).await;
+    let all = |name: &str| -> Vec<_> { sent.get_all(name).iter().cloned().collect() };
+    assert_eq!(all("anthropic-beta"), ["a-1,d-4,b-2,c-3"]);
+    assert_eq!(all("openai-beta"), ["x=v1"]);
+    assert_eq!(all("x-trace"), ["configured"]);
+    assert_eq!(all("x-own"), ["caller", "again"]);
+    assert_eq!(all("anthropic-version"), ["2024-01-01"]);
+
+    let sent = headers(&[], &callers).await;
+    assert_eq!(sent["anthropic-beta"], "b-2,a-1,c-3");
+}
+
+#[test]
+fn turns_without_a_visible_character_are_left_out() {
+    let (sent, _) = to_anthropic(&json!({"model": "r", "messages": [
+        {"role": "system", "content": " \n"},
+        {"role": "user", "content": [{"type": "text", "text": "\t"}, {"type": "text", "text": "a"}]},
+        {"role": "assistant", "content": " "},
+        {"role": "user", "content": "b"},
+        {"role": "assistant", "content": "\n"},
+    ]}));
+    assert_eq!(sent.get("system"), None);
+    assert_eq!(
+        sent["messages"],
+        json!([{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}])
+    );
+}
+
+#[test]
+fn instructions_alone_become_what_the_user_says() {
+    let (sent, dropped) = to_anthropic(&json!({"model": "r", "messages": [
+        {"role": "system", "content": "Say hello."},
+        {"role": "user", "content": " "},
+    ]}));
+    assert_eq!(sent.get("system"), None);
+    assert_eq!(
+        sent["messages"],
+        json!([{"role": "user", "content": "Say hello."}])
+    );
+    assert_eq!(dropped, ["messages.system_position"]);
+}
+
+#[test]
+fn mistral_is_given_names_of_nine_letters_for_tool_calls() {
+    let body = json!({"model": "r", "max_tokens": 9, "messages": [
+        {"role": "user", "content": "go"},
+        {"role": "assistant", "content": [
+            {"type": "tool_use", "id": "toolu_01A", "name": "f", "input": {}},
+            {"type": "tool_use", "id": "toolu_01B", "name": "f", "input": {}},
+            {"type": "tool_use", "id": "Abcdefgh9", "name": "f", "input": {}},
+        ]},
+        {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "toolu_01B", "content": "b"},
+            {"type": "tool_result", "tool_use_id": "toolu_01A", "content": "a"},
+            {"type": "tool_result", "tool_use_id": "Abcdefgh9", "content": "c"},
+        ]},
+    ]});
+    let ids = |quirks| {
+        let (sent, _) = to_openai(&body, quirks);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let messages = sent["messages"].as_array().unwrap();
+        let calls = messages[1]["tool_calls"].as_array().unwrap();
+        let called: Vec<_> = calls.iter().map(|call| text(&call["id"])).collect();
+        let answered = messages[2..].iter();
+        let answered: Vec<_> = answered.map(|turn| text(&turn["tool_call_id"])).collect();
+        (called, answered)
+    };
+    let (called, answered) = ids(Quirks::MISTRAL);
+    for id in &called {
+        assert!(
+            id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+            "{id}"
+        );
+    }
+    assert_ne!(called[0], called[1]);
+    assert_eq!(called[2], "Abcdefgh9");
+    assert_eq!(answered, [&*called[1], &*called[0], &*called[2]]);
+    assert_eq!(ids(Quirks::MISTRAL), (called, answered), "always the same");
+    let (called, _) = ids(Quirks::OPENAI);
+    assert_eq!(called, ["toolu_01A", "toolu_01B", "Abcdefgh9"]);
+}
+
+#[test]
+fn strict_is_asked_for_only_where_the_schema_allows_it() {
+    let closed = json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": false});
+    let nested = |inner: &Value| json!({"type": "object", "properties": {"list": {"type": "array", "items": inner}}, "required": ["list"], "additionalProperties": false});
+    let mut open = closed.clone();
+    open["additionalProperties"] = json!(true);
+    let mut optional = closed.clone();
+    optional["required"] = json!([]);
+    let cases = [
+        (closed.clone(), true),
+        (nested(&closed), true),
+        (open.clone(), false),
+        (optional.clone(), false),
+        (nested(&optional), false),
+        (nested(&json!({"oneOf": [{"type": "string"}]})), false),
+        (json!({"type": "array", "items": {"type": "string"}}), false),
+    ];
+    for (schema, strict) in cases {
+        let (sent, dropped) = to_openai(
+            &json!({"model": "r", "max_tokens": 9, "messages": [{"role": "user", "content": "go"}],
+                "output_config": {"format": {"type": "json_schema", "schema": schema}},
+                "tools": [{"name": "f", "input_schema": schema, "strict": true}]}),
+            Quirks::OPENAI,
+        );
+        let expected = if strict { json!(true) } else { Value::Null };
+        assert_eq!(
+            sent["response_format"]["json_schema"]["strict"], expected,
+            "{schema}"
+        );
+        assert_eq!(sent["tools"][0]["function"]["strict"], expected, "{schema}");
+        assert_eq!(dropped.contains(&"strict"), !strict, "{schema}");
+    }
+    // A caller of this wire is taken at its word.
+    let format = json!({"type": "json_schema", "json_schema": {"name": "n", "schema": open, "strict": true}});
+    let own = json!({"model": "r", "messages": [{"role": "user", "content": "go"}], "response_format": format});
+    let request = openai::decode_request(own.to_string().as_bytes()).unwrap();
+    let (sent, _) = read(&openai::encode_request(&request, "m", Quirks::OPENAI));
+    assert_eq!(sent["response_format"], format);
+}
+
+#[test]
+fn a_choice_of_a_tool_that_was_lost_is_lost_with_it() {
+    let body = |choice: Value| {
+        json!({"model": "r", "messages": [{"role": "user", "content": "go"}], "tool_choice": choice, "tools": [
+            {"type": "custom", "custom": {"name": "shell"}},
+            {"type": "function", "function": {"name": "f"}},
+        ]})
+    };
+    for lost in [
+        json!({"type": "custom", "custom": {"name": "shell"}}),
+        json!({"type": "function", "function": {"name": "shell"}}),
+    ] {
+        let (sent, dropped) = to_anthropic(&body(lost));
+        assert_eq!(sent.get("tool_choice"), None);
+        assert_eq!(dropped, ["tool_choice", "tools"]);
+    }
+    let (sent, dropped) = to_anthropic(&body(
+        json!({"type": "function", "function": {"name": "f"}}),
+    ));
+    assert_eq!(sent["tool_choice"], json!({"type": "tool", "name": "f"}));
+    assert_eq!(dropped, ["tools"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wish_for_usage_is_read_without_decoding_the_conversation() {
+    // The content has a shape that no decoder takes; in the same dialect that is for the provider.
+    let completion = r#"{"choices":[{"index":0,"message":{"content":"Hello."},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":3}}"#;
+    for wished in [false, true] {
+        let body = json!({"model": "r", "stream": true, "stream_options": {"include_usage": wished},
+            "messages": [{"role": "user", "content": 7}]});
+        let call = Call::parse(OPENAI, body.to_string().into()).unwrap();
+        assert!(call.chat().is_err());
+        let script = Script::new([bytes(completion)]);
+        let Exchange::Stream(mut stream) = run(&script, OPENAI, &call).await.unwrap() else {
+            unreachable!("a stream was asked for")
+        };
+        let (text, failure) = drain(&mut stream).await;
+        assert!(failure.is_none());
+        assert_eq!(text.contains("\"prompt_tokens\":9"), wished);
+    }
+}
