@@ -6,10 +6,13 @@
 
 pub(crate) mod fault;
 pub(crate) mod key;
+mod limit;
+mod price;
 mod reader;
 mod route;
 pub(crate) mod secret;
 mod server;
+mod stick;
 mod target;
 mod unit;
 pub(crate) mod walk;
@@ -27,6 +30,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub(crate) use route::{Degraded, Preset, Route};
+pub(crate) use stick::{StickTo, key_of};
 pub(crate) use target::Target;
 
 /// Where callers are served unless told otherwise: the loopback only.
@@ -40,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     /// Where metrics and health are served, if apart.
     pub(crate) admin_listen: Option<SocketAddr>,
+    /// Web pages that may call, as browsers send them in `Origin`.
+    pub(crate) allowed_origins: Vec<String>,
     /// Limits of the server.
     pub(crate) server: Server,
     /// When a target is left alone.
@@ -53,7 +59,7 @@ pub(crate) struct Config {
 }
 
 /// Limits of the server.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Server {
     /// The largest request body.
     pub(crate) max_body_bytes: usize,
@@ -63,25 +69,28 @@ pub(crate) struct Server {
     pub(crate) header_timeout: Duration,
     /// How long a caller may take to send the body.
     pub(crate) body_timeout: Duration,
+    /// How long a caller may leave the answer unread.
+    pub(crate) write_timeout: Duration,
     /// How long running calls may go on after the signal to stop.
     pub(crate) drain: Duration,
 }
 
 impl Default for Server {
-    /// 32 MiB, 4096 connections, 60 s for headers, 60 s for a body, 30 s to drain.
+    /// 32 MiB, 4096 connections, 60 s for headers, 60 s for a body, 30 s unread, 30 s to drain.
     fn default() -> Self {
         Self {
             max_body_bytes: 32 << 20,
             max_connections: 4096,
             header_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(30),
         }
     }
 }
 
 /// When a target is left alone.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Breaker {
     /// Hard failures in a row that open it.
     pub(crate) failures: u32,
@@ -109,7 +118,7 @@ impl Default for Breaker {
 }
 
 /// The store behind the degraded mode `cached`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cache {
     /// Memory for all answers together.
     pub(crate) max_bytes: usize,
@@ -165,6 +174,7 @@ impl Config {
         let document = reader.document();
         let top = reader.top(&document);
         let (listen, admin_listen) = server::listeners(&mut reader, &top);
+        let allowed_origins = server::origins(&mut reader, &top);
         let server = server::server(&mut reader, &top);
         let breaker = server::breaker(&mut reader, &top);
         let cache = server::cache(&mut reader, &top);
@@ -179,6 +189,7 @@ impl Config {
         Ok(Self {
             listen,
             admin_listen,
+            allowed_origins,
             server,
             breaker,
             cache,

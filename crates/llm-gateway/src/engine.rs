@@ -5,8 +5,8 @@ use anyhow::Context as _;
 use llm_resilience::breaker::{BreakerConfig, Snapshot, State};
 use llm_resilience::cache::{Cache, CacheConfig};
 use llm_resilience::providers::Endpoint;
-use llm_resilience::router::{Member, Policy, TargetId};
-use llm_resilience::{Degraded, Observer, RouteSpec, StaticAnswer, TargetSpec};
+use llm_resilience::router::{Member, TargetId};
+use llm_resilience::{ClientBuilder, Degraded, Observer, RouteSpec, StaticAnswer, TargetSpec};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ pub(crate) use llm_resilience::Client;
 pub(crate) use llm_resilience::errors::{ErrorKind, Provider};
 pub(crate) use llm_resilience::providers::catalog::entry as catalog_entry;
 pub(crate) use llm_resilience::providers::{Dialect, Features};
-pub(crate) use llm_resilience::router::MAX_CANDIDATES;
+pub(crate) use llm_resilience::router::{Hedging, Limits, MAX_CANDIDATES, Policy, Price, Strategy};
 
 /// Builds the client that a configuration describes. Targets and routes keep their order, so that their indices are
 /// those of the configuration.
@@ -23,6 +23,45 @@ pub(crate) use llm_resilience::router::MAX_CANDIDATES;
 ///
 /// What the reader of the configuration could not see: an endpoint, a table or a transport that cannot be built.
 pub(crate) fn build(config: &Config, observer: Arc<dyn Observer>) -> anyhow::Result<Client> {
+    let mut builder = describe(config, observer)?;
+    if keeps_answers(config) {
+        builder = builder.cache(cache(&config.cache));
+    }
+    Ok(builder.build()?)
+}
+
+/// Replaces what `client` serves, described by `before`, by what `next` describes. Health, limits and kept answers of
+/// what stays are kept; calls under way end as they began. A store for answers is made only where its settings are new.
+///
+/// # Errors
+///
+/// As for [`build`]; then everything stays as it was.
+pub(crate) fn replace(
+    client: &Client,
+    before: &Config,
+    next: &Config,
+    observer: Arc<dyn Observer>,
+) -> anyhow::Result<()> {
+    let mut builder = describe(next, observer)?;
+    if new_store(before, next) {
+        builder = builder.cache(cache(&next.cache));
+    }
+    Ok(client.replace(builder)?)
+}
+
+/// Whether a store for answers is to be made, since there was none or its settings are new.
+fn new_store(before: &Config, next: &Config) -> bool {
+    keeps_answers(next) && !(keeps_answers(before) && before.cache == next.cache)
+}
+
+/// Whether some route answers by kept answers.
+fn keeps_answers(config: &Config) -> bool {
+    let mut routes = config.routes.iter();
+    routes.any(|route| route.degraded.contains(&config::Degraded::Cached))
+}
+
+/// Targets, routes and breakers; all but the store for answers.
+fn describe(config: &Config, observer: Arc<dyn Observer>) -> anyhow::Result<ClientBuilder> {
     let mut builder = Client::builder()
         .observer(observer)
         .breaker(breaker(&config.breaker)?);
@@ -33,14 +72,7 @@ pub(crate) fn build(config: &Config, observer: Arc<dyn Observer>) -> anyhow::Res
     for route in &config.routes {
         builder = builder.route(route_spec(route, &config.targets));
     }
-    if config
-        .routes
-        .iter()
-        .any(|route| route.degraded.contains(&config::Degraded::Cached))
-    {
-        builder = builder.cache(cache(&config.cache));
-    }
-    Ok(builder.build()?)
+    Ok(builder)
 }
 
 fn breaker(settings: &config::Breaker) -> anyhow::Result<BreakerConfig> {
@@ -75,14 +107,19 @@ fn target_spec(target: &config::Target) -> anyhow::Result<TargetSpec> {
         endpoint = endpoint.credential(key.clone());
     }
     for (name, value) in &target.headers {
-        endpoint = endpoint.header(name.as_str(), value.to_str().unwrap_or_default());
+        endpoint = endpoint.header(name.as_str(), value.to_str().context("headers")?);
     }
     for (name, value) in &target.query {
         endpoint = endpoint.query(name, value);
     }
-    let mut spec = TargetSpec::new(target.name.as_str(), endpoint.build()?);
+    let mut spec = TargetSpec::new(target.name.as_str(), endpoint.build()?)
+        .limits(target.limits)
+        .price(target.price.unwrap_or_default());
     if let Some(label) = &target.credential {
-        spec = spec.credential(label.as_str());
+        spec = match target.key_turn {
+            0 => spec.credential(label.as_str()),
+            turn => spec.credential(format!("{label}, replaced by reload {turn}")),
+        };
     }
     if let Some(tokens) = target.context_window {
         spec = spec.context_window(tokens);
@@ -133,6 +170,8 @@ fn policy(route: &config::Route) -> Policy {
     policy.patience = route.patience.unwrap_or(policy.patience);
     policy.attempts = route.attempts.unwrap_or(policy.attempts);
     policy.max_sends = route.max_calls.unwrap_or(policy.max_sends);
+    policy.strategy = route.strategy.unwrap_or(policy.strategy);
+    policy.hedging = route.hedging.unwrap_or(policy.hedging);
     policy.windows.connect = given.connect.unwrap_or(policy.windows.connect);
     policy.windows.first_token = given.first_token.unwrap_or(policy.windows.first_token);
     policy.windows.idle = given.idle.unwrap_or(policy.windows.idle);
@@ -223,6 +262,30 @@ mod tests {
             windows.whole,
         ];
         assert_eq!(seconds.map(|window| window.as_secs()), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn strategy_and_hedging_reach_the_engine() {
+        let policy = policy_of("strategy = \"sticky\"\nhedging = \"at_p90\"");
+        assert_eq!(policy.strategy, Strategy::Sticky);
+        assert_eq!(policy.hedging, Hedging::AtP90);
+    }
+
+    #[test]
+    fn kept_answers_survive_a_reload_unless_their_store_changes() {
+        let text = |cache: &str| {
+            format!(
+                "{cache}\n[targets.a]\nprovider = \"vllm\"\nmodel = \"m\"\n[routes.r]\ntiers = [[\"a\"]]\ndegraded = [{{ mode = \"cached\" }}]"
+            )
+        };
+        let config = |cache: &str| Config::parse("t", &text(cache), &Nothing).unwrap();
+        let (plain, smaller) = (config(""), config("[cache]\nmax_bytes = \"1MiB\""));
+        assert!(!new_store(&plain, &plain));
+        assert!(new_store(&plain, &smaller));
+        let mut none = plain.clone();
+        none.routes.clear();
+        assert!(new_store(&none, &plain));
+        assert!(!new_store(&plain, &none));
     }
 
     #[test]

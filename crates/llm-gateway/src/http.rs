@@ -1,15 +1,17 @@
 //! Which request goes where: paths, methods and what each answers.
 
 mod call;
+mod foreign;
 mod health;
 mod model;
 mod receive;
 
 use crate::body::Body;
-use crate::config::Config;
-use crate::engine::{Client, Dialect};
+use crate::config::{Config, StickTo};
+use crate::engine::{self, Client, Dialect, Strategy};
 use crate::metrics::Metrics;
 use crate::reply::{self, Outline, Problem};
+use arc_swap::ArcSwap;
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use std::collections::HashMap;
@@ -21,16 +23,35 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) client: Client,
-    pub(crate) metrics: Arc<Metrics>,
-    /// What callers may send as `model`, and the route it means.
-    names: HashMap<Box<str>, Arc<str>>,
-    /// The same names in the order of the configuration, for people.
-    listed: Vec<String>,
+    /// What the configuration in force says; replaced as one.
+    present: ArcSwap<Present>,
     max_body_bytes: usize,
     body_timeout: Duration,
     /// Whether metrics have a listener of their own.
     admin_apart: bool,
+    /// Whether callers are on this machine alone.
+    loopback: bool,
     draining: AtomicBool,
+}
+
+/// What a reload replaces beside the engine's own state.
+#[derive(Debug)]
+pub(crate) struct Present {
+    pub(crate) metrics: Arc<Metrics>,
+    /// What callers may send as `model`, and what it means.
+    names: HashMap<Box<str>, Arc<Named>>,
+    /// The same names in the order of the configuration, for people.
+    listed: Vec<String>,
+    /// Web pages that may call.
+    allowed_origins: Box<[String]>,
+}
+
+/// What a name means.
+#[derive(Debug)]
+struct Named {
+    route: Box<str>,
+    /// What calls stick to a target by, where they do.
+    stick_to: Option<StickTo>,
 }
 
 /// Which listener a request came in by.
@@ -56,25 +77,34 @@ enum Resource<'p> {
 impl App {
     /// The state of a gateway that serves `client` as `config` says.
     pub(crate) fn new(config: &Config, client: Client, metrics: Arc<Metrics>) -> Self {
-        let mut names = HashMap::new();
-        let mut listed = Vec::new();
-        for route in &config.routes {
-            let target: Arc<str> = Arc::from(route.name.as_str());
-            for name in std::iter::once(&route.name).chain(&route.aliases) {
-                names.insert(name.as_str().into(), Arc::clone(&target));
-                listed.push(name.clone());
-            }
-        }
         Self {
             client,
-            metrics,
-            names,
-            listed,
+            present: ArcSwap::from_pointee(Present::new(config, metrics)),
             max_body_bytes: config.server.max_body_bytes,
             body_timeout: config.server.body_timeout,
             admin_apart: config.admin_listen.is_some(),
+            loopback: config.listen.ip().is_loopback(),
             draining: AtomicBool::new(false),
         }
+    }
+
+    /// What the configuration in force says. A request keeps what it began with.
+    pub(crate) fn present(&self) -> Arc<Present> {
+        self.present.load_full()
+    }
+
+    /// Serves what `next` says from now on, in place of `before`. Calls under way end as they began; listeners and the
+    /// limits of the server stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be built; then everything stays as it was.
+    pub(crate) fn reload(&self, before: &Config, next: &Config) -> anyhow::Result<()> {
+        let counts = Arc::new(self.present().metrics.following(next));
+        engine::replace(&self.client, before, next, Arc::clone(&counts) as _)?;
+        counts.forget_states();
+        self.present.store(Arc::new(Present::new(next, counts)));
+        Ok(())
     }
 
     /// Says that the gateway is shutting down: it is no longer ready.
@@ -84,6 +114,30 @@ impl App {
 
     fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+}
+
+impl Present {
+    fn new(config: &Config, metrics: Arc<Metrics>) -> Self {
+        let mut names = HashMap::new();
+        let mut listed = Vec::new();
+        for route in &config.routes {
+            let sticky = route.strategy == Some(Strategy::Sticky);
+            let named = Arc::new(Named {
+                route: route.name.as_str().into(),
+                stick_to: sticky.then(|| route.stick_to.clone()),
+            });
+            for name in std::iter::once(&route.name).chain(&route.aliases) {
+                names.insert(name.as_str().into(), Arc::clone(&named));
+                listed.push(name.clone());
+            }
+        }
+        Self {
+            metrics,
+            names,
+            listed,
+            allowed_origins: config.allowed_origins.as_slice().into(),
+        }
     }
 }
 
@@ -105,6 +159,16 @@ pub(crate) async fn handle(app: &App, face: Face, request: Request<Incoming>) ->
             (other, dialect)
         }
     };
+    if face == Face::Callers
+        && let Err(why) = foreign::check(
+            request.headers(),
+            request.uri(),
+            app.loopback,
+            &app.present().allowed_origins,
+        )
+    {
+        return refuse(app, &Problem::Foreign(why), dialect, &id);
+    }
     let Some(resource) = resource else {
         let path = request.uri().path().to_owned();
         return refuse(app, &Problem::UnknownPath(path), dialect, &id);
@@ -135,7 +199,7 @@ pub(crate) async fn handle(app: &App, face: Face, request: Request<Incoming>) ->
 /// Counts and shapes a problem with a request.
 fn refuse(app: &App, problem: &Problem, dialect: Dialect, id: &str) -> Response<Body> {
     let reason = Outline::reason(problem);
-    app.metrics.rejected(reason);
+    app.present.load().metrics.rejected(reason);
     tracing::debug!(request_id = id, reason, "request refused");
     Outline::of_problem(problem).response(dialect, id)
 }

@@ -14,6 +14,7 @@
 //! | what does a path answer? | `http.rs` |
 //! | what does the caller see on failure? | `reply.rs` |
 //! | what is counted? | `metrics.rs` |
+//! | what happens on SIGHUP? | `reload.rs` |
 //! | how does it start and stop? | `server.rs`, `command/serve.rs` |
 
 mod body;
@@ -24,9 +25,11 @@ mod engine;
 mod http;
 mod metrics;
 mod nearest;
+mod reload;
 mod reply;
 mod server;
 mod simulated;
+mod stall;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -4,7 +4,7 @@
 //! what a gateway alone has (attempts, fallbacks, breakers) stands under `llm_gateway_`. Every label is bounded: routes
 //! and targets come from the configuration, kinds and modes from enums; a name that a caller made up never becomes one.
 
-use crate::config::Config;
+use crate::config::{Config, Target};
 use crate::engine::{self, Client};
 use llm_resilience::breaker::{State, TripReason};
 use llm_resilience::router::{Hop, HopResult, Why};
@@ -121,13 +121,15 @@ struct TargetTexts {
 }
 
 /// Everything that is counted. Told of each request by the client, and of refused ones by the server.
-#[derive(Debug)]
+///
+/// Clones share their counts.
+#[derive(Debug, Clone)]
 pub(crate) struct Metrics {
-    registry: Registry,
+    registry: Arc<Registry>,
     /// By index of the route.
-    routes: Box<[Arc<str>]>,
+    routes: Arc<[Arc<str>]>,
     /// By index of the target.
-    targets: Box<[TargetTexts]>,
+    targets: Arc<[TargetTexts]>,
     requests: Family<RequestLabels, Counter>,
     request_seconds: Durations<RouteLabels>,
     failures: Family<FailureLabels, Counter>,
@@ -146,6 +148,20 @@ pub(crate) struct Metrics {
     output_tokens: Family<ModelLabels, Counter>,
 }
 
+fn routes(config: &Config) -> Arc<[Arc<str>]> {
+    let routes = config.routes.iter();
+    routes.map(|route| Arc::from(route.name.as_str())).collect()
+}
+
+fn targets(config: &Config) -> Arc<[TargetTexts]> {
+    let texts = |target: &Target| TargetTexts {
+        name: Arc::from(target.name.as_str()),
+        provider: Arc::from(genai_provider(target.provider.as_str())),
+        model: Arc::from(target.model.as_str()),
+    };
+    config.targets.iter().map(texts).collect()
+}
+
 fn histogram() -> Histogram {
     Histogram::new(SECONDS)
 }
@@ -156,21 +172,9 @@ impl Metrics {
         let mut registry = Registry::default();
         let durations = || Family::new_with_constructor(histogram as fn() -> Histogram);
         let mut metrics = Self {
-            routes: config
-                .routes
-                .iter()
-                .map(|route| Arc::from(route.name.as_str()))
-                .collect(),
-            targets: config
-                .targets
-                .iter()
-                .map(|target| TargetTexts {
-                    name: Arc::from(target.name.as_str()),
-                    provider: Arc::from(genai_provider(target.provider.as_str())),
-                    model: Arc::from(target.model.as_str()),
-                })
-                .collect(),
-            registry: Registry::default(),
+            routes: routes(config),
+            targets: targets(config),
+            registry: Arc::default(),
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(histogram as fn() -> Histogram),
             failures: Family::default(),
@@ -189,8 +193,25 @@ impl Metrics {
             output_tokens: Family::default(),
         };
         metrics.register(&mut registry);
-        metrics.registry = registry;
+        metrics.registry = Arc::new(registry);
         metrics
+    }
+
+    /// The same counts for another configuration. What `self` is still told of, by calls that began before, is counted
+    /// under the names they began with.
+    pub(crate) fn following(&self, config: &Config) -> Self {
+        Self {
+            routes: routes(config),
+            targets: targets(config),
+            ..self.clone()
+        }
+    }
+
+    /// Forgets the states of targets: those that are gone shall not be shown any more.
+    pub(crate) fn forget_states(&self) {
+        self.state.clear();
+        self.aside.clear();
+        self.in_flight.clear();
     }
 
     fn register(&self, registry: &mut Registry) {
@@ -290,11 +311,12 @@ impl Metrics {
     /// All metrics in Prometheus' text form, with the health of every target as of `now`.
     pub(crate) fn render(&self, client: &Client, now: Instant) -> String {
         let table = client.table();
-        for (texts, target) in self.targets.iter().zip(table.targets()) {
+        for target in table.targets() {
+            let name: Arc<str> = Arc::from(table.target_name(target));
             let seen = engine::health(client, target, now);
             for state in [State::Closed, State::HalfOpen, State::Open] {
                 let labels = StateLabels {
-                    target: Arc::clone(&texts.name),
+                    target: Arc::clone(&name),
                     state: state.as_str(),
                 };
                 self.state
@@ -312,7 +334,7 @@ impl Metrics {
                 .filter(|known| **known != TripReason::None)
             {
                 let labels = AsideLabels {
-                    target: Arc::clone(&texts.name),
+                    target: Arc::clone(&name),
                     reason: known.as_str(),
                 };
                 let now_so = reason == Some(*known);
@@ -322,7 +344,7 @@ impl Metrics {
                 }
             }
             let labels = TargetLabels {
-                target: Arc::clone(&texts.name),
+                target: Arc::clone(&name),
             };
             self.in_flight
                 .get_or_create(&labels)
@@ -465,56 +487,4 @@ fn genai_provider(ours: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::wellknown;
-
-    /// Every name given to the registry above, as it stands in the source.
-    fn names() -> Vec<&'static str> {
-        let source = include_str!("metrics.rs");
-        let (_, body) = source.split_once("fn register(").unwrap();
-        let (body, _) = body.split_once("\n    }\n").unwrap();
-        let after = |text: &'static str| {
-            text.split_once('"')
-                .and_then(|(_, rest)| rest.split_once('"'))
-        };
-        let calls = body.split("register").skip(2);
-        calls
-            .filter_map(|call| Some(after(call)?.0))
-            .filter(|name| name.len() < 40)
-            .collect()
-    }
-
-    #[test]
-    fn every_metric_is_told_in_the_documentation() {
-        let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/gateway.md");
-        let docs = std::fs::read_to_string(docs).unwrap();
-        let names = names();
-        assert!(names.len() >= 15, "{names:?}");
-        for name in names {
-            let told = docs.contains(&format!("_{name}_")) || docs.contains(&format!("_{name}`"));
-            assert!(
-                told || docs.contains(name.trim_start_matches("usage")),
-                "{name} is not in docs/gateway.md"
-            );
-        }
-    }
-
-    #[test]
-    fn a_providers_name_follows_the_conventions() {
-        assert_eq!(genai_provider("xai"), "x_ai");
-        assert_eq!(genai_provider("openai"), "openai");
-    }
-
-    #[test]
-    fn a_reason_is_counted() {
-        let metrics = Metrics::new(&wellknown::with_defaults(Vec::new(), Vec::new()));
-        metrics.rejected("bad_body");
-        let mut text = String::new();
-        encode(&mut text, &metrics.registry).unwrap();
-        assert!(
-            text.contains("llm_gateway_rejected_total{reason=\"bad_body\"} 1"),
-            "{text}"
-        );
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@
 mod kind;
 mod shape;
 
-use self::kind::{phrase, row};
+use self::kind::{about_account, phrase, row};
 use crate::body::Body;
 use crate::engine::{Dialect, ErrorKind};
 use bytes::Bytes;
@@ -34,10 +34,16 @@ pub(crate) const TARGET: HeaderName = HeaderName::from_static("x-llm-target");
 pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-llm-attempts");
 /// How the answer is less than it should be, if it is.
 pub(crate) const DEGRADED: HeaderName = HeaderName::from_static("x-llm-degraded");
+/// Fields of the request that the answering target's dialect cannot say, and that were left out.
+pub(crate) const DROPPED: HeaderName = HeaderName::from_static("x-llm-dropped");
 /// Every hop, when the caller asked for it by [`TRACE`].
 pub(crate) const TRAIL: HeaderName = HeaderName::from_static("x-llm-trail");
 /// Sent by the caller with the value 1 to see every hop.
 pub(crate) const TRACE: HeaderName = HeaderName::from_static("x-llm-trace");
+/// Sent by the caller with the value 1 where the call does something in the world: it is never sent to two targets at
+/// once.
+pub(crate) const SIDE_EFFECTS: HeaderName = HeaderName::from_static("x-llm-side-effects");
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
@@ -46,7 +52,11 @@ const LONGEST_TRAIL: usize = 4096;
 /// The longest message of ours in an error body.
 const LONGEST_MESSAGE: usize = 4096;
 /// Models named in the error for an unknown one.
-const NAMED_MODELS: usize = 20;
+pub(crate) const NAMED_MODELS: usize = 20;
+
+/// The longest `Retry-After` that the official SDKs of OpenAI and Anthropic wait for
+/// (`_calculate_retry_timeout` in openai-python and anthropic-sdk-python, read 2026-11-23).
+const LONGEST_HEEDED: Duration = Duration::from_secs(60);
 
 /// Anthropic's status for a provider without capacity.
 const OVERLOADED: u16 = 529;
@@ -74,6 +84,8 @@ pub(crate) enum Problem {
         /// Some of the names that are served.
         known: Vec<String>,
     },
+    /// A web page that is not allowed calls, or a name that is not the gateway's was called.
+    Foreign(&'static str),
     /// Nothing is served at this path.
     UnknownPath(String),
     /// The path is served by another method.
@@ -192,6 +204,14 @@ impl Outline {
                     ..outline
                 }
             }
+            Problem::Foreign(why) => {
+                let code = Some("forbidden_origin");
+                let outline = Self::invalid(StatusCode::FORBIDDEN, code, (*why).to_owned());
+                Self {
+                    anthropic_type: "permission_error",
+                    ..outline
+                }
+            }
             Problem::UnknownPath(path) => {
                 let message = format!(
                     "nothing is served at {}; try POST /v1/chat/completions, POST /v1/messages or GET /v1/models",
@@ -255,17 +275,9 @@ impl Outline {
             What::Refused => phrase(kind).to_owned(),
             _ => error.to_string(),
         };
-        // What a provider says about a key is about ours, and may quote a part of it.
-        let about_us = matches!(
-            kind,
-            ErrorKind::AuthInvalidKey
-                | ErrorKind::AuthPermission
-                | ErrorKind::Billing
-                | ErrorKind::OrgLimit
-        );
         if let Some(words) = error
             .provider_message()
-            .filter(|words| !about_us && !words.trim().is_empty())
+            .filter(|words| !about_account(kind) && !words.trim().is_empty())
         {
             message.push_str(": ");
             message.push_str(shorten(words, LONGEST_MESSAGE / 2));
@@ -285,6 +297,7 @@ impl Outline {
             Problem::TooLarge(_) => "too_large",
             Problem::SlowBody(_) => "slow_body",
             Problem::UnknownModel { .. } => "unknown_model",
+            Problem::Foreign(_) => "foreign",
             Problem::UnknownPath(_) => "unknown_path",
             Problem::WrongMethod(_) => "wrong_method",
             Problem::Draining => "draining",
@@ -324,9 +337,16 @@ impl Outline {
             // Whole seconds, rounded up: a caller who comes back then is not early.
             let seconds = wait.as_millis().div_ceil(1000);
             put(headers, RETRY_AFTER, &seconds.to_string());
-            put(headers, RETRY_AFTER_MS, &wait.as_millis().to_string());
+            let millis = wait.as_micros().div_ceil(1000);
+            put(headers, RETRY_AFTER_MS, &millis.to_string());
         }
-        if let Some(should) = self.should_retry {
+        // SDKs pass over a longer wait and come back after their own short one, too early to be of use.
+        let too_long = self.retry_after.is_some_and(|wait| wait > LONGEST_HEEDED);
+        if let Some(should) = if too_long {
+            Some(false)
+        } else {
+            self.should_retry
+        } {
             headers.insert(
                 SHOULD_RETRY,
                 HeaderValue::from_static(if should { "true" } else { "false" }),
@@ -362,6 +382,7 @@ pub(crate) fn failed(error: &Error, dialect: Dialect, request_id: &str) -> Respo
             if spoken == dialect
                 && status != 401
                 && status != 403
+                && !about_account(error.kind())
                 && body.first() == Some(&b'{') =>
         {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
@@ -431,6 +452,8 @@ pub(crate) fn events(body: Body) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, EVENTS);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // Proxies of the nginx kind would otherwise hold the first words back.
+    headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
     response
 }
 
@@ -450,6 +473,13 @@ pub(crate) fn put_id(headers: &mut HeaderMap, dialect: Dialect, request_id: &str
         headers.insert(ANTHROPIC_REQUEST_ID, value.clone());
     }
     headers.insert(REQUEST_ID, value);
+}
+
+/// Sets the header that names what was left out of the request, if anything was.
+pub(crate) fn put_dropped(headers: &mut HeaderMap, fields: &[&str]) {
+    if !fields.is_empty() {
+        put(headers, DROPPED, shorten(&fields.join(", "), LONGEST_TRAIL));
+    }
 }
 
 /// Sets the header that tells every hop.

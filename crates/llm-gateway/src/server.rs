@@ -2,10 +2,11 @@
 //!
 //! HTTP/1.1 with one task a connection. A request lives in its connection's task, so a caller's hang-up drops it at
 //! once, and with it the upstream call. The number of connections is bounded; beyond it callers wait in the system's
-//! queue of the listener.
+//! queue of the listener. A caller who does not read is cut, so that none can be held for ever.
 
 use crate::config::{self, Config};
 use crate::http::{App, Face, handle};
+use crate::stall::{Patience, Stall};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -190,10 +191,14 @@ fn serve(
         let app = Arc::clone(&app);
         async move { Ok::<_, Infallible>(handle(&app, face, request).await) }
     });
+    let patience = Patience {
+        stall: limits.write_timeout,
+        ..Patience::default()
+    };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Stall::new(stream, patience)), service);
     let watched = graceful.watch(connection);
     async move {
         if let Err(error) = watched.await {

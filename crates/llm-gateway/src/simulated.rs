@@ -1,7 +1,7 @@
 //! The embedded simulator, for those who have no key yet.
 
 use crate::config::{Config, Target, wellknown};
-use crate::engine::{Features, Provider};
+use crate::engine::{Features, Limits, Provider};
 use llm_sim::{Script, Sim, SimHandle};
 
 /// Two simulated providers on the loopback, one of each dialect.
@@ -63,9 +63,12 @@ pub(crate) fn target(name: &str, provider: Provider, base_url: String) -> Target
         dialect: None,
         api_key: None,
         credential: None,
+        key_turn: 0,
         headers: Vec::new(),
         query: Vec::new(),
         context_window: None,
         lacks: Features::NONE,
+        limits: Limits::default(),
+        price: None,
     }
 }

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use llm_cache::{Cache, Keyring};
 use llm_providers::{Call, Endpoint, Transport, chat};
 use llm_router::{RouteId, Table, TargetId};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -37,7 +38,9 @@ pub(crate) struct Upstream {
 }
 
 /// What one call wants beyond its body.
-#[derive(Debug, Clone, Default)]
+///
+/// Its `Debug` output leaves the tenant out, which may be a key.
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct CallOptions {
     /// Whose call it is: answers are never shared between tenants. Only a hash of it is kept.
@@ -50,6 +53,16 @@ pub struct CallOptions {
     /// The call does something in the world beyond answering: it is never sent to two targets at
     /// once. Taken for granted where the provider is to run tools.
     pub side_effects: bool,
+}
+
+impl fmt::Debug for CallOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallOptions")
+            .field("deadline", &self.deadline)
+            .field("stick_to", &self.stick_to)
+            .field("side_effects", &self.side_effects)
+            .finish_non_exhaustive()
+    }
 }
 
 impl CallOptions {
@@ -186,4 +199,19 @@ impl Inner {
 /// Tokio's clock, which tests can pause, as the instant the pure parts take.
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_output_does_not_tell_the_tenant() {
+        let options = CallOptions::default()
+            .tenant("Bearer sk-123")
+            .side_effects();
+        let text = format!("{options:?}");
+        assert!(text.contains("side_effects: true"), "{text}");
+        assert!(!text.contains("sk-123"), "{text}");
+    }
 }

@@ -335,7 +335,11 @@ impl Plan {
                 self.beside = None;
                 match due.why {
                     Why::Rescue => self.look_for_hang(now),
-                    why => self.start_beside(why, now),
+                    why => self.start_beside(why, now).or_else(|| {
+                        // Not to be had or not to be afforded: the caller is still watched over.
+                        self.look_again(now);
+                        None
+                    }),
                 }
             }
             Some(due) => Some(Action::WaitUntil(due.at.min(self.deadline.instant()))),

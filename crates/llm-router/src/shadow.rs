@@ -53,6 +53,9 @@ impl Table {
                 return None;
             }
             let ticket = slot.health.gate.shadow(now)?;
+            // An answer that is late by the target's own measure is no sign of health.
+            let silence = slot.health.vitals.suspicious_silence(request, now);
+            let longest = silence.map_or(LONGEST, |silence| silence.min(LONGEST));
             let windows = slot
                 .health
                 .vitals
@@ -61,7 +64,8 @@ impl Table {
                 table: Arc::clone(self),
                 target: candidate.target,
                 windows: Windows {
-                    whole: windows.whole.min(LONGEST),
+                    first_token: windows.first_token.min(longest),
+                    whole: windows.whole.min(longest),
                     ..windows
                 },
                 ticket: Some(ticket),

@@ -1,8 +1,4 @@
 //! `check`: is this configuration right, before it is relied on?
-#![expect(
-    clippy::print_stdout,
-    reason = "this module talks to the person who started the command"
-)]
 
 use crate::config::secret::Process;
 use crate::config::{Config, walk};
@@ -30,7 +26,10 @@ impl Check {
         engine::build(&config, Arc::new(Metrics::new(&config)))?;
         let warnings = walk::warnings(&config);
         for warning in &warnings {
-            println!("warning: {warning}");
+            say!("warning: {warning}");
+        }
+        for note in walk::notes(&config) {
+            say!("note: {note}");
         }
         let origin = self.config.display();
         let (targets, routes) = (config.targets.len(), config.routes.len());
@@ -39,7 +38,7 @@ impl Check {
             1 => ", 1 warning".to_owned(),
             many => format!(", {many} warnings"),
         };
-        println!("OK: {origin}: targets: {targets}, routes: {routes}{warned}");
+        say!("OK: {origin}: targets: {targets}, routes: {routes}{warned}");
         Ok(())
     }
 }

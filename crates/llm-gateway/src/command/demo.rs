@@ -1,8 +1,4 @@
 //! `demo`: an outage, lived through with and without the gateway at the same time.
-#![expect(
-    clippy::print_stdout,
-    reason = "this module talks to the person who started the command"
-)]
 
 use super::serve::stop_signal;
 use crate::demo::drive::Caller;
@@ -41,10 +37,10 @@ impl Demo {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let stage = Stage::set_up(self.listen).await?;
         let paint = Paint(std::io::stdout().is_terminal());
-        println!(
+        say!(
             "Each call is made twice at the same moment: directly to a provider, and through the gateway"
         );
-        println!(
+        say!(
             "({}), which has an equal provider and a backup behind it.",
             stage.protected_url()
         );
@@ -67,14 +63,14 @@ async fn play(stage: &Stage, paint: Paint) -> anyhow::Result<Vec<Pair>> {
     let (finished, mut results) = mpsc::channel(MOST_FINISHED);
     let mut pairs: Vec<Pair> = Vec::new();
     let mut show = |pair: Pair| {
-        println!("{}", report::line(&pair, paint));
+        say!("{}", report::line(&pair, paint));
         pairs.push(pair);
     };
     let mut number = 0;
     let mut ends = Duration::ZERO;
     for (index, phase) in PHASES.iter().enumerate() {
         stage.enter(phase)?;
-        println!(
+        say!(
             "\n{}",
             paint.bold(&format!("{}: {}", phase.name, phase.told))
         );
@@ -106,7 +102,7 @@ async fn play(stage: &Stage, paint: Paint) -> anyhow::Result<Vec<Pair>> {
         }
     }
     drop(finished);
-    println!("\n{}", paint.bold("the last calls come to their end"));
+    say!("\n{}", paint.bold("the last calls come to their end"));
     while let Some(pair) = results.recv().await {
         show(pair);
     }
@@ -149,13 +145,13 @@ async fn make(
 fn conclude(pairs: &[Pair], upstream: Upstream, paint: Paint) -> anyhow::Result<()> {
     let bare = Tally::of(pairs.iter().map(|pair| &pair.bare));
     let protected = Tally::of(pairs.iter().map(|pair| &pair.protected));
-    println!("\n{}\n{}", paint.bold("By phase"), report::phases(pairs));
-    println!(
+    say!("\n{}\n{}", paint.bold("By phase"), report::phases(pairs));
+    say!(
         "{}\n{}",
         paint.bold("In all"),
         report::table(&bare, &protected, upstream)
     );
-    println!(
+    say!(
         "{}\n{}",
         paint.bold("Three calls, hop by hop"),
         report::trails(pairs)
@@ -171,7 +167,7 @@ fn conclude(pairs: &[Pair], upstream: Upstream, paint: Paint) -> anyhow::Result<
     if ratio >= DEAREST {
         bail!("protection cost {ratio:.2} upstream calls per request, {DEAREST} are allowed");
     }
-    println!(
+    say!(
         "No call was lost with protection; without it, {} of {} were.",
         bare.failed,
         bare.calls()
@@ -183,22 +179,22 @@ fn conclude(pairs: &[Pair], upstream: Upstream, paint: Paint) -> anyhow::Result<
 fn invite(stage: &Stage) {
     let url = stage.protected_url();
     let root = stage.gateway();
-    println!("\nStill serving, on simulated providers. Ctrl-C ends it. For example:\n");
-    println!(
+    say!("\nStill serving, on simulated providers. Ctrl-C ends it. For example:\n");
+    say!(
         "  curl {url}/chat/completions -H 'content-type: application/json' -H 'x-llm-trace: 1' -i \\"
     );
-    println!(
+    say!(
         "    -d '{{\"model\":\"chat\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello?\"}}]}}'"
     );
-    println!("  curl -N {url}/chat/completions -H 'content-type: application/json' \\");
-    println!(
+    say!("  curl -N {url}/chat/completions -H 'content-type: application/json' \\");
+    say!(
         "    -d '{{\"model\":\"chat\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"Hello?\"}}]}}'"
     );
-    println!(
+    say!(
         "  curl {url}/messages -H 'content-type: application/json' -H 'anthropic-version: 2023-06-01' \\"
     );
-    println!(
+    say!(
         "    -d '{{\"model\":\"chat\",\"max_tokens\":50,\"messages\":[{{\"role\":\"user\",\"content\":\"Hello?\"}}]}}'"
     );
-    println!("  curl http://{root}/metrics");
+    say!("  curl http://{root}/metrics");
 }

@@ -1,8 +1,4 @@
 //! `keys`: the reference of the configuration, where no documentation is at hand.
-#![expect(
-    clippy::print_stdout,
-    reason = "this module talks to the person who started the command"
-)]
 
 use crate::config::key;
 
@@ -13,6 +9,6 @@ pub(crate) struct Keys;
 impl Keys {
     /// Prints the tables.
     pub(crate) fn run() {
-        print!("{}", key::reference());
+        say!("{}", key::reference());
     }
 }

@@ -1,14 +1,11 @@
 //! `serve`: the gateway itself.
-#![expect(
-    clippy::print_stdout,
-    reason = "this module talks to the person who started the command"
-)]
 
 use crate::config::secret::Process;
 use crate::config::{Config, wellknown};
 use crate::engine;
 use crate::http::App;
 use crate::metrics::Metrics;
+use crate::reload::{Hangup, Reload};
 use crate::server::{Drained, Server};
 use crate::simulated::Simulated;
 use std::net::SocketAddr;
@@ -28,7 +25,7 @@ pub(crate) struct Serve {
 }
 
 impl Serve {
-    /// Runs until Ctrl-C or SIGTERM.
+    /// Runs until Ctrl-C or SIGTERM. Reads the file again on SIGHUP.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         // Held to the end: it stops with this.
         let mut simulated = None;
@@ -44,6 +41,8 @@ impl Serve {
                 }
             },
         };
+        // As the file says, without what arguments replace.
+        let read = config.clone();
         if let Some(listen) = self.listen {
             config.listen = listen;
             config.check_listeners()?;
@@ -51,16 +50,21 @@ impl Serve {
         let metrics = Arc::new(Metrics::new(&config));
         let client = engine::build(&config, Arc::clone(&metrics) as _)?;
         let app = Arc::new(App::new(&config, client, metrics));
-        let server = Server::bind(&config, app).await?;
+        let server = Server::bind(&config, Arc::clone(&app)).await?;
+        // Without a file there is nothing to read again, and the signal ends the process as usual.
+        let reload = match self.config {
+            Some(path) => Some(Reload::new(path, read, app).run(Hangup::catch()?)),
+            None => None,
+        };
         let address = server.address()?;
         if simulated.is_some() {
-            println!("{}", no_keys());
+            say!("{}", no_keys());
         }
         announce(&config, address);
         if let Some(admin) = server.admin_address() {
-            println!("metrics and health on http://{admin}");
+            say!("metrics and health on http://{admin}");
         }
-        println!("listening on http://{address}");
+        say!("listening on http://{address}");
         let impatient = async {
             stop_signal().await;
             tracing::info!("finishing running calls; a second signal ends at once");
@@ -69,6 +73,7 @@ impl Serve {
         let drained = tokio::select! {
             drained = server.run(stop_signal()) => drained,
             () = impatient => Drained::Cut,
+            () = reloading(reload) => Drained::Cut,
         };
         if drained == Drained::Cut {
             tracing::warn!("calls that were still running were cut");
@@ -78,6 +83,14 @@ impl Serve {
         }
         Ok(())
     }
+}
+
+/// Reloads where there is something to reload; never done.
+async fn reloading(reload: Option<impl Future<Output = ()>>) {
+    if let Some(reload) = reload {
+        reload.await;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Says loudly that nothing here is real.
@@ -92,9 +105,11 @@ fn no_keys() -> String {
 
 fn announce(config: &Config, address: SocketAddr) {
     for target in &config.targets {
-        println!(
+        say!(
             "target {}: {} at {}",
-            target.name, target.model, target.provider
+            target.name,
+            target.model,
+            target.provider
         );
     }
     for route in &config.routes {
@@ -111,10 +126,10 @@ fn announce(config: &Config, address: SocketAddr) {
                     .join(" | ")
             })
             .collect();
-        println!("model \"{}\": {}", route.name, tiers.join(", then "));
+        say!("model \"{}\": {}", route.name, tiers.join(", then "));
     }
     if !address.ip().is_loopback() {
-        println!("other machines can reach {address}: anyone who does spends your keys' money");
+        say!("other machines can reach {address}: anyone who does spends your keys' money");
     }
 }
 

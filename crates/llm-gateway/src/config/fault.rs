@@ -38,6 +38,14 @@ impl Faults {
             list: vec![fault],
         }
     }
+
+    /// Each fault in one line, for a log.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
+        self.list.iter().map(|fault| {
+            let place = Place(&self.origin, fault);
+            format!("{place}: {}; mend: {}", fault.what, fault.mend)
+        })
+    }
 }
 
 impl fmt::Display for Faults {
@@ -46,14 +54,25 @@ impl fmt::Display for Faults {
             if index > 0 {
                 f.write_str("\n")?;
             }
-            f.write_str(&self.origin)?;
-            if let Some((line, column)) = fault.place {
-                write!(f, ":{line}:{column}")?;
-            }
-            if !fault.key.is_empty() {
-                write!(f, ": {}", fault.key)?;
-            }
-            write!(f, ": {}\n    mend: {}", fault.what, fault.mend)?;
+            let place = Place(&self.origin, fault);
+            write!(f, "{place}: {}\n    mend: {}", fault.what, fault.mend)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where a fault stands, and the key: `gateway.toml:3:1: routes.chat.patience`.
+struct Place<'f>(&'f str, &'f Fault);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(origin, fault) = self;
+        f.write_str(origin)?;
+        if let Some((line, column)) = fault.place {
+            write!(f, ":{line}:{column}")?;
+        }
+        if !fault.key.is_empty() {
+            write!(f, ": {}", fault.key)?;
         }
         Ok(())
     }

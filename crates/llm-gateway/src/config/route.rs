@@ -2,8 +2,10 @@
 
 use super::key::Section;
 use super::reader::{Entries, Reader, Value};
+use super::stick::{self, StickTo};
 use super::target::{Target, check_name};
 use super::wording::{kind, unknown_mend};
+use crate::engine::{Hedging, Strategy};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use toml::de::DeValue;
@@ -35,6 +37,12 @@ pub(crate) struct Route {
     pub(crate) max_calls: Option<u8>,
     /// How long one attempt may take.
     pub(crate) windows: Windows,
+    /// How one of a tier's ready members is chosen.
+    pub(crate) strategy: Option<Strategy>,
+    /// What calls stick by, where they do.
+    pub(crate) stick_to: StickTo,
+    /// Whether a second target is asked beside a slow one.
+    pub(crate) hedging: Option<Hedging>,
     /// What to answer when no target could, in order.
     pub(crate) degraded: Vec<Degraded>,
 }
@@ -157,6 +165,11 @@ fn route(
         .whole(table, "max_calls", 1..101)
         .and_then(|n| u8::try_from(n).ok());
     let windows = windows(reader, table);
+    let strategies = Strategy::ALL.map(|strategy| (strategy.as_str(), strategy));
+    let strategy = reader.choice(table, "strategy", &strategies);
+    let stick_to = stick::read(reader, table, strategy);
+    let hedges = [("off", Hedging::Off), ("at_p90", Hedging::AtP90)];
+    let hedging = reader.choice(table, "hedging", &hedges);
     let degraded = degraded(reader, table);
     if let (Some(deadline), Some(patience)) = (deadline, patience)
         && patience > deadline
@@ -182,6 +195,9 @@ fn route(
         attempts,
         max_calls,
         windows,
+        strategy,
+        stick_to,
+        hedging,
         degraded,
     })
 }

@@ -76,6 +76,29 @@ fn address(
     }
 }
 
+/// Web pages that may call: what browsers send as `Origin`, a scheme, a host and perhaps a port.
+pub(super) fn origins(reader: &mut Reader<'_>, top: &Entries<'_, '_>) -> Vec<String> {
+    let name = "allowed_origins";
+    let mut origins = Vec::new();
+    let Some((_, list)) = reader.list(top, name, "[\"https://chat.example.com\"]") else {
+        return origins;
+    };
+    for value in list {
+        let Some(text) = reader.text_value(value, name.to_owned()) else {
+            continue;
+        };
+        let plain = |rest: &str| !rest.is_empty() && !rest.contains(['/', '?', '#', '*', '@', ' ']);
+        if text.split_once("://").is_some_and(|(_, rest)| plain(rest)) {
+            origins.push(text.to_ascii_lowercase());
+        } else {
+            let mend = "write scheme and host without a path: \"https://chat.example.com\"";
+            let at = value.span().start;
+            reader.fault(at, name, "not an origin", mend);
+        }
+    }
+    origins
+}
+
 pub(super) fn server(reader: &mut Reader<'_>, top: &Entries<'_, '_>) -> Server {
     let mut server = Server::default();
     let Some(table) = reader.table(top, "server", Section::Server) else {
@@ -90,6 +113,7 @@ pub(super) fn server(reader: &mut Reader<'_>, top: &Entries<'_, '_>) -> Server {
     for (name, slot) in [
         ("header_timeout", &mut server.header_timeout),
         ("body_timeout", &mut server.body_timeout),
+        ("write_timeout", &mut server.write_timeout),
     ] {
         if let Some(duration) = reader.duration(&table, name, SHORTEST) {
             *slot = duration;

@@ -1,20 +1,23 @@
 //! Reads `[targets.NAME]`: what can be called.
 
 use super::key::Section;
+use super::limit;
+use super::price;
 use super::reader::{Entries, Reader, Value};
 use super::secret::{Source, World};
 use super::wording::unknown_mend;
-use crate::engine::{Dialect, Features, Provider, catalog_entry};
+use crate::engine::{Dialect, Features, Limits, Price, Provider, catalog_entry};
 use http::{HeaderName, HeaderValue, Uri};
 use secrecy::SecretString;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr as _;
 
 /// The longest name of a target or a route: names become metric labels and headers.
 pub(super) const LONGEST_NAME: usize = 64;
 
-/// One model of one provider with one key.
-#[derive(Debug, Clone)]
+/// One model of one provider with one key. Its `Debug` output tells the names of headers and query parameters alone.
+#[derive(Clone)]
 pub(crate) struct Target {
     /// Its name, unique.
     pub(crate) name: String,
@@ -30,6 +33,9 @@ pub(crate) struct Target {
     pub(crate) api_key: Option<SecretString>,
     /// A label for the key: targets that share it are set aside together.
     pub(crate) credential: Option<String>,
+    /// The reload that brought the key, where it replaced another one of the same label; else 0. A key that was refused
+    /// or spent says nothing of the one that replaces it.
+    pub(crate) key_turn: u32,
     /// Headers sent with every call.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// Query parameters added to every call.
@@ -38,6 +44,31 @@ pub(crate) struct Target {
     pub(crate) context_window: Option<u32>,
     /// What it cannot do.
     pub(crate) lacks: Features,
+    /// Rate limits of the key.
+    pub(crate) limits: Limits,
+    /// What the model costs, if known.
+    pub(crate) price: Option<Price>,
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        let query: Vec<_> = self.query.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Target")
+            .field("name", &self.name)
+            .field("provider", &self.provider)
+            .field("model", &self.model)
+            .field("base_url", &self.base_url)
+            .field("dialect", &self.dialect)
+            .field("credential", &self.credential)
+            .field("headers", &headers)
+            .field("query", &query)
+            .field("context_window", &self.context_window)
+            .field("lacks", &self.lacks)
+            .field("limits", &self.limits)
+            .field("price", &self.price)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Reads every target. One with a fault keeps its name, so that routes to it are not blamed as well.
@@ -112,12 +143,11 @@ fn target(
             }
         });
     let headers = headers(reader, table);
-    let query = pairs(reader, table, "query")
-        .into_iter()
-        .map(|(name, _, value)| (name.to_owned(), value))
-        .collect();
+    let query = query(reader, table);
     let context_window = reader.whole(table, "context_window", 1..1_000_000_001);
     let lacks = lacks(reader, table);
+    let limits = limit::read(reader, table);
+    let price = price::read(reader, table);
     Some(Target {
         name: name.to_owned(),
         provider: provider?,
@@ -126,10 +156,13 @@ fn target(
         dialect,
         api_key,
         credential: label.or_else(|| source.map(|(_, source)| source.label())),
+        key_turn: 0,
         headers,
         query,
         context_window,
         lacks,
+        limits,
+        price,
     })
 }
 
@@ -318,6 +351,21 @@ fn pairs<'v>(
     pairs
 }
 
+fn query(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Vec<(String, String)> {
+    let mut query = Vec::new();
+    for (name, at, value) in pairs(reader, table, "query") {
+        let lower = name.to_ascii_lowercase();
+        if matches!(lower.as_str(), "key" | "api_key" | "token") {
+            let path = format!("{}.{name}", table.path_of("query"));
+            let mend = "use api_key = { env = \"NAME\" }";
+            reader.fault(at, path, "a key does not belong in this file", mend);
+            continue;
+        }
+        query.push((name.to_owned(), value));
+    }
+    query
+}
+
 fn headers(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = Vec::new();
     for (name, at, value) in pairs(reader, table, "headers") {
@@ -325,7 +373,12 @@ fn headers(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Vec<(HeaderName,
         let lower = name.to_ascii_lowercase();
         if matches!(
             lower.as_str(),
-            "authorization" | "x-api-key" | "api-key" | "x-goog-api-key"
+            "authorization"
+                | "cookie"
+                | "proxy-authorization"
+                | "x-api-key"
+                | "api-key"
+                | "x-goog-api-key"
         ) {
             reader.fault(
                 at,
@@ -345,6 +398,16 @@ fn headers(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Vec<(HeaderName,
                 "a header that belongs to the connection",
                 "remove it",
             );
+            continue;
+        }
+        if matches!(lower.as_str(), "accept" | "content-type") {
+            let what = "a header that belongs to the call: the gateway sets it";
+            reader.fault(at, path, what, "remove it");
+            continue;
+        }
+        if !value.is_ascii() {
+            let mend = "use ASCII characters alone, and encode others the way the provider expects";
+            reader.fault(at, path, "not a header value in ASCII", mend);
             continue;
         }
         match (HeaderName::from_str(&lower), HeaderValue::from_str(&value)) {

@@ -1,5 +1,7 @@
 //! One test a fault: the exact line, the key and the mend.
 
+mod choosing;
+
 use super::*;
 use crate::config::route::Member;
 use crate::engine::Features;
@@ -468,4 +470,83 @@ fn no_damage_makes_the_reader_panic() {
         }
     }
     assert!(found > 1000, "{found}");
+}
+
+#[test]
+fn headers_and_parameters_that_cannot_stand_are_told() {
+    let headers = "headers = { x-team = \"blue\" }";
+    for (written, fault, mend) in [
+        ("cookie = \"a=b\"", "cookie: a key does not", "use api_key"),
+        (
+            "proxy-authorization = \"x\"",
+            "proxy-authorization: a key",
+            "use api_key",
+        ),
+        (
+            "Accept = \"text/html\"",
+            "Accept: a header that belongs to the call",
+            "remove it",
+        ),
+        (
+            "content-type = \"x\"",
+            "content-type: a header that belongs",
+            "remove it",
+        ),
+        (
+            "x-team = \"bl\u{fc}e\"",
+            "x-team: not a header value in ASCII",
+            "use ASCII",
+        ),
+    ] {
+        let told = faults(headers, &format!("headers = {{ {written} }}"));
+        assert!(told.starts_with("gateway.toml:18:"), "{told}");
+        assert!(told.contains(fault) && told.contains(mend), "{told}");
+    }
+    for name in ["key", "api_key", "Token"] {
+        let told = faults(headers, &format!("query = {{ {name} = \"k-1\" }}"));
+        assert!(
+            told.contains(&format!("query.{name}: a key does not belong")),
+            "{told}"
+        );
+        assert!(!told.contains("k-1"), "{told}");
+    }
+}
+
+#[test]
+fn debug_output_tells_no_value_of_a_header_or_parameter() {
+    let text = GOOD.replace(
+        "{ x-team = \"blue\" }",
+        "{ x-team = \"blue\" }\nquery = { tier = \"gold\" }",
+    );
+    let shown = format!("{:?}", parse(&text).unwrap());
+    assert!(
+        shown.contains("x-team") && shown.contains("tier"),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains("blue") && !shown.contains("gold"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn allowed_origins_are_read_without_a_path() {
+    let with = |list: &str| {
+        GOOD.replacen(
+            "admin_listen",
+            &format!("allowed_origins = {list}\nadmin_listen"),
+            1,
+        )
+    };
+    let config = parse(&with("[\"https://Chat.example.com\"]")).unwrap();
+    assert_eq!(config.allowed_origins, ["https://chat.example.com"]);
+    for wrong in ["*", "chat.example.com", "https://chat.example.com/"] {
+        let told = parse(&with(&format!("[\"{wrong}\"]")))
+            .expect_err("a fault")
+            .to_string();
+        assert!(
+            told.starts_with("gateway.toml:3:") && told.contains("allowed_origins: not an origin"),
+            "{told}"
+        );
+    }
 }

@@ -1,7 +1,7 @@
 //! Walks every fallback path and names what would surprise on the day it is used.
 
 use super::{Config, Degraded, Route, Target};
-use crate::engine::catalog_entry;
+use crate::engine::{Strategy, catalog_entry};
 
 /// What is not wrong but likely not meant.
 pub(crate) fn warnings(config: &Config) -> Vec<String> {
@@ -35,6 +35,33 @@ pub(crate) fn warnings(config: &Config) -> Vec<String> {
         walk(config, route, &mut warnings);
     }
     warnings
+}
+
+/// What is meant, and good to know: where a fallback speaks another dialect than the first choice.
+pub(crate) fn notes(config: &Config) -> Vec<String> {
+    let spoken = |target: &Target| {
+        target
+            .dialect
+            .unwrap_or(catalog_entry(target.provider).dialect)
+    };
+    let mut notes = Vec::new();
+    for route in &config.routes {
+        let mut members = route
+            .tiers
+            .iter()
+            .flatten()
+            .filter_map(|member| config.targets.get(member.target));
+        let Some(first) = members.next() else {
+            continue;
+        };
+        for target in members.filter(|target| spoken(target) != spoken(first)) {
+            notes.push(format!(
+                "routes.{}: `{}` speaks {}, `{}` {}: requests are translated, and fields the other dialect cannot say are left out and named in the header x-llm-dropped",
+                route.name, target.name, spoken(target), first.name, spoken(first)
+            ));
+        }
+    }
+    notes
 }
 
 /// One route, from its first choice down.
@@ -76,6 +103,14 @@ fn walk(config: &Config, route: &Route, warnings: &mut Vec<String>) {
             warnings.push(format!(
                 "routes.{name}: the fallback `{}` uses the key of `{}`: a spent quota or refused key takes both",
                 target.name, first.name
+            ));
+        }
+    }
+    if route.strategy == Some(Strategy::Cheapest) {
+        for (_, target) in path.iter().filter(|(_, target)| target.price.is_none()) {
+            warnings.push(format!(
+                "routes.{name}: the strategy `cheapest` takes `{}` for free, since it has no price",
+                target.name
             ));
         }
     }
@@ -194,6 +229,33 @@ mod tests {
             "{all}"
         );
         assert!(all.contains("routes.alone: `a` is alone"), "{all}");
+    }
+
+    #[test]
+    fn a_missing_price_is_named_where_the_cheapest_is_chosen() {
+        let of = |route: &str| {
+            walked(&format!(
+                "[targets.a]\nprovider = \"vllm\"\nmodel = \"m\"\nprice = {{ input = 1, output = 2 }}\n[targets.b]\nprovider = \"ollama\"\nmodel = \"n\"\n[routes.r]\ntiers = [[\"a\", \"b\"]]\n{route}"
+            ))
+        };
+        assert_eq!(of(""), Vec::<String>::new());
+        assert_eq!(
+            of("strategy = \"cheapest\""),
+            ["routes.r: the strategy `cheapest` takes `b` for free, since it has no price"]
+        );
+    }
+
+    #[test]
+    fn another_dialect_is_noted_and_no_warning() {
+        let text = "[targets.a]\nprovider = \"vllm\"\nmodel = \"m\"\n[targets.b]\nprovider = \"anthropic\"\nmodel = \"n\"\napi_key = { env = \"K\" }\n[routes.r]\ntiers = [[\"a\"], [\"b\"]]";
+        let config = Config::parse("t", text, &Any).unwrap();
+        let found = notes(&config);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].starts_with("routes.r: `b` speaks anthropic_messages, `a` openai_chat"),
+            "{found:?}"
+        );
+        assert_eq!(warnings(&config), Vec::<String>::new());
     }
 
     #[test]

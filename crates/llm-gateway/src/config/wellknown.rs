@@ -2,12 +2,15 @@
 
 use super::route::{Degraded, Member, Preset, Route, Windows};
 use super::secret::{Source, World};
+use super::stick::StickTo;
 use super::target::Target;
 use super::{Breaker, Cache, Config, DEFAULT_LISTEN, Server};
-use crate::engine::{Features, Provider, catalog_entry};
+use crate::engine::{Features, Limits, Provider, catalog_entry};
 
-/// Targets in the order of fallback: name, provider, and its current small general model or the stable alias of it,
-/// from the providers' model pages, read 2026-11-23. The variables are those the providers' own tools read.
+/// Targets in the order of fallback: name, provider, and its current small general model or the stable alias of it.
+/// Those of Gemini and DeepSeek are from the vendors' pages, those of OpenAI, Anthropic and xAI from third-party lists
+/// (all read 2026-11-23); the others are aliases that have long been stable and were not looked up. A file overrides
+/// them all. The variables are those the providers' own tools read.
 const WELL_KNOWN: &[(&str, Provider, &str)] = &[
     ("openai", Provider::OpenAi, "gpt-6-luna"),
     ("anthropic", Provider::Anthropic, "claude-haiku-5-5"),
@@ -61,10 +64,13 @@ pub(crate) fn from_environment(world: &dyn World) -> Option<Config> {
                 dialect: None,
                 api_key: Some(key),
                 credential: Some(source.label()),
+                key_turn: 0,
                 headers: Vec::new(),
                 query: Vec::new(),
                 context_window: None,
                 lacks: Features::NONE,
+                limits: Limits::default(),
+                price: None,
             })
         })
         .collect();
@@ -90,6 +96,7 @@ pub(crate) fn with_defaults(targets: Vec<Target>, routes: Vec<Route>) -> Config 
     Config {
         listen: DEFAULT_LISTEN,
         admin_listen: None,
+        allowed_origins: Vec::new(),
         server: Server::default(),
         breaker: Breaker::default(),
         cache: Cache::default(),
@@ -117,6 +124,9 @@ pub(crate) fn route(name: &str, order: &[usize]) -> Route {
         attempts: None,
         max_calls: None,
         windows: Windows::default(),
+        strategy: None,
+        stick_to: StickTo::Key,
+        hedging: None,
         degraded: vec![Degraded::Cached],
     }
 }

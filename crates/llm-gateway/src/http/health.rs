@@ -42,7 +42,7 @@ pub(super) fn ready(app: &App) -> Response<Body> {
 /// Everything that is counted, for Prometheus.
 pub(super) fn metrics(app: &App) -> Response<Body> {
     let now = tokio::time::Instant::now().into_std();
-    let mut response = Response::new(Body::whole(app.metrics.render(&app.client, now)));
+    let mut response = Response::new(Body::whole(app.present().metrics.render(&app.client, now)));
     let kind =
         HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, kind);

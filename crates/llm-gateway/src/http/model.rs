@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 /// All names that are served.
 pub(super) fn list(app: &App, dialect: Dialect, id: &str) -> Response<Body> {
-    let data: Vec<Value> = app
+    let present = app.present();
+    let data: Vec<Value> = present
         .listed
         .iter()
         .map(|name| object(name, dialect))
@@ -19,8 +20,8 @@ pub(super) fn list(app: &App, dialect: Dialect, id: &str) -> Response<Body> {
         Dialect::AnthropicMessages => json!({
             "data": data,
             "has_more": false,
-            "first_id": app.listed.first(),
-            "last_id": app.listed.last(),
+            "first_id": present.listed.first(),
+            "last_id": present.listed.last(),
         }),
         // platform.openai.com/docs/api-reference/models/list, read 2026-11-23
         _ => json!({ "object": "list", "data": data }),
@@ -31,10 +32,11 @@ pub(super) fn list(app: &App, dialect: Dialect, id: &str) -> Response<Body> {
 /// One name.
 pub(super) fn one(app: &App, dialect: Dialect, name: &str, id: &str) -> Response<Body> {
     let name = decoded(name);
-    if app.names.contains_key(name.as_str()) {
+    let present = app.present();
+    if present.names.contains_key(name.as_str()) {
         answer(&object(&name, dialect), dialect, id)
     } else {
-        refuse(app, &call::unknown_model(app, &name), dialect, id)
+        refuse(app, &call::unknown_model(&present, &name), dialect, id)
     }
 }
 

@@ -50,6 +50,25 @@ pub(super) fn phrase(kind: ErrorKind) -> &'static str {
     }
 }
 
+/// Whether a provider's words on such a failure are about the gateway's own account: its keys, limits, money and models.
+/// They may quote a part of the key or name the organization, so that they never reach a caller.
+pub(super) fn about_account(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::AuthInvalidKey
+            | ErrorKind::AuthPermission
+            | ErrorKind::Billing
+            | ErrorKind::OrgLimit
+            | ErrorKind::QuotaExhausted
+            | ErrorKind::RateLimitRequests
+            | ErrorKind::RateLimitTokens
+            | ErrorKind::RateLimitConcurrency
+            | ErrorKind::RateLimitOther
+            | ErrorKind::ModelNotFound
+            | ErrorKind::ModelDeprecated
+    )
+}
+
 /// Status, OpenAI type and code, Anthropic type, and whether another try later may help.
 pub(super) fn row(
     kind: ErrorKind,

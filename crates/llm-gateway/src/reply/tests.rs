@@ -215,3 +215,29 @@ async fn a_body_without_content_is_at_its_end() {
     assert!(http_body::Body::is_end_stream(&Body::whole("")));
     assert_eq!(Body::whole("x").collect().await.unwrap().to_bytes(), "x");
 }
+
+#[test]
+fn words_about_our_account_stay_here_and_words_about_the_request_do_not() {
+    for kind in ErrorKind::ALL {
+        let ours = kind.as_str().starts_with("rate_limit")
+            || row(*kind).1 == "insufficient_quota"
+            || kind.as_str().starts_with("auth")
+            || kind.as_str().starts_with("model_");
+        assert_eq!(about_account(*kind), ours, "{kind}");
+    }
+}
+
+#[test]
+fn a_wait_that_sdks_do_not_heed_is_said_not_to_be_tried_again() {
+    let with = |wait| {
+        Outline::of_kind(ErrorKind::RateLimitRequests, "busy", Some(wait))
+            .response(Dialect::OpenAiChat, "r")
+    };
+    let heeded = with(Duration::from_secs(60));
+    assert_eq!(header(&heeded, "x-should-retry"), None);
+    let long = with(Duration::from_millis(60_001));
+    assert_eq!(header(&long, "x-should-retry"), Some("false"));
+    assert_eq!(header(&long, "retry-after"), Some("61"));
+    let early = with(Duration::from_micros(1_200_001));
+    assert_eq!(header(&early, "retry-after-ms"), Some("1201"));
+}

@@ -8,9 +8,12 @@
 )]
 
 mod bad_input;
+mod choosing;
 mod command_line;
 mod everything_down;
 mod operation;
+#[cfg(unix)]
+mod reload;
 mod rough_caller;
 mod support;
 mod survives_failures;

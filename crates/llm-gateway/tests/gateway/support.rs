@@ -11,6 +11,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_llm-gateway");
 
@@ -84,10 +85,28 @@ impl Gateway {
 
     /// Starts a command that will say where it listens.
     pub(crate) fn start(command: &mut Command) -> Self {
+        Self::start_with(command, Stdio::inherit())
+    }
+
+    /// Starts a command that will say where it listens; its log comes line by line.
+    pub(crate) fn start_logged(command: &mut Command) -> (Self, UnboundedReceiver<String>) {
+        let mut gateway = Self::start_with(command, Stdio::piped());
+        let lines = BufReader::new(gateway.child.stderr.take().unwrap()).lines();
+        let (log, logged) = unbounded_channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                // Where the test no longer listens, the pipe is still to be emptied.
+                let _ = log.send(line);
+            }
+        });
+        (gateway, logged)
+    }
+
+    fn start_with(command: &mut Command, log: Stdio) -> Self {
         let mut child = command
             .env_clear()
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(log)
             .spawn()
             .expect("the gateway starts");
         let mut greeting = Vec::new();
@@ -190,8 +209,8 @@ base_url = "{backup}"
 [routes.chat]
 tiers = [["primary"], ["backup"]]
 patience = "100ms"
-deadline = "5s"
-windows = {{ connect = "500ms", first_token = "400ms", whole = "400ms" }}
+deadline = "10s"
+windows = {{ connect = "1s", first_token = "1s", whole = "1s" }}
 {route}
 "#
     )

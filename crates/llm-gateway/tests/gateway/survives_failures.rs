@@ -225,3 +225,23 @@ async fn a_caller_who_hangs_up_cancels_the_upstream_call() {
     assert!(left, "{:?}", first.received());
     assert_eq!(second.count(), 0);
 }
+
+#[tokio::test]
+async fn what_the_answering_dialect_cannot_say_is_named() {
+    let (first, second) = sims().await;
+    first.set_script(always(Rule::new().preset(Preset::Unavailable)));
+    let gateway = gateway(&first, &second);
+    for stream in [false, true] {
+        let body = openai("hi", stream).replacen('{', "{\"seed\":7,", 1);
+        let seen = gateway.post("/v1/chat/completions", body).await;
+        assert_eq!(
+            (seen.status, seen.header("x-llm-target")),
+            (200, Some("backup")),
+            "{}",
+            seen.text()
+        );
+        assert_eq!(seen.header("x-llm-dropped"), Some("seed"));
+    }
+    first.set_script(Script::healthy());
+    assert_eq!(gateway.chat("hi").await.header("x-llm-dropped"), None);
+}

@@ -325,10 +325,12 @@ impl Fleet<'_> {
     }
 
     fn serve(&mut self, call: usize, now: Duration) {
-        let service = self.calls[call].service;
-        let first = now + service.first;
+        let Call { service, site, .. } = self.calls[call];
+        let slow = self.sites[site].slowness(now);
+        let first = now + service.first.mul_f64(slow);
         self.agenda.plan(first, Event::FirstToken(call));
-        self.agenda.plan(first + service.rest, Event::Done(call));
+        let done = first + service.rest.mul_f64(slow);
+        self.agenda.plan(done, Event::Done(call));
     }
 
     fn first_token(&mut self, call: usize, now: Duration) {

@@ -150,6 +150,22 @@ mod tests {
     }
 
     #[test]
+    fn where_nothing_is_wrong_no_gate_moves() {
+        let outcomes = simulate(&options(&["--quick", "--only", "nothing wrong"]));
+        let ours = outcomes[0].rows.last().unwrap().1;
+        assert!(ours.answered > 99.9, "{ours:?}");
+        assert_eq!(outcomes[0].states(), "");
+    }
+
+    #[test]
+    fn after_five_minutes_without_anybody_callers_are_back_in_half_a_minute() {
+        let outcomes = simulate(&options(&["--quick", "--only", "everything down for long"]));
+        let sick = outcomes[0].rows.last().unwrap().1.sick.unwrap();
+        assert!(sick.back.unwrap().as_secs() < 30, "{sick:?}");
+        assert!(sick.peak < 1.3, "{sick:?}");
+    }
+
+    #[test]
     fn what_is_asked_wrongly_is_said() {
         for (args, word) in [
             (vec!["--seed"], "--seed"),

@@ -26,15 +26,22 @@ pub(crate) struct Figures {
     pub(crate) p99: Duration,
     /// Until the call that answered was sent: the p99 of those who came during the trouble.
     pub(crate) switch: Duration,
-    /// From the trouble's start until less than 1 % of first calls went to the sick site; `None`
-    /// where that never was.
-    pub(crate) leave: Option<Duration>,
-    /// From the trouble's end until the sick site served 90 % of its healthy share again.
-    pub(crate) back: Option<Duration>,
-    /// The most calls the sick site got after the trouble, as a multiple of its healthy share.
-    pub(crate) peak: f64,
+    /// What became of the site that was sick; `None` where none was.
+    pub(crate) sick: Option<Sick>,
     /// Upstream calls whose answer nobody got, per 100 requests.
     pub(crate) wasted: f64,
+}
+
+/// How a policy left a site in trouble, and came back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sick {
+    /// From the trouble's start until less than 1 % of first calls went there; `None` where that
+    /// never was.
+    pub(crate) leave: Option<Duration>,
+    /// From the trouble's end until it served 90 % of its healthy share again.
+    pub(crate) back: Option<Duration>,
+    /// The most calls it got after the trouble, as a multiple of its healthy share.
+    pub(crate) peak: f64,
 }
 
 /// Counts in bins of equal length.
@@ -93,9 +100,11 @@ pub(crate) fn measure(scenario: &Scenario, log: &Log) -> Figures {
         p50: quantile(&mut times, 50),
         p99: quantile(&mut times, 99),
         switch: quantile(&mut waits, 99),
-        leave: leave(scenario, log),
-        back: back(scenario, log),
-        peak: peak(scenario, log),
+        sick: scenario.heals().then(|| Sick {
+            leave: leave(scenario, log),
+            back: back(scenario, log),
+            peak: peak(scenario, log),
+        }),
         wasted: 100.0 * (f64::from(calls) - used.count() as f64) / count,
     }
 }

@@ -114,7 +114,9 @@ impl Outcome {
                     theirs.amplification, ours.amplification
                 ));
             }
-            if theirs.peak.max(1.2) * 1.05 < ours.peak {
+            if let (Some(theirs), Some(ours)) = (theirs.sick, ours.sick)
+                && theirs.peak.max(1.2) * 1.05 < ours.peak
+            {
                 losses.push(format!(
                     "{name} brought the healed target {:.2} times its share, the router {:.2}",
                     theirs.peak, ours.peak

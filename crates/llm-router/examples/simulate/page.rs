@@ -15,12 +15,12 @@ start and 60 s after its end.
 |---|---|
 | answered % | requests that got a real answer, complete |
 | degraded % | requests for which the router said that no target is left, so that a cached, static or honest answer takes the place of a real one; the rivals know no such thing, what they cannot answer is an error |
-| calls/request | upstream calls, probes and retries included |
+| calls/request | upstream calls; probes, shadow probes and retries included |
 | p50 s, p99 s | until the caller had the beginning of an answer (all of it where nobody streams), a degraded answer or an error |
 | switch s | from arrival until the call that answered was sent: the p99 of those answered who came during the trouble |
 | leave s | from the trouble's start until less than 1 % of first calls, probes aside, went to the sick target; measured over the 3 s that follow |
 | return s | from the trouble's end until the healed target served 90 % of its healthy share |
-| peak | the most calls the healed target got in any 2 s after the trouble, as a multiple of its healthy share |
+| peak | the most calls the healed target got in any 2 s after the trouble, as a multiple of its healthy share; these three are empty where nothing falls ill |
 | wasted/100 | upstream calls whose answer nobody got, per 100 requests |
 
 The policies:
@@ -30,7 +30,8 @@ The policies:
 - **fixed cooldown**: two retries inside a tier, then the next tier; a wait that the provider states is kept, otherwise it doubles from
   0.5 s, with jitter. A target that has siblings rests for 5 s, or as long as its 429 states, on a 429 or when most of the minute's calls failed
   (at least 5); a lone one when all of at least 1 000 did. After its rest it takes its whole share at once.
-- **llm-router**: the crate's `Plan` and `Table` with the default configuration, no hedging, and nothing but names.
+- **llm-router**: the crate's `Plan` and `Table` with the default configuration, no hedging, and nothing but names. Each request asks for a
+  shadow probe as it begins, as the client does; the duplicate goes to the target like any other call and its answer is thrown away.
 
 A caller waits 30 s at most for an answer's beginning. A connection gets 2 s, a first token 10 s under every policy but the first; the router
 narrows its windows as it learns.
@@ -39,9 +40,9 @@ narrows its windows as it learns.
 const LIMITS: &str = "\
 ## What it cannot tell
 
-- Times are lognormal with a share of stragglers, drawn call by call. Real providers have waves, in which slow calls come together.
+- Times are lognormal with a share of stragglers, drawn call by call; only two scenarios have waves, in which slow calls come together.
 - Arrivals do not depend on answers: nobody gives up earlier, types again, or comes back later because of a failure.
-- A provider's queue serves calls whose callers have left, and its errors arrive after 60 ms. Providers differ in both.
+- A provider's queue serves calls whose callers have left, shadow probes too, and its errors arrive after 60 ms. Providers differ in both.
 - Each gateway learns alone; nothing is shared between them.
 - The rivals are models in a few lines of the policies they are named after, without the flaws of any one product.
 - Every request suits every target, costs the same, and has no side effects. Broken streams and bad answers are not simulated.

@@ -51,3 +51,10 @@ pub(crate) struct Scenario {
     /// How many times the fleet's usual requests a second arrive.
     pub(crate) load: f64,
 }
+
+impl Scenario {
+    /// Whether the sick site is well before and after, and not between.
+    pub(crate) fn heals(&self) -> bool {
+        !self.sites[self.sick].faults.is_empty()
+    }
+}

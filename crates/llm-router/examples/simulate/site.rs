@@ -83,7 +83,7 @@ pub(crate) enum Trouble {
     Unreachable,
 }
 
-/// How long one call will take once it is being served.
+/// How long one call will take once it is being served by a site that is well.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Service {
     pub(crate) first: Duration,
@@ -131,9 +131,9 @@ impl Pace {
         }
     }
 
-    fn draw(&self, rng: &mut SmallRng, slow: f64) -> Service {
-        let mut first = chance::lognormal(rng, self.first, self.first_sigma).mul_f64(slow);
-        let rest = chance::lognormal(rng, self.rest, self.rest_sigma).mul_f64(slow);
+    fn draw(&self, rng: &mut SmallRng) -> Service {
+        let mut first = chance::lognormal(rng, self.first, self.first_sigma);
+        let rest = chance::lognormal(rng, self.rest, self.rest_sigma);
         if rng.random::<f64>() < self.stragglers {
             first = first.mul_f64(self.factor);
         }
@@ -160,7 +160,6 @@ impl Running {
     /// A call arrives; `rng` holds its luck.
     pub(crate) fn receive(&mut self, call: usize, now: Duration, mut rng: SmallRng) -> Reception {
         let luck = rng.random::<f64>();
-        let mut slow = self.wave(now);
         for index in 0..self.site.faults.len() {
             let fault = self.site.faults[index];
             if now < fault.from || now >= fault.to {
@@ -179,7 +178,7 @@ impl Running {
                 Trouble::Spent => {
                     return refused(ErrorKind::QuotaExhausted, fault.to - now);
                 }
-                Trouble::Slow(factor) => slow *= factor,
+                Trouble::Slow(_) => {}
                 Trouble::Hang => return Reception::Silence,
                 Trouble::Unreachable => return Reception::Unreachable,
             }
@@ -192,7 +191,7 @@ impl Running {
         if let Some(wait) = wait {
             return refused(ErrorKind::RateLimitRequests, wait);
         }
-        let service = self.site.pace.draw(&mut rng, slow);
+        let service = self.site.pace.draw(&mut rng);
         match self.site.capacity {
             None => Reception::Served(service),
             Some(capacity) if self.at_once < capacity.at_once => {
@@ -207,7 +206,19 @@ impl Running {
         }
     }
 
-    /// How many times as long as usual everything takes in this second.
+    /// How many times as long as usual a call takes whose turn comes now.
+    pub(crate) fn slowness(&mut self, now: Duration) -> f64 {
+        let wave = self.wave(now);
+        let faults = self.site.faults.iter();
+        faults
+            .filter(|fault| (fault.from..fault.to).contains(&now))
+            .fold(wave, |slow, fault| match fault.what {
+                Trouble::Slow(factor) => slow * factor,
+                _ => slow,
+            })
+    }
+
+    /// What the waves make of the times of this second.
     fn wave(&mut self, now: Duration) -> f64 {
         let Some(waves) = self.site.waves else {
             return 1.0;

@@ -52,6 +52,15 @@ fn row(policy: Policy, figures: &Figures) -> [String; 11] {
         Some(time) => format!("{:.1}", time.as_secs_f64()),
         None => never.to_owned(),
     };
+    let none = || "-".to_owned();
+    let (leave, back, peak) = match figures.sick {
+        Some(sick) => (
+            seconds(sick.leave, "stays"),
+            seconds(sick.back, "never"),
+            format!("{:.2}", sick.peak),
+        ),
+        None => (none(), none(), none()),
+    };
     [
         policy.name().to_owned(),
         format!("{:.2}", figures.answered),
@@ -60,9 +69,9 @@ fn row(policy: Policy, figures: &Figures) -> [String; 11] {
         format!("{:.2}", figures.p50.as_secs_f64()),
         format!("{:.2}", figures.p99.as_secs_f64()),
         format!("{:.2}", figures.switch.as_secs_f64()),
-        seconds(figures.leave, "stays"),
-        seconds(figures.back, "never"),
-        format!("{:.2}", figures.peak),
+        leave,
+        back,
+        peak,
         format!("{:.1}", figures.wasted),
     ]
 }

@@ -77,6 +77,14 @@ impl Plan {
         })
     }
 
+    /// Looks at the attempt under way again in a moment.
+    pub(super) fn look_again(&mut self, now: Instant) {
+        self.beside = Some(Beside {
+            at: now + LOOK_AGAIN,
+            why: Why::Rescue,
+        });
+    }
+
     /// The attempt under way has been silent for long: if its target hangs, this caller does not
     /// wait for its window to end.
     pub(super) fn look_for_hang(&mut self, now: Instant) -> Option<Action> {
@@ -89,11 +97,7 @@ impl Plan {
         let hangs = self.leave_if_hanging(&table, route, position, now)
             || matches!(left, Readiness::Open(_));
         if !hangs {
-            let at = now + LOOK_AGAIN;
-            self.beside = Some(Beside {
-                at,
-                why: Why::Rescue,
-            });
+            self.look_again(now);
             return None;
         }
         self.start_beside(Why::Rescue, now)

@@ -44,6 +44,68 @@ fn the_reference_holds_exactly_these_keys() {
     );
 }
 
+#[test]
+fn the_defaults_told_are_the_defaults_used() {
+    use crate::config::{Breaker, Cache, Server, unit};
+    use crate::engine::{Hedging, Limits, Policy};
+    let told = |section, name| {
+        let key = KEYS
+            .iter()
+            .find(|key| key.section == section && key.name == name)
+            .unwrap();
+        key.default.trim_matches(['`', '"'])
+    };
+    let (policy, server, breaker) = (Policy::interactive(), Server::default(), Breaker::default());
+    for (section, name, used) in [
+        (Section::Route, "deadline", policy.deadline),
+        (Section::Route, "patience", policy.patience),
+        (Section::Windows, "connect", policy.windows.connect),
+        (Section::Windows, "first_token", policy.windows.first_token),
+        (Section::Windows, "idle", policy.windows.idle),
+        (Section::Windows, "whole", policy.windows.whole),
+        (Section::Server, "header_timeout", server.header_timeout),
+        (Section::Server, "body_timeout", server.body_timeout),
+        (Section::Server, "drain", server.drain),
+        (Section::Breaker, "window", breaker.window),
+        (Section::Breaker, "cooldown", breaker.cooldown),
+        (Section::Breaker, "cooldown_max", breaker.cooldown_max),
+        (Section::Breaker, "ramp_step", breaker.ramp_step),
+        (Section::Cache, "stale", Cache::default().stale),
+        (Section::Limits, "burst", Limits::default().burst),
+    ] {
+        assert_eq!(
+            unit::duration(told(section, name)),
+            Some(used),
+            "{section:?}.{name}"
+        );
+    }
+    assert_eq!(told(Section::Route, "strategy"), policy.strategy.as_str());
+    assert_eq!(told(Section::Route, "hedging"), "off");
+    assert_eq!(policy.hedging, Hedging::Off);
+    for (section, name, used) in [
+        (Section::Route, "attempts", usize::from(policy.attempts)),
+        (Section::Route, "max_calls", usize::from(policy.max_sends)),
+        (Section::Server, "max_body", server.max_body_bytes),
+        (Section::Server, "max_connections", server.max_connections),
+        (Section::Breaker, "failures", breaker.failures as usize),
+        (Section::Cache, "max_bytes", Cache::default().max_bytes),
+    ] {
+        assert_eq!(
+            unit::size(told(section, name)),
+            Some(used),
+            "{section:?}.{name}"
+        );
+    }
+}
+
+#[test]
+fn every_strategy_is_told() {
+    let key = KEYS.iter().find(|key| key.name == "strategy").unwrap();
+    for strategy in crate::engine::Strategy::ALL {
+        assert!(key.meaning.contains(&format!("`{strategy}`")), "{strategy}");
+    }
+}
+
 #[derive(Debug)]
 struct AnyKey;
 

@@ -19,7 +19,7 @@ pub(crate) fn all(size: &Size) -> Vec<Scenario> {
         healthy(),
         waves(
             "load waves, short",
-            "Nothing fails; load makes everything faster and slower together, most of it gone in two seconds.",
+            "Nothing fails, so a gate that opens here opens in vain; load makes everything faster and slower together, most of it gone in two seconds.",
             0.5,
         ),
         waves(
@@ -41,7 +41,7 @@ pub(crate) fn all(size: &Size) -> Vec<Scenario> {
         ),
         pair(
             "rate-limit storm",
-            "For 60 s the primary lets a tenth of the load in and answers the rest with 429 and a Retry-After of 20 s.",
+            "For 60 s the primary lets a tenth of the load in and answers the rest with 429 and a Retry-After of 23 s.",
             60,
             |to| {
                 let per_second = load / 10.0;
@@ -49,7 +49,7 @@ pub(crate) fn all(size: &Size) -> Vec<Scenario> {
                     to,
                     Trouble::Throttled {
                         per_second,
-                        wait: secs(20),
+                        wait: secs(23),
                     },
                 )]
             },
