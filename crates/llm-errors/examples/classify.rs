@@ -48,7 +48,9 @@ fn classify(record: &Value, why: bool) -> Value {
         .into_iter()
         .flatten()
         .map(|(name, value)| {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
             (name.clone(), text)
         })
         .collect();
@@ -103,8 +105,8 @@ fn answer(id: &Value, verdict: Verdict, evidence: Option<Evidence>) -> Value {
         "context_limit": tokens(verdict.context_limit_tokens),
         "context_requested": tokens(verdict.context_requested_tokens),
     });
-    if let Some(evidence) = evidence {
-        answer["why"] = Value::String(evidence.to_string());
+    if let (Some(evidence), Some(fields)) = (evidence, answer.as_object_mut()) {
+        fields.insert("why".to_owned(), Value::String(evidence.to_string()));
     }
     answer
 }

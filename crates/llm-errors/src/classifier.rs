@@ -4,24 +4,22 @@ use crate::dictionary::Dictionary;
 use crate::evidence::{Evidence, Explained, Field};
 use crate::fact::Facts;
 use crate::header::Headers;
-use crate::hint;
-use crate::kind::{ErrorKind, Phase, Scope};
+use crate::hint::{self, more_precise, takes_hint};
+use crate::kind::{ErrorKind, Phase};
+use crate::limit::{SHORT_WAIT, is_limit, sharper_limit};
 use crate::page;
+use crate::pattern::Present;
 use crate::provider::Provider;
 use crate::reply::Reply;
-use crate::rule::{Kinds, Outcome, Rank, RuleError, Signal};
+use crate::rule::{Kinds, Rank, RuleError};
 use crate::scan::MAX_BODY_BYTES;
-use crate::snapshot::{Dimension, RateLimits};
+use crate::seen::Seen;
+use crate::status::{effective_status, status_signal};
 use crate::transport::stream_cut;
-use crate::verdict::{Hint, HintSource, Resend, Retry, Verdict};
+use crate::verdict::{Hint, Retry, Verdict};
 use std::fmt;
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// A per-day limit that asks for no more than this refills as one goes: it is worth waiting for.
-const SHORT_WAIT: Duration = Duration::from_secs(120);
-/// No short window asks for a wait as long as this.
-const LONG_WAIT: Duration = Duration::from_secs(3600);
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A dialect in code, for what rules cannot say: it has the last word on every verdict.
 pub trait Dialect: Send + Sync + fmt::Debug {
@@ -142,7 +140,7 @@ impl Classifier {
         if frame.trim_ascii().is_empty() {
             return explained(stream_cut(phase), Field::Nothing);
         }
-        let mut facts = Facts::new(&self.dictionary, provider, UNIX_EPOCH);
+        let mut facts = Facts::new(&self.dictionary, provider, UNIX_EPOCH, true);
         facts.read(frame);
         if let Some(kind) = facts.answer.ending {
             return explained(Verdict::new(kind, phase), Field::Answer);
@@ -161,12 +159,9 @@ impl Classifier {
             ErrorKind::Truncated,
             ErrorKind::Other,
         ]);
-        let mut facts = Facts::new(&self.dictionary, provider, UNIX_EPOCH);
+        let mut facts = Facts::new(&self.dictionary, provider, UNIX_EPOCH, false);
         facts.read(prefix(message));
-        match self
-            .dictionary
-            .text(provider, 0, facts.text.words(), KINDS)
-        {
+        match self.dictionary.text(provider, 0, facts.text.words(), KINDS) {
             Some((outcome, _)) => {
                 let verdict = Verdict::new(outcome.kind, phase);
                 outcome
@@ -177,7 +172,12 @@ impl Classifier {
         }
     }
 
-    fn refined(&self, provider: Provider, reply: &Reply<'_>, mut explained: Explained) -> Explained {
+    fn refined(
+        &self,
+        provider: Provider,
+        reply: &Reply<'_>,
+        mut explained: Explained,
+    ) -> Explained {
         for dialect in &self.dialects {
             if let Some(verdict) = dialect.refine(provider, reply, explained.verdict) {
                 explained.verdict = verdict;
@@ -195,7 +195,7 @@ impl Classifier {
         if page::is_page(body) {
             return Self::page(reply);
         }
-        let mut facts = Facts::new(&self.dictionary, provider, reply.now);
+        let mut facts = Facts::new(&self.dictionary, provider, reply.now, false);
         if !body.is_empty() {
             facts.read(body);
         }
@@ -212,7 +212,7 @@ impl Classifier {
     fn page(reply: &Reply<'_>) -> Explained {
         let (kind, resend) = page::meaning(reply.status);
         let mut verdict = Verdict::new(kind, Phase::FirstByte);
-        if let Some(hint) = hint::stated(reply.headers, reply.now) {
+        if let Some(hint) = Seen::read(reply.headers, reply.now, |_| None).hint {
             verdict = verdict.with_hint(hint);
         }
         if let Some(resend) = resend {
@@ -239,16 +239,20 @@ impl Classifier {
                 Field::Answer,
             ));
         }
-        let mut facts = Facts::new(&self.dictionary, provider, reply.now);
+        let mut facts = Facts::new(&self.dictionary, provider, reply.now, true);
         facts.read(body);
         let whole = reply.body.len() <= MAX_BODY_BYTES;
         let answer = facts.answer;
         let with_hint = |verdict: Verdict| {
-            hint::stated(reply.headers, reply.now)
+            Seen::read(reply.headers, reply.now, |_| None)
+                .hint
                 .map_or(verdict, |hint| verdict.with_hint(hint))
         };
         if let Some(kind) = answer.ending {
-            return Some(explained(with_hint(Verdict::new(kind, phase)), Field::Answer));
+            return Some(explained(
+                with_hint(Verdict::new(kind, phase)),
+                Field::Answer,
+            ));
         }
         let failed = facts.error
             || (facts.json
@@ -264,7 +268,10 @@ impl Classifier {
             return Some(self.decide(provider, 0, &mut facts, reply.headers, reply.now, phase));
         }
         if answer.refusal {
-            return Some(explained(Verdict::new(ErrorKind::Refusal, phase), Field::Answer));
+            return Some(explained(
+                Verdict::new(ErrorKind::Refusal, phase),
+                Field::Answer,
+            ));
         }
         if !facts.json {
             let (outcome, rule) =
@@ -294,10 +301,10 @@ impl Classifier {
         const LONGEST_REFUSAL_BYTES: usize = 1200;
         let declined = answer.content_bytes <= LONGEST_REFUSAL_BYTES
             && !answer.tool_call
-            && facts
-                .opening
-                .as_ref()
-                .is_some_and(|opening| self.dictionary.refusal(opening.words()));
+            && facts.opening.as_ref().is_some_and(|opening| {
+                self.dictionary
+                    .refusal(opening.words(), &Present::of(opening.words()))
+            });
         declined.then(|| explained(Verdict::new(ErrorKind::Refusal, phase), Field::Text))
     }
 
@@ -312,9 +319,8 @@ impl Classifier {
         phase: Phase,
     ) -> Explained {
         let dictionary = &*self.dictionary;
-        if let Some(kind) = headers.get("x-amzn-errortype")
-            && let Some(signal) = dictionary.code(provider, kind)
-        {
+        let seen = Seen::read(headers, now, |name| dictionary.code(provider, name));
+        if let Some(signal) = seen.error_type {
             let stronger = facts
                 .signal
                 .is_none_or(|(known, _)| known.rank < signal.rank);
@@ -324,22 +330,22 @@ impl Classifier {
         }
         let status = effective_status(http_status, facts.status);
         let mut signal = status_signal(status);
-        let mut field = if status == 0 { Field::Nothing } else { Field::HttpStatus };
+        let mut field = if status == 0 {
+            Field::Nothing
+        } else {
+            Field::HttpStatus
+        };
         if let Some((code, place)) = facts.signal
             && code.rank > signal.rank
         {
             signal = code;
             field = place;
         }
+        let present = Present::of(facts.text.words());
         let mut outcome = signal.outcome;
         let mut rule = signal.rule;
-        if signal.rank != Rank::Final
-            && let Some((found, line)) = dictionary.text(
-                provider,
-                status,
-                facts.text.words(),
-                signal.refinements(),
-            )
+        if let Some((found, line)) =
+            dictionary.refine(provider, status, facts.text.words(), &present, signal)
             && !(signal.rank == Rank::Family
                 && found.kind == ErrorKind::RateLimitOther
                 && is_limit(signal.outcome.kind))
@@ -354,17 +360,20 @@ impl Classifier {
         };
         let before = outcome.kind;
 
-        let stated = hint::stated(headers, now);
-        let worded = hint::in_text(dictionary, &facts.text)
-            .map(|wait| Hint::new(wait, HintSource::Text));
+        let stated = seen.hint;
+        let worded = if takes_hint(outcome.kind) {
+            hint::worded(dictionary, &facts.text, now)
+        } else {
+            None
+        };
         let mut hint = more_precise(stated.or(facts.hint), worded);
         if is_limit(outcome.kind) {
-            let limits = RateLimits::read(headers, now);
             let wait = hint.map(Hint::wait);
-            if let Some(better) = self.sharper_limit(outcome, facts, headers, &limits, wait) {
+            if let Some(better) = sharper_limit(dictionary, outcome, facts, &present, &seen, wait) {
                 if better.kind != before {
                     evidence = Evidence {
-                        field: if facts.quota.per_day || facts.quota.per_minute || facts.quota.zero {
+                        field: if facts.quota.per_day || facts.quota.per_minute || facts.quota.zero
+                        {
                             Field::Quota
                         } else if wait.is_some_and(|wait| wait >= SHORT_WAIT) {
                             Field::Wait
@@ -376,7 +385,7 @@ impl Classifier {
                 }
                 outcome = better;
             }
-            hint = hint.or_else(|| hint::window(&limits, outcome.kind));
+            hint = hint.or_else(|| hint::window(&seen.limits, outcome.kind));
         }
 
         let mut verdict = Verdict::new(outcome.kind, phase);
@@ -392,88 +401,21 @@ impl Classifier {
             verdict = verdict.with_resend(resend);
         }
         if outcome.kind == ErrorKind::ContextLength {
-            let (limit, asked) = sizes(dictionary, facts);
+            let (limit, asked) = sizes(dictionary, facts, &present);
             verdict = verdict.with_context(limit, asked);
         }
         // the provider's own word on repeating, against ours only towards caution
-        if headers.get("x-should-retry") == Some(b"false")
-            && verdict.is_retryable()
-            && verdict.hint.is_none()
-        {
+        if seen.should_retry == Some(false) && verdict.is_retryable() && verdict.hint.is_none() {
             verdict.advice.retry = Retry::Never;
         }
         Explained { verdict, evidence }
-    }
-
-    /// What kind of limit it really is: by quota names, spans, headers and sizes.
-    fn sharper_limit(
-        &self,
-        outcome: Outcome,
-        facts: &Facts<'_>,
-        headers: &dyn Headers,
-        limits: &RateLimits,
-        wait: Option<Duration>,
-    ) -> Option<Outcome> {
-        let words = facts.text.words();
-        let spent = Outcome {
-            kind: ErrorKind::QuotaExhausted,
-            resend: None,
-            scope: None,
-        };
-        let quota = facts.quota;
-        if matches!(outcome.kind, ErrorKind::OrgLimit | ErrorKind::Billing | ErrorKind::Overloaded) {
-            return None;
-        }
-        if quota.zero || quota.per_day || zero_limit(&self.dictionary, facts) {
-            return Some(spent);
-        }
-        let mut better = outcome;
-        if quota.per_minute {
-            better.kind = if quota.tokens {
-                ErrorKind::RateLimitTokens
-            } else if quota.requests {
-                ErrorKind::RateLimitRequests
-            } else {
-                ErrorKind::RateLimitOther
-            };
-            return Some(better);
-        }
-        if outcome.kind == ErrorKind::QuotaExhausted {
-            return None;
-        }
-        let long_span = self.dictionary.long_span(words);
-        match wait {
-            Some(wait) if wait >= LONG_WAIT || (long_span && wait > SHORT_WAIT) => return Some(spent),
-            None if long_span => return Some(spent),
-            _ => {}
-        }
-        if limits
-            .get(Dimension::Plan)
-            .is_some_and(|plan| plan.remaining == Some(0))
-            || headers.get("anthropic-ratelimit-unified-status") == Some(b"rejected")
-        {
-            return Some(spent);
-        }
-        if better.kind == ErrorKind::RateLimitOther {
-            better.kind = limit_by_header(headers, limits).unwrap_or(better.kind);
-        }
-        if let Some((limit, asked)) = limit_and_asked(&self.dictionary, facts)
-            && asked > limit
-            && limit > 0
-        {
-            better.kind = match better.kind {
-                ErrorKind::RateLimitOther => ErrorKind::RateLimitTokens,
-                kind => kind,
-            };
-            better.resend = Some(Resend::AfterChange);
-        }
-        Some(better)
     }
 }
 
 /// The bytes that are looked at.
 fn prefix(body: &[u8]) -> &[u8] {
-    body.get(..body.len().min(MAX_BODY_BYTES)).unwrap_or_default()
+    body.get(..body.len().min(MAX_BODY_BYTES))
+        .unwrap_or_default()
 }
 
 const fn explained(verdict: Verdict, field: Field) -> Explained {
@@ -483,154 +425,16 @@ const fn explained(verdict: Verdict, field: Field) -> Explained {
     }
 }
 
-/// The status nearest to the source: a relay's own generic status yields to the one in the body.
-const fn effective_status(http: u16, body: u16) -> u16 {
-    match http {
-        0 | 200..=299 => body,
-        400 | 500 | 502 | 503 if body != 0 => body,
-        _ => http,
-    }
-}
-
-/// What a status says by itself.
-const fn status_signal(status: u16) -> Signal {
-    use ErrorKind as K;
-    let (kind, rank) = match status {
-        401 => (K::AuthInvalidKey, Rank::FirmStatus),
-        402 => (K::Billing, Rank::FirmStatus),
-        403 | 451 => (K::AuthPermission, Rank::Status),
-        404 => (K::ModelNotFound, Rank::Status),
-        405 => (K::Other, Rank::Status),
-        408 | 499 | 504 | 522 | 524 | 598 => (K::Timeout, Rank::Status),
-        409 => (K::Conflict, Rank::Status),
-        410 => (K::ModelDeprecated, Rank::Status),
-        413 => (K::PayloadTooLarge, Rank::FirmStatus),
-        424 => (K::Other, Rank::Status),
-        429 => (K::RateLimitOther, Rank::FirmStatus),
-        400..=499 => (K::InvalidRequest, Rank::Status),
-        503 => (K::Overloaded, Rank::Status),
-        529 => (K::Overloaded, Rank::FirmStatus),
-        520 | 521 | 523 | 525 | 526 | 527 | 530 => (K::BadGatewayHtml, Rank::Status),
-        500..=599 => (K::ServerError, Rank::Status),
-        0 => (K::ServerError, Rank::Status),
-        _ => (K::Other, Rank::Status),
-    };
-    Signal {
-        outcome: Outcome {
-            kind,
-            resend: None,
-            scope: if status == 451 { Some(Scope::Region) } else { None },
-        },
-        rank,
-        rule: 0,
-    }
-}
-
-/// Kinds that speak of some allowance.
-const fn is_limit(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::RateLimitRequests
-            | ErrorKind::RateLimitTokens
-            | ErrorKind::RateLimitConcurrency
-            | ErrorKind::RateLimitOther
-            | ErrorKind::QuotaExhausted
-    )
-}
-
-/// Kinds for which a wait means something.
-const fn takes_hint(kind: ErrorKind) -> bool {
-    is_limit(kind)
-        || matches!(
-            kind,
-            ErrorKind::OrgLimit
-                | ErrorKind::Billing
-                | ErrorKind::Overloaded
-                | ErrorKind::ServerError
-                | ErrorKind::BadGatewayHtml
-                | ErrorKind::Timeout
-                | ErrorKind::Network
-                | ErrorKind::Conflict
-                | ErrorKind::Truncated
-        )
-}
-
-/// Of two statements of one wait the one with more digits; of two that disagree the first.
-fn more_precise(first: Option<Hint>, second: Option<Hint>) -> Option<Hint> {
-    match (first, second) {
-        (Some(first), Some(second)) => {
-            let apart = first.wait().abs_diff(second.wait());
-            let finer = second.wait().subsec_millis() != 0 && first.wait().subsec_millis() == 0;
-            Some(if apart <= Duration::from_millis(1000) && finer { second } else { first })
-        }
-        (first, second) => first.or(second),
-    }
-}
-
-/// The dimension that the headers name: a policy, or the one window that is exhausted.
-fn limit_by_header(headers: &dyn Headers, limits: &RateLimits) -> Option<ErrorKind> {
-    if let Some(policy) = headers.get("policy-id") {
-        let has = |needle: &[u8]| {
-            policy
-                .windows(needle.len())
-                .any(|window| window.eq_ignore_ascii_case(needle))
-        };
-        if has(b"token") {
-            return Some(ErrorKind::RateLimitTokens);
-        }
-        if has(b"request") || has(b"call") {
-            return Some(ErrorKind::RateLimitRequests);
-        }
-    }
-    let spent = |dimension: Dimension| {
-        limits
-            .windows()
-            .any(|window| window.dimension.is(dimension) && window.remaining == Some(0))
-    };
-    match (spent(Dimension::Tokens), spent(Dimension::Requests)) {
-        (true, false) => Some(ErrorKind::RateLimitTokens),
-        (false, true) => Some(ErrorKind::RateLimitRequests),
-        (false, false) => {
-            // only one dimension is spoken of at all
-            let tokens = limits.windows().any(|window| window.dimension.is(Dimension::Tokens));
-            let requests = limits.windows().any(|window| window.dimension.is(Dimension::Requests));
-            let silent = limits.windows().all(|window| window.remaining.is_none());
-            match (tokens, requests) {
-                (true, false) if silent => Some(ErrorKind::RateLimitTokens),
-                (false, true) if silent => Some(ErrorKind::RateLimitRequests),
-                _ => None,
-            }
-        }
-        (true, true) => None,
-    }
-}
-
-/// Does the text state a limit of nought?
-fn zero_limit(dictionary: &Dictionary, facts: &Facts<'_>) -> bool {
-    facts.text.numerals().iter().any(|numeral| {
-        numeral.milli == 0
-            && usize::from(numeral.at)
-                .checked_sub(1)
-                .and_then(|at| facts.text.words().get(at))
-                == Some(&dictionary.marks.limit)
-    })
-}
-
-/// `Limit 7000, Used 0, Requested 12903`: the allowance and the size, in thousandths.
-fn limit_and_asked(dictionary: &Dictionary, facts: &Facts<'_>) -> Option<(u64, u64)> {
-    dictionary.allowance(&facts.text)
-}
-
 /// The context window and the size asked for, in tokens.
-fn sizes(dictionary: &Dictionary, facts: &Facts<'_>) -> (u32, u32) {
+fn sizes(dictionary: &Dictionary, facts: &Facts<'_>, present: &Present) -> (u32, u32) {
     let tokens = |milli: u64| u32::try_from(milli / 1000).unwrap_or(u32::MAX);
     let mut limit = facts.limit;
     let mut asked = facts.asked;
     if limit == 0 {
-        limit = dictionary.limit(&facts.text).map_or(0, tokens);
+        limit = dictionary.limit(&facts.text, present).map_or(0, tokens);
     }
     if asked == 0 {
-        asked = dictionary.asked(&facts.text).map_or(0, tokens);
+        asked = dictionary.asked(&facts.text, present).map_or(0, tokens);
     }
     (limit, asked)
 }

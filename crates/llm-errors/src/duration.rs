@@ -53,10 +53,17 @@ fn unit_micros(unit: &[u8]) -> Option<u64> {
 /// Reads an instant: seconds or milliseconds since 1970, an RFC 3339 date, or an HTTP date.
 pub(crate) fn instant(text: &[u8]) -> Option<SystemTime> {
     let text = text.trim_ascii();
-    if text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') {
+    if text
+        .iter()
+        .all(|byte| byte.is_ascii_digit() || *byte == b'.')
+    {
         let milli = crate::scan::milli(text)?;
         // beyond the year 5138 in seconds: it was milliseconds
-        let millis = if milli >= 100_000_000_000_000 { milli / 1000 } else { milli };
+        let millis = if milli >= 100_000_000_000_000 {
+            milli / 1000
+        } else {
+            milli
+        };
         return UNIX_EPOCH.checked_add(Duration::from_millis(millis));
     }
     rfc3339(text).or_else(|| http_date(text))
@@ -103,9 +110,16 @@ fn http_date(text: &[u8]) -> Option<SystemTime> {
     let rest = text.get(comma + 1..)?.trim_ascii_start();
     let day = digits(rest, 0, 2)?;
     let name = rest.get(3..6)?;
-    let month = MONTHS.iter().position(|month| month.as_bytes().eq_ignore_ascii_case(name))? as u64 + 1;
+    let month = MONTHS
+        .iter()
+        .position(|month| month.as_bytes().eq_ignore_ascii_case(name))? as u64
+        + 1;
     let year = digits(rest, 7, 4)?;
-    let (hour, minute, second) = (digits(rest, 12, 2)?, digits(rest, 15, 2)?, digits(rest, 18, 2)?);
+    let (hour, minute, second) = (
+        digits(rest, 12, 2)?,
+        digits(rest, 15, 2)?,
+        digits(rest, 18, 2)?,
+    );
     at(year, month, day, hour, minute, second, 0)
 }
 
@@ -116,17 +130,36 @@ const MONTHS: [&str; 12] = [
 fn digits(text: &[u8], at: usize, len: usize) -> Option<u64> {
     let part = text.get(at..at + len)?;
     part.iter().try_fold(0_u64, |value, byte| {
-        byte.is_ascii_digit().then(|| value * 10 + u64::from(byte - b'0'))
+        byte.is_ascii_digit()
+            .then(|| value * 10 + u64::from(byte - b'0'))
     })
 }
 
 /// The instant of a date in the Gregorian calendar.
-fn at(year: u64, month: u64, day: u64, hour: u64, minute: u64, second: u64, offset_minutes: i64) -> Option<SystemTime> {
-    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+fn at(
+    year: u64,
+    month: u64,
+    day: u64,
+    hour: u64,
+    minute: u64,
+    second: u64,
+    offset_minutes: i64,
+) -> Option<SystemTime> {
+    if !(1970..=9999).contains(&year)
+        || !(1..=12).contains(&month)
+        || !(1..=31).contains(&day)
+        || hour > 23
+        || minute > 59
+        || second > 60
+    {
         return None;
     }
     // days since 1970, counting years from March so that the leap day comes last
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1;
     let days = days.checked_sub(719_468)?;
     let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second;
@@ -170,7 +203,12 @@ mod tests {
         ] {
             assert_eq!(instant(text.as_bytes()), Some(expected), "{text}");
         }
-        for text in ["", "2024-13-01T00:00:00Z", "yesterday", "1900-01-01T00:00:00Z"] {
+        for text in [
+            "",
+            "2024-13-01T00:00:00Z",
+            "yesterday",
+            "1900-01-01T00:00:00Z",
+        ] {
             assert_eq!(instant(text.as_bytes()), None, "{text}");
         }
     }

@@ -7,6 +7,7 @@ use crate::kind::ErrorKind;
 use crate::provider::Provider;
 use crate::rule::{Rank, Signal};
 use crate::scan::{Path, Value, milli, scan, unescape};
+use crate::shape::{is_document, is_envelope, is_error_part, printed_object};
 use crate::text::Text;
 use crate::verdict::{Basis, Hint, HintSource};
 use std::time::{Duration, SystemTime};
@@ -69,11 +70,19 @@ pub(crate) struct Facts<'d> {
     pub(crate) opening: Option<Text>,
     /// The document was JSON, not plain text.
     pub(crate) json: bool,
+    answers: bool,
     level: u8,
 }
 
 impl<'d> Facts<'d> {
-    pub(crate) const fn new(dictionary: &'d Dictionary, provider: Provider, now: SystemTime) -> Self {
+    /// Nothing gathered yet; `answers` tells whether the document may be an answer.
+    #[inline]
+    pub(crate) const fn new(
+        dictionary: &'d Dictionary,
+        provider: Provider,
+        now: SystemTime,
+        answers: bool,
+    ) -> Self {
         Self {
             dictionary,
             provider,
@@ -104,6 +113,7 @@ impl<'d> Facts<'d> {
             },
             opening: None,
             json: false,
+            answers,
             level: 0,
         }
     }
@@ -131,7 +141,11 @@ impl<'d> Facts<'d> {
                     }
                 });
             }
-            _ if body.starts_with(b"data:") || body.starts_with(b"event:") || body.starts_with(b":") || body.starts_with(b"id:") => {
+            _ if body.starts_with(b"data:")
+                || body.starts_with(b"event:")
+                || body.starts_with(b":")
+                || body.starts_with(b"id:") =>
+            {
                 for line in body.split(|byte| *byte == b'\n').take(64) {
                     if let Some(name) = line.strip_prefix(b"event:") {
                         self.error |= name.trim_ascii() == b"error";
@@ -171,7 +185,9 @@ impl<'d> Facts<'d> {
 
     /// Reads a message: the content of a JSON string.
     fn message(&mut self, raw: &[u8]) {
-        let raw = raw.get(..raw.len().min(MAX_STRING_BYTES)).unwrap_or_default();
+        let raw = raw
+            .get(..raw.len().min(MAX_STRING_BYTES))
+            .unwrap_or_default();
         if raw.contains(&b'\\') {
             let mut buffer = [0_u8; MAX_STRING_BYTES];
             let len = unescape(raw, &mut buffer);
@@ -184,7 +200,10 @@ impl<'d> Facts<'d> {
 
     fn nested(&mut self, text: &[u8]) {
         let trimmed = text.trim_ascii_start();
-        if self.level < MAX_NESTING && matches!(trimmed.first(), Some(b'{' | b'[')) && printed_object(trimmed).is_some() {
+        if self.level < MAX_NESTING
+            && matches!(trimmed.first(), Some(b'{' | b'['))
+            && printed_object(trimmed).is_some()
+        {
             self.level += 1;
             scan(trimmed, |path, value| self.take(path, value));
             self.level -= 1;
@@ -268,7 +287,9 @@ impl<'d> Facts<'d> {
     /// Takes one value of the document.
     fn take(&mut self, path: &Path<'_>, value: Value<'_>) {
         let key = path.key();
-        self.take_answer(path, value);
+        if self.answers {
+            self.take_answer(path, value);
+        }
         if !path.parents().iter().all(|parent| is_envelope(parent)) {
             return;
         }
@@ -276,7 +297,9 @@ impl<'d> Facts<'d> {
             (b"error" | b"errors" | b"Error" | b"exception", Value::Object | Value::Array) => {
                 self.error = true;
             }
-            (b"error" | b"errors" | b"exception" | b"Error", Value::Str(raw)) if !raw.is_empty() => {
+            (b"error" | b"errors" | b"exception" | b"Error", Value::Str(raw))
+                if !raw.is_empty() =>
+            {
                 self.error = true;
                 if raw.contains(&b' ') || raw.iter().any(|byte| *byte >= 0x80) {
                     self.message(raw);
@@ -288,7 +311,8 @@ impl<'d> Facts<'d> {
             }
             (
                 b"message" | b"Message" | b"msg" | b"error_description" | b"errorMessage"
-                | b"error_message" | b"error_msg" | b"detail" | b"title" | b"description" | b"errorMsg",
+                | b"error_message" | b"error_msg" | b"detail" | b"title" | b"description"
+                | b"errorMsg",
                 Value::Str(raw),
             ) => {
                 if path.parent() == b"links" || (key == b"description" && path.depth() > 2) {
@@ -296,7 +320,11 @@ impl<'d> Facts<'d> {
                 }
                 self.message(raw);
             }
-            (b"details" | b"raw" | b"cause" | b"body" | b"responseBody" | b"" , Value::Str(raw)) => self.message(raw),
+            // some relays put the sentence where the parameter's name belongs
+            (b"param", Value::Str(raw)) if raw.contains(&b' ') => self.message(raw),
+            (b"details" | b"raw" | b"cause" | b"body" | b"responseBody" | b"", Value::Str(raw)) => {
+                self.message(raw);
+            }
             (
                 b"code" | b"error_code" | b"errorCode" | b"Code" | b"err_code",
                 Value::Str(raw) | Value::Number(raw),
@@ -313,22 +341,28 @@ impl<'d> Facts<'d> {
                     self.code(raw, Field::Reason);
                 }
             }
-            (b"type" | b"__type" | b"error_type" | b"errorType" | b"exception_type", Value::Str(raw)) => {
-                if is_error_part(path) && raw != b"error" {
-                    let raw = raw.rsplit(|byte| *byte == b'#').next().unwrap_or(raw);
-                    self.code(raw, Field::Type);
-                }
+            (
+                b"type" | b"__type" | b"error_type" | b"errorType" | b"exception_type",
+                Value::Str(raw),
+            ) if is_error_part(path) && raw != b"error" => {
+                let raw = raw.rsplit(|byte| *byte == b'#').next().unwrap_or(raw);
+                self.code(raw, Field::Type);
             }
             (b"status", Value::Str(raw)) => {
                 self.status_like(raw);
                 self.code(raw, Field::Status);
             }
             (
-                b"status" | b"status_code" | b"statusCode" | b"http_status" | b"raw_status_code" | b"httpStatus" | b"http_code",
+                b"status" | b"status_code" | b"statusCode" | b"http_status" | b"raw_status_code"
+                | b"httpStatus" | b"http_code",
                 Value::Number(raw),
             ) => self.status_like(raw),
             (b"status_code" | b"http_code", Value::Str(raw)) => self.status_like(raw),
-            (b"quotaId" | b"quotaMetric" | b"quota_limit" | b"quota_metric" | b"quota_id" | b"subject", Value::Str(raw)) => self.quota_name(raw),
+            (
+                b"quotaId" | b"quotaMetric" | b"quota_limit" | b"quota_metric" | b"quota_id"
+                | b"subject",
+                Value::Str(raw),
+            ) => self.quota_name(raw),
             (b"quotaValue" | b"quota_limit_value", Value::Str(raw) | Value::Number(raw)) => {
                 self.quota.zero |= raw == b"0";
             }
@@ -338,15 +372,26 @@ impl<'d> Facts<'d> {
                 }
             }
             (
-                b"retry_after" | b"retryAfter" | b"retry_after_seconds" | b"retryAfterSeconds"
-                | b"resets_in_seconds" | b"reset_seconds" | b"estimated_time" | b"retry_after_secs" | b"wait_seconds",
+                b"retry_after"
+                | b"retryAfter"
+                | b"retry_after_seconds"
+                | b"retryAfterSeconds"
+                | b"resets_in_seconds"
+                | b"reset_seconds"
+                | b"estimated_time"
+                | b"retry_after_secs"
+                | b"wait_seconds",
                 Value::Number(raw) | Value::Str(raw),
             ) => self.seconds(milli(raw), 1000),
-            (b"retry_after_ms" | b"retryAfterMs" | b"retry_in_ms", Value::Number(raw) | Value::Str(raw)) => {
+            (
+                b"retry_after_ms" | b"retryAfterMs" | b"retry_in_ms",
+                Value::Number(raw) | Value::Str(raw),
+            ) => {
                 self.seconds(milli(raw), 1);
             }
             (
-                b"resets_at" | b"reset_at" | b"resetAt" | b"resetsAt" | b"reset_time" | b"resetTime" | b"X-RateLimit-Reset" | b"x-ratelimit-reset",
+                b"resets_at" | b"reset_at" | b"resetAt" | b"resetsAt" | b"reset_time"
+                | b"resetTime" | b"X-RateLimit-Reset" | b"x-ratelimit-reset",
                 Value::Number(raw) | Value::Str(raw),
             ) => {
                 if let Some(at) = duration::instant(raw) {
@@ -374,7 +419,8 @@ impl<'d> Facts<'d> {
             raw.windows(needle.len())
                 .any(|window| window.eq_ignore_ascii_case(needle))
         };
-        self.quota.per_day |= has(b"PerDay") || has(b"per_day") || has(b"PerMonth") || has(b"_daily");
+        self.quota.per_day |=
+            has(b"PerDay") || has(b"per_day") || has(b"PerMonth") || has(b"_daily");
         self.quota.per_minute |= has(b"PerMinute") || has(b"per_minute") || has(b"PerSecond");
         self.quota.tokens |= has(b"token");
         self.quota.requests |= has(b"request");
@@ -384,11 +430,14 @@ impl<'d> Facts<'d> {
     fn take_answer(&mut self, path: &Path<'_>, value: Value<'_>) {
         let key = path.key();
         match (key, value) {
-            (b"choices" | b"candidates" | b"output" | b"generations" | b"results" | b"content", Value::Array)
-            | (b"output" | b"message", Value::Object) => {
-                if path.depth() <= 3 {
-                    self.answer.present |= key != b"content" || path.depth() == 1;
-                }
+            (
+                b"choices" | b"candidates" | b"output" | b"generations" | b"results" | b"content",
+                Value::Array,
+            )
+            | (b"output" | b"message", Value::Object)
+                if path.depth() <= 3 =>
+            {
+                self.answer.present |= key != b"content" || path.depth() == 1;
             }
             (b"promptFeedback", Value::Object) => self.answer.present = true,
             (b"delta" | b"contentBlockDelta", Value::Object) => {
@@ -399,35 +448,78 @@ impl<'d> Facts<'d> {
                 self.answer.chunk = true;
             }
             (
-                b"finish_reason" | b"finishReason" | b"stop_reason" | b"stopReason" | b"done_reason"
-                | b"completionReason" | b"native_finish_reason" | b"blockReason" | b"completion_reason",
+                b"finish_reason"
+                | b"finishReason"
+                | b"stop_reason"
+                | b"stopReason"
+                | b"done_reason"
+                | b"completionReason"
+                | b"native_finish_reason"
+                | b"blockReason"
+                | b"completion_reason",
                 Value::Str(raw),
             ) => self.finish(raw),
-            (b"reason", Value::Str(raw)) if path.parent() == b"incomplete_details" => self.finish(raw),
-            (b"refusal", Value::Str(raw)) if !raw.trim_ascii().is_empty() => self.answer.refusal = true,
+            (b"reason", Value::Str(raw)) if path.parent() == b"incomplete_details" => {
+                self.finish(raw);
+            }
+            (b"refusal", Value::Str(raw)) if !raw.trim_ascii().is_empty() => {
+                self.answer.refusal = true;
+            }
             (b"type", Value::Str(b"refusal")) => {
                 self.answer.refusal |= path.parent() == b"content" || path.parent() == b"part";
             }
-            (b"type", Value::Str(b"function_call" | b"tool_use" | b"custom_tool_call" | b"computer_call" | b"mcp_call" | b"image_generation_call" | b"server_tool_use" | b"tool_call" | b"web_search_call" | b"file_search_call" | b"code_interpreter_call" | b"local_shell_call"))
-                => self.answer.tool_call = true,
-            (b"tool_calls" | b"functionCall" | b"function_call" | b"toolUse" | b"inlineData" | b"inline_data" | b"executableCode" | b"audio" | b"images", Value::Object) => {
+            (
+                b"type",
+                Value::Str(
+                    b"function_call"
+                    | b"tool_use"
+                    | b"custom_tool_call"
+                    | b"computer_call"
+                    | b"mcp_call"
+                    | b"image_generation_call"
+                    | b"server_tool_use"
+                    | b"tool_call"
+                    | b"web_search_call"
+                    | b"file_search_call"
+                    | b"code_interpreter_call"
+                    | b"local_shell_call",
+                ),
+            ) => self.answer.tool_call = true,
+            (
+                b"tool_calls" | b"functionCall" | b"function_call" | b"toolUse" | b"inlineData"
+                | b"inline_data" | b"executableCode" | b"audio" | b"images",
+                Value::Object,
+            ) => {
                 self.answer.tool_call = true;
             }
             (b"name" | b"id", Value::Str(_)) if path.parent() == b"tool_calls" => {
                 self.answer.tool_call = true;
             }
             (
-                b"content" | b"text" | b"outputText" | b"generation" | b"response" | b"completion" | b"generated_text" | b"output_text" | b"output" | b"answer" | b"partial_json",
+                b"content" | b"text" | b"outputText" | b"generation" | b"response" | b"completion"
+                | b"generated_text" | b"output_text" | b"output" | b"answer" | b"partial_json",
                 Value::Str(raw),
             ) => {
-                if matches!(path.parent(), b"text" | b"format" | b"usage" | b"prompt" | b"instructions" | b"input" | b"system" | b"error") {
+                if matches!(
+                    path.parent(),
+                    b"text"
+                        | b"format"
+                        | b"usage"
+                        | b"prompt"
+                        | b"instructions"
+                        | b"input"
+                        | b"system"
+                        | b"error"
+                ) {
                     return;
                 }
                 self.answer.content_bytes += raw.len();
                 if !raw.trim_ascii().is_empty() {
                     if !self.answer.content {
                         let mut text = Text::new();
-                        let opening = raw.get(..raw.len().min(MAX_OPENING_BYTES)).unwrap_or_default();
+                        let opening = raw
+                            .get(..raw.len().min(MAX_OPENING_BYTES))
+                            .unwrap_or_default();
                         // an answer in JSON: look behind its first keys
                         let opening = if opening.first() == Some(&b'{') {
                             opening
@@ -455,79 +547,6 @@ impl<'d> Facts<'d> {
             self.answer.ending = self.dictionary.finish(raw);
         }
     }
-}
-
-/// Is this a container that error objects are wrapped in, rather than an echo of the request?
-fn is_envelope(key: &[u8]) -> bool {
-    matches!(
-        key,
-        b"" | b"error"
-            | b"Error"
-            | b"errors"
-            | b"detail"
-            | b"details"
-            | b"innererror"
-            | b"inner_error"
-            | b"innerError"
-            | b"data"
-            | b"body"
-            | b"response"
-            | b"cause"
-            | b"metadata"
-            | b"violations"
-            | b"headers"
-            | b"fault"
-            | b"exception"
-            | b"result"
-            | b"header"
-            | b"base_resp"
-            | b"internalServerException"
-            | b"modelStreamErrorException"
-            | b"validationException"
-            | b"throttlingException"
-            | b"serviceUnavailableException"
-            | b"modelTimeoutException"
-    )
-}
-
-/// Is a `code` or `type` here about the error itself? Those of validation details name fields.
-fn is_error_part(path: &Path<'_>) -> bool {
-    !matches!(path.parent(), b"detail" | b"data" | b"violations" | b"headers")
-        || path.parent() == b"data" && path.depth() <= 2
-}
-
-/// Does JSON begin here, rather than a log line in brackets?
-fn is_document(text: &[u8]) -> bool {
-    if text.first() == Some(&b'{') {
-        return true;
-    }
-    let inside = text.get(1..).unwrap_or_default().trim_ascii_start();
-    matches!(inside.first(), Some(b'{' | b'[' | b'"' | b']' | b'\'' | b'0'..=b'9'))
-}
-
-/// Where an object that somebody printed begins in `text`.
-fn printed_object(text: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    while let Some(at) = text
-        .get(from..)
-        .and_then(|rest| rest.iter().position(|byte| *byte == b'{'))
-        .map(|at| at + from)
-    {
-        let inside = text.get(at + 1..).unwrap_or_default().trim_ascii_start();
-        let key_len = inside
-            .iter()
-            .take(64)
-            .position(|byte| *byte == b':')
-            .unwrap_or(0);
-        let key = inside.get(..key_len).unwrap_or_default();
-        let quoted = matches!(key.first(), Some(b'"' | b'\'' | b'\\'));
-        let bare = !key.is_empty() && key.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-        if quoted || bare {
-            return Some(at);
-        }
-        from = at + 1;
-    }
-    None
 }
 
 fn tokens(raw: &[u8]) -> u32 {

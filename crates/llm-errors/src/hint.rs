@@ -1,37 +1,14 @@
 //! How long to stay away: from headers, from the body, from the words.
 
 use crate::dictionary::Dictionary;
-use crate::duration::{self, MAX_WAIT};
-use crate::header::Headers;
+use crate::duration::MAX_WAIT;
 use crate::kind::ErrorKind;
 use crate::lexicon::{NUMBER, STOP};
+use crate::limit::is_limit;
 use crate::snapshot::{Dimension, RateLimits};
 use crate::text::Text;
 use crate::verdict::{Basis, Hint, HintSource};
-use std::time::{Duration, SystemTime};
-
-/// The wait that a header states outright.
-pub(crate) fn stated(headers: &dyn Headers, now: SystemTime) -> Option<Hint> {
-    for name in ["retry-after-ms", "x-ms-retry-after-ms", "x-retry-after-ms"] {
-        if let Some(milli) = headers.get(name).and_then(|value| crate::scan::milli(value.trim_ascii())) {
-            let wait = Duration::from_millis(milli / 1000).min(MAX_WAIT);
-            return Some(Hint::new(wait, HintSource::RetryAfterHeader));
-        }
-    }
-    for name in ["retry-after", "x-retry-after"] {
-        let Some(value) = headers.get(name) else {
-            continue;
-        };
-        if let Some(wait) = duration::parse(value) {
-            return Some(Hint::new(wait, HintSource::RetryAfterHeader));
-        }
-        if let Some(at) = duration::instant(value) {
-            let wait = at.duration_since(now).unwrap_or_default().min(MAX_WAIT);
-            return Some(Hint::new(wait, HintSource::RetryAfterHeader).with_basis(Basis::Date));
-        }
-    }
-    None
-}
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The reset of the binding window: the exhausted one, of several the latest; else the one of
 /// the dimension that the text named.
@@ -61,8 +38,44 @@ pub(crate) fn window(limits: &RateLimits, kind: ErrorKind) -> Option<Hint> {
     })
 }
 
-/// The wait that a message states in words.
-pub(crate) fn in_text(dictionary: &Dictionary, text: &Text) -> Option<Duration> {
+/// The wait that a message states in words: as a duration, else as a date or an hour of the day.
+pub(crate) fn worded(dictionary: &Dictionary, text: &Text, now: SystemTime) -> Option<Hint> {
+    let interval = if text.numerals().is_empty() {
+        None
+    } else {
+        in_text(dictionary, text)
+    };
+    interval
+        .map(|wait| Hint::new(wait, HintSource::Text))
+        .or_else(|| dated(dictionary, text, now))
+}
+
+/// The wait until the date that a message names as the end of the limit. `None` where `now` is
+/// not known (1970), or the date has no such meaning.
+fn dated(dictionary: &Dictionary, text: &Text, now: SystemTime) -> Option<Hint> {
+    if now == UNIX_EPOCH {
+        return None;
+    }
+    let marks = &dictionary.marks;
+    let words = text.words();
+    text.moments().find_map(|(at, moment)| {
+        let before = words.get(at.saturating_sub(8)..at)?;
+        let sentence = before
+            .rsplit(|word| *word == STOP)
+            .next()
+            .unwrap_or_default();
+        let meant = sentence
+            .iter()
+            .any(|word| marks.cause.contains(word) || *word == marks.until);
+        let past = sentence.last() == Some(&marks.last);
+        let wait = moment.after(now)?;
+        (meant && !past)
+            .then(|| Hint::new(wait.min(MAX_WAIT), HintSource::Text).with_basis(Basis::Date))
+    })
+}
+
+/// The wait that a message states as a duration.
+fn in_text(dictionary: &Dictionary, text: &Text) -> Option<Duration> {
     let words = text.words();
     let marks = &dictionary.marks;
     let mut at = 0;
@@ -76,17 +89,31 @@ pub(crate) fn in_text(dictionary: &Dictionary, text: &Text) -> Option<Duration> 
             .iter()
             .rposition(|word| *word == STOP)
             .map_or(before, |stop| before.get(stop + 1..).unwrap_or_default());
-        let after = words.get(end..(end + 4).min(words.len())).unwrap_or_default();
+        let after = words
+            .get(end..(end + 4).min(words.len()))
+            .unwrap_or_default();
         let after = after
             .iter()
             .position(|word| *word == STOP)
             .map_or(after, |stop| after.get(..stop).unwrap_or_default());
-        let near = sentence.get(sentence.len().saturating_sub(3)..).unwrap_or_default();
-        let led = near.iter().any(|word| marks.lead.contains(word) || marks.cause.contains(word));
+        let near = sentence
+            .get(sentence.len().saturating_sub(3)..)
+            .unwrap_or_default();
+        let led = near
+            .iter()
+            .any(|word| marks.lead.contains(word) || marks.cause.contains(word));
         let caused = sentence.iter().any(|word| marks.cause.contains(word));
         let follows = after.iter().any(|word| marks.cause.contains(word));
-        let other = near.iter().any(|word| *word == marks.last || *word == marks.per);
-        if !other && ((led && caused) || follows && (led || near.is_empty() || after.first().is_some_and(|word| marks.lead.contains(word)))) {
+        let other = near
+            .iter()
+            .any(|word| *word == marks.last || *word == marks.per);
+        if !other
+            && ((led && caused)
+                || follows
+                    && (led
+                        || near.is_empty()
+                        || after.first().is_some_and(|word| marks.lead.contains(word))))
+        {
             return Some(Duration::from_millis(millis).min(MAX_WAIT));
         }
         at = end;
@@ -101,7 +128,9 @@ fn duration_at(dictionary: &Dictionary, text: &Text, at: usize) -> Option<(u64, 
     let mut millis: u64 = 0;
     let mut place = at;
     while words.get(place) == Some(&NUMBER) {
-        let Some(unit) = words.get(place + 1) else { break };
+        let Some(unit) = words.get(place + 1) else {
+            break;
+        };
         let per_unit = match *unit {
             unit if unit == marks.millisecond => 1,
             unit if unit == marks.second => 1_000,
@@ -115,4 +144,37 @@ fn duration_at(dictionary: &Dictionary, text: &Text, at: usize) -> Option<(u64, 
         place += 2;
     }
     (place > at).then_some((millis, place))
+}
+
+/// Kinds for which a wait means something.
+pub(crate) const fn takes_hint(kind: ErrorKind) -> bool {
+    is_limit(kind)
+        || matches!(
+            kind,
+            ErrorKind::OrgLimit
+                | ErrorKind::Billing
+                | ErrorKind::Overloaded
+                | ErrorKind::ServerError
+                | ErrorKind::BadGatewayHtml
+                | ErrorKind::Timeout
+                | ErrorKind::Network
+                | ErrorKind::Conflict
+                | ErrorKind::Truncated
+        )
+}
+
+/// Of two statements of one wait the one with more digits; of two that disagree the first.
+pub(crate) fn more_precise(first: Option<Hint>, second: Option<Hint>) -> Option<Hint> {
+    match (first, second) {
+        (Some(first), Some(second)) => {
+            let apart = first.wait().abs_diff(second.wait());
+            let finer = second.wait().subsec_millis() != 0 && first.wait().subsec_millis() == 0;
+            Some(if apart <= Duration::from_millis(1000) && finer {
+                second
+            } else {
+                first
+            })
+        }
+        (first, second) => first.or(second),
+    }
 }

@@ -129,6 +129,47 @@ named! {
     }
 }
 
+impl ErrorKind {
+    /// What it means, in one sentence for people.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::RateLimitRequests => "Too many requests in a short window.",
+            Self::RateLimitTokens => {
+                "Too many tokens in a short window, or one request above its allowance."
+            }
+            Self::RateLimitConcurrency => "Too many requests in flight at once.",
+            Self::RateLimitOther => "A short rate limit whose dimension is not told.",
+            Self::QuotaExhausted => "A day's, month's or plan's allowance is spent.",
+            Self::OrgLimit => "A cap that somebody set on an organisation, project or key.",
+            Self::Overloaded => "The provider has no capacity now.",
+            Self::ServerError => "The provider failed inside.",
+            Self::BadGatewayHtml => "An edge answered with a page of its own.",
+            Self::Timeout => "Nothing came in time.",
+            Self::Network => "The connection could not be made, or broke.",
+            Self::AuthInvalidKey => "The key is missing, malformed, unknown, expired or revoked.",
+            Self::AuthPermission => "The key is known and may not do this.",
+            Self::Billing => "Empty balance, unpaid bill or no payment method.",
+            Self::ModelNotFound => "No such model or deployment for this caller.",
+            Self::ModelDeprecated => "The model was retired.",
+            Self::ContextLength => "Prompt and requested answer exceed the model's window.",
+            Self::OutputLimit => "The requested output exceeds the model's output cap.",
+            Self::PayloadTooLarge => "The body or an attachment has too many bytes.",
+            Self::ContentFilter => "A safety filter blocked the prompt or the answer.",
+            Self::Refusal => "The model itself declined to answer.",
+            Self::InvalidRequest => "The request is malformed or breaks a rule of the API.",
+            Self::UnsupportedFeature => "The model or provider lacks a feature the request uses.",
+            Self::SchemaInvalid => "The schema or tool definition sent is not acceptable.",
+            Self::ToolCallInvalid => "The model produced a malformed tool call.",
+            Self::StructuredOutputInvalid => "The model's structured output does not fit.",
+            Self::Truncated => "The answer was cut off, by its length or by the connection.",
+            Self::EmptyOutput => "A success without content.",
+            Self::Conflict => "The request collides with another or with a resource's state.",
+            Self::Other => "None of the above.",
+        }
+    }
+}
+
 named! {
     /// How much of the world a failure speaks for: what to set aside, and what not.
     #[non_exhaustive]

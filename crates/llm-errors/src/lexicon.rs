@@ -9,16 +9,14 @@ pub(crate) const STOP: u16 = 2;
 /// Something in quotes: a name, a parameter or an echo, whose words must not count.
 pub(crate) const QUOTED: u16 = 3;
 
-/// Words longer than this are never known.
-pub(crate) const MAX_WORD_BYTES: usize = 32;
-
 /// Groups of words that mean the same to every rule; the data of `dialects/words.txt`.
 const GROUPS: &str = include_str!("../dialects/words.txt");
 
 /// A growing table from words to numbers, with open addressing.
 #[derive(Clone)]
 pub(crate) struct Lexicon {
-    slots: Vec<(u64, u16)>,
+    /// The upper 48 bits of a key and the number; 0 is free.
+    slots: Vec<u64>,
     next: u16,
     /// Terms in scripts without spaces: bytes and the number of the word they stand for.
     terms: Vec<(Box<[u8]>, u16)>,
@@ -26,12 +24,12 @@ pub(crate) struct Lexicon {
 
 impl Lexicon {
     /// Slots in the table; a power of two, several times the number of words.
-    const SLOTS: usize = 8192;
+    const SLOTS: usize = 4096;
 
     /// The table with the built-in groups.
     pub(crate) fn new() -> Self {
         let mut lexicon = Self {
-            slots: vec![(0, UNKNOWN); Self::SLOTS],
+            slots: vec![0; Self::SLOTS],
             next: QUOTED + 1,
             terms: Vec::new(),
         };
@@ -57,7 +55,11 @@ impl Lexicon {
     /// The number of `word` (in lower case), giving it a new one where it has none.
     pub(crate) fn add(&mut self, word: &str) -> u16 {
         if !word.is_ascii() {
-            if let Some((_, number)) = self.terms.iter().find(|(term, _)| **term == *word.as_bytes()) {
+            if let Some((_, number)) = self
+                .terms
+                .iter()
+                .find(|(term, _)| **term == *word.as_bytes())
+            {
                 return *number;
             }
             let number = self.fresh();
@@ -108,48 +110,106 @@ impl Lexicon {
         if number == UNKNOWN {
             return;
         }
+        let tag = key & !0xffff;
         let mut slot = Self::slot(key);
         while let Some(entry) = self.slots.get_mut(slot) {
-            if entry.1 == UNKNOWN || entry.0 == key {
-                *entry = (key, number);
+            if *entry == 0 || *entry & !0xffff == tag {
+                *entry = tag | u64::from(number);
                 return;
             }
             slot = (slot + 1) % Self::SLOTS;
         }
     }
 
-    fn find(&self, key: u64) -> u16 {
+    /// The number of the word with this key, or [`UNKNOWN`].
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the number is the low 16 bits of the slot"
+    )]
+    pub(crate) fn find(&self, key: u64) -> u16 {
+        let tag = key & !0xffff;
         let mut slot = Self::slot(key);
-        while let Some(&(known, number)) = self.slots.get(slot) {
-            if number == UNKNOWN || known == key {
-                return number;
+        while let Some(&entry) = self.slots.get(slot) {
+            if entry == 0 {
+                return UNKNOWN;
+            }
+            if entry & !0xffff == tag {
+                return entry as u16;
             }
             slot = (slot + 1) % Self::SLOTS;
         }
         UNKNOWN
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the top 13 bits of the key always fit"
-    )]
     const fn slot(key: u64) -> usize {
-        (key >> 51) as usize
+        (key >> 52) as usize
     }
 }
 
-/// A well-mixed key of a word of at most [`MAX_WORD_BYTES`] bytes.
+/// A well-mixed key of a word, whatever its case.
 pub(crate) fn hash(word: &[u8]) -> u64 {
-    const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut key = word.len() as u64;
-    for chunk in word.chunks(8) {
-        let mut bytes = [0_u8; 8];
-        for (to, from) in bytes.iter_mut().zip(chunk) {
-            *to = *from;
-        }
-        key = (key.rotate_left(23) ^ u64::from_le_bytes(bytes)).wrapping_mul(MIX);
+    let mut key = WordKey::new();
+    let (eights, rest) = word.as_chunks::<8>();
+    for eight in eights {
+        key.push_eight(u64::from_le_bytes(*eight) | 0x2020_2020_2020_2020, 8);
     }
-    key ^ (key >> 29)
+    for byte in rest {
+        key.push(*byte);
+    }
+    key.finish()
+}
+
+/// The key of a word, built byte by byte.
+pub(crate) struct WordKey {
+    mixed: u64,
+    pending: u64,
+    len: u64,
+}
+
+impl WordKey {
+    const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+
+    pub(crate) const fn new() -> Self {
+        Self {
+            mixed: 0,
+            pending: 0,
+            len: 0,
+        }
+    }
+
+    /// Adds a byte; letters of either case are the same.
+    pub(crate) fn push(&mut self, byte: u8) {
+        self.pending |= u64::from(byte | 0x20) << (8 * (self.len & 7));
+        self.len += 1;
+        if self.len.is_multiple_of(8) {
+            self.mix();
+        }
+    }
+
+    /// Adds the first `count` (at most eight) of these bytes, in lower case and zero behind them;
+    /// only after a multiple of eight.
+    pub(crate) fn push_eight(&mut self, bytes: u64, count: u32) {
+        self.pending = bytes;
+        self.len += u64::from(count);
+        if count == 8 {
+            self.mix();
+        }
+    }
+
+    pub(crate) const fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub(crate) fn finish(mut self) -> u64 {
+        self.pending ^= self.len << 57;
+        self.mix();
+        self.mixed ^ (self.mixed >> 29)
+    }
+
+    fn mix(&mut self) {
+        self.mixed = (self.mixed.rotate_left(23) ^ self.pending).wrapping_mul(Self::MIX);
+        self.pending = 0;
+    }
 }
 
 #[cfg(test)]
@@ -165,6 +225,9 @@ mod tests {
         assert_eq!(lexicon.number(b"zyzzyva"), UNKNOWN);
         let fresh = lexicon.add("zyzzyva");
         assert_eq!(lexicon.number(b"zyzzyva"), fresh);
-        assert_eq!(lexicon.term("余额不足。".as_bytes()).map(|(_, len)| len), Some(6));
+        assert_eq!(
+            lexicon.term("余额不足。".as_bytes()).map(|(_, len)| len),
+            Some(6)
+        );
     }
 }

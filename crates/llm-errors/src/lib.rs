@@ -1,5 +1,43 @@
 //! Understands every failure of a large language model call: one [`Verdict`] for retry, router,
 //! breaker, cache and operator.
+//!
+//! ```
+//! use llm_errors::{ErrorKind, Provider, Reply, Resend, classify_reply};
+//! use std::time::SystemTime;
+//!
+//! let headers = [("content-type", "application/json")];
+//! let body = br#"{"error":{"message":"Your credit balance is too low","type":"invalid_request_error"}}"#;
+//! let reply = Reply::new(400, &headers, body, SystemTime::UNIX_EPOCH);
+//! let verdict = classify_reply(Provider::Anthropic, &reply);
+//! assert_eq!(verdict.kind, ErrorKind::Billing); // although the status says: a bad request
+//! assert_eq!(verdict.resend(), Resend::NoSameTarget);
+//! assert!(verdict.advice.alert);
+//! ```
+//!
+//! # How it decides
+//!
+//! 1. **Structure**: codes, types, reasons, gRPC status names and quota names, wherever a provider
+//!    or relay puts them, also inside JSON that arrives as a string. Some decide alone, some leave
+//!    the words to tell which member of a family it is.
+//! 2. **Status**, where the structure is silent or vague.
+//! 3. **Words**: phrases over normalised words. What stands in quotes, and what a reply echoes of
+//!    the request, is not seen.
+//! 4. **Sharpening** of limits: a day's quota is not a minute's, a wait of hours is no short window,
+//!    headers name the exhausted dimension, and a single request above the allowance must shrink.
+//!
+//! Codes and phrases are data: `dialects/*.txt`, one file a provider, in a format that
+//! [`Classifier::with_rules`] also reads from users.
+//!
+//! # What it does not do
+//!
+//! It never sleeps, retries, opens a socket or reads a clock, and keeps no piece of what it read.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `http` | [`Headers`] for `http::HeaderMap` |
+//! | `serde` | serialisation of verdicts and evidence |
 
 mod classifier;
 mod classify;
@@ -11,16 +49,27 @@ mod header;
 mod hint;
 mod kind;
 mod lexicon;
+mod limit;
+mod moment;
 mod page;
 mod pattern;
 mod provider;
+mod reader;
 mod reply;
 mod rule;
 mod scan;
+mod seen;
+mod shape;
 mod snapshot;
+mod status;
 mod text;
 mod transport;
 mod verdict;
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub use self::classifier::{Classifier, Dialect};
 pub use self::classify::{classify_answer, classify_reply, classify_stream_error};
@@ -32,6 +81,4 @@ pub use self::reply::Reply;
 pub use self::rule::RuleError;
 pub use self::snapshot::{Dimension, RateLimits, Window};
 pub use self::transport::{TransportFault, classify_transport, stream_cut};
-pub use self::verdict::{
-    Advice, Basis, Change, Hint, HintSource, Needs, Resend, Retry, Verdict,
-};
+pub use self::verdict::{Advice, Basis, Change, Hint, HintSource, Needs, Resend, Retry, Verdict};

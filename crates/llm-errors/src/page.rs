@@ -8,7 +8,10 @@ const LOOK_BYTES: usize = 512;
 
 /// Is this an HTML page?
 pub(crate) fn is_page(body: &[u8]) -> bool {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
+    let body = body
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(body)
+        .trim_ascii_start();
     let start = body.get(..body.len().min(LOOK_BYTES)).unwrap_or_default();
     if body.first() != Some(&b'<') {
         // a client's line before the page: "unexpected status 403: <html>"
@@ -19,13 +22,25 @@ pub(crate) fn is_page(body: &[u8]) -> bool {
                     .any(|window| window.eq_ignore_ascii_case(tag.as_bytes()))
             });
     }
-    ["<!doctype", "<html", "<head", "<title", "<body", "<center", "<h1", "<!--", "<script", "<style", "<meta"]
-        .iter()
-        .any(|tag| {
-            start
-                .get(..tag.len())
-                .is_some_and(|head| head.eq_ignore_ascii_case(tag.as_bytes()))
-        })
+    [
+        "<!doctype",
+        "<html",
+        "<head",
+        "<title",
+        "<body",
+        "<center",
+        "<h1",
+        "<!--",
+        "<script",
+        "<style",
+        "<meta",
+    ]
+    .iter()
+    .any(|tag| {
+        start
+            .get(..tag.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(tag.as_bytes()))
+    })
 }
 
 /// What a page with this status means. A page that only dresses up a plain refusal (a bad key, a

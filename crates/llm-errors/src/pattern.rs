@@ -19,6 +19,8 @@ const GAP_WORDS: usize = 6;
 #[derive(Clone, Debug)]
 struct Phrase {
     words: Box<[u16]>,
+    /// How many of them are the alternatives for the first word.
+    first: usize,
     absent: bool,
 }
 
@@ -26,6 +28,8 @@ struct Phrase {
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
     phrases: Box<[Phrase]>,
+    /// Words without which it cannot occur, alternatives marked as in phrases.
+    needs: Box<[u16]>,
 }
 
 impl Pattern {
@@ -38,10 +42,7 @@ impl Pattern {
             match piece {
                 "&" | "!" => {
                     if !words.is_empty() {
-                        phrases.push(Phrase {
-                            words: std::mem::take(&mut words).into(),
-                            absent,
-                        });
+                        phrases.push(Phrase::new(std::mem::take(&mut words), absent));
                     }
                     absent = piece == "!";
                 }
@@ -57,34 +58,95 @@ impl Pattern {
                         } else {
                             lexicon.add(&word.to_ascii_lowercase())
                         };
-                        words.push(if index + 1 < count { number | OR } else { number });
+                        words.push(if index + 1 < count {
+                            number | OR
+                        } else {
+                            number
+                        });
                     }
                 }
             }
         }
         if !words.is_empty() {
-            phrases.push(Phrase {
-                words: words.into(),
-                absent,
-            });
+            phrases.push(Phrase::new(words, absent));
         }
         let first = phrases.first()?;
-        let begins_with_word = first.words.first().is_some_and(|word| *word < GAP || *word & OR != 0);
-        (!first.absent && begins_with_word).then(|| Self {
+        let begins_with_word = first
+            .words
+            .first()
+            .is_some_and(|word| *word < GAP || *word & OR != 0);
+        if first.absent || !begins_with_word {
+            return None;
+        }
+        let mut pattern = Self {
             phrases: phrases.into(),
-        })
+            needs: Box::default(),
+        };
+        pattern.needs = pattern
+            .phrases
+            .iter()
+            .filter(|phrase| !phrase.absent)
+            .flat_map(|phrase| phrase.words.iter().copied())
+            .filter(|word| *word != ANY && *word != GAP)
+            .collect();
+        Some(pattern)
     }
 
-    /// The words one of which must occur: those with which the first phrase begins.
-    pub(crate) fn anchors(&self) -> Vec<u16> {
-        let mut anchors = Vec::new();
-        for word in self.phrases.first().into_iter().flat_map(|phrase| &phrase.words) {
-            anchors.push(word & !OR);
-            if word & OR == 0 {
-                break;
+    /// The groups of alternatives one of which must occur, for each group.
+    fn required(&self) -> Vec<Vec<u16>> {
+        let mut groups = Vec::new();
+        let mut group = Vec::new();
+        for phrase in self.phrases.iter().filter(|phrase| !phrase.absent) {
+            for word in &phrase.words {
+                if *word == ANY || *word == GAP {
+                    continue;
+                }
+                group.push(word & !OR);
+                if word & OR == 0 {
+                    groups.push(std::mem::take(&mut group));
+                }
             }
         }
-        anchors
+        groups
+    }
+
+    /// The words one of which must occur: the rarest group, where `uses` tells how often patterns
+    /// ask for each word.
+    pub(crate) fn anchors(&self, uses: &[u32]) -> Vec<u16> {
+        let cost = |group: &Vec<u16>| -> u32 {
+            group
+                .iter()
+                .map(|word| uses.get(usize::from(*word)).copied().unwrap_or(0))
+                .sum()
+        };
+        self.required()
+            .into_iter()
+            .min_by_key(cost)
+            .unwrap_or_default()
+    }
+
+    /// Counts the words that this pattern asks for.
+    pub(crate) fn count(&self, uses: &mut [u32]) {
+        for word in self.required().into_iter().flatten() {
+            if let Some(count) = uses.get_mut(usize::from(word)) {
+                *count += 1;
+            }
+        }
+    }
+
+    /// Are all the words present that it cannot do without?
+    pub(crate) fn may_occur(&self, present: &Present) -> bool {
+        let mut hit = false;
+        for word in &self.needs {
+            hit = hit || present.has(word & !OR);
+            if word & OR == 0 {
+                if !hit {
+                    return false;
+                }
+                hit = false;
+            }
+        }
+        true
     }
 
     /// Does it occur in these words?
@@ -116,6 +178,58 @@ impl Pattern {
     }
 }
 
+/// Which words a text contains.
+#[derive(Clone, Debug)]
+pub(crate) struct Present {
+    bits: [u64; 32],
+    any: bool,
+}
+
+impl Present {
+    pub(crate) fn of(words: &[u16]) -> Self {
+        let mut present = Self::NONE;
+        for word in words {
+            present.add(*word);
+        }
+        present
+    }
+
+    /// No words.
+    pub(crate) const NONE: Self = Self {
+        bits: [0; 32],
+        any: false,
+    };
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        !self.any
+    }
+
+    /// Calls `visit` with every word that is in both, in rising order.
+    pub(crate) fn common(&self, other: &Self, mut visit: impl FnMut(usize)) {
+        for (block, (mine, theirs)) in self.bits.iter().zip(&other.bits).enumerate() {
+            let mut bits = mine & theirs;
+            while bits != 0 {
+                visit(block * 64 + bits.trailing_zeros() as usize);
+                bits &= bits - 1;
+            }
+        }
+    }
+
+    pub(crate) fn add(&mut self, word: u16) {
+        self.any = true;
+        if let Some(bits) = self.bits.get_mut(usize::from(word / 64)) {
+            *bits |= 1 << (word % 64);
+        }
+    }
+
+    fn has(&self, word: u16) -> bool {
+        // words beyond the table are not told apart here
+        self.bits
+            .get(usize::from(word / 64))
+            .is_none_or(|bits| bits & (1 << (word % 64)) != 0)
+    }
+}
+
 /// Numbers that one pattern can capture.
 pub(crate) const MAX_CAPTURES: usize = 4;
 
@@ -127,10 +241,23 @@ struct Captures {
 }
 
 impl Phrase {
+    fn new(words: Vec<u16>, absent: bool) -> Self {
+        let alternatives = words.iter().take_while(|word| **word & OR != 0).count();
+        Self {
+            words: words.into(),
+            first: alternatives + 1,
+            absent,
+        }
+    }
+
     fn find(&self, words: &[u16]) -> Option<Captures> {
-        let first = *self.words.first()?;
-        for at in 0..words.len() {
-            if first & OR == 0 && words.get(at) != Some(&first) {
+        let first = self.words.get(..self.first)?;
+        for (at, word) in words.iter().enumerate() {
+            let begins = match first {
+                [only] => only == word,
+                choices => choices.iter().any(|choice| choice & !OR == *word),
+            };
+            if !begins {
                 continue;
             }
             let mut captures = Captures::default();

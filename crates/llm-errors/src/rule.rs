@@ -23,7 +23,6 @@ use std::fmt;
 pub(crate) struct Kinds(u32);
 
 impl Kinds {
-    pub(crate) const NONE: Self = Self(0);
     pub(crate) const ALL: Self = Self(u32::MAX);
 
     pub(crate) const fn of(kinds: &[ErrorKind]) -> Self {
@@ -75,19 +74,8 @@ pub(crate) struct Signal {
     pub(crate) rule: u16,
 }
 
-impl Signal {
-    /// Which kinds the text may still turn it into.
-    pub(crate) const fn refinements(&self) -> Kinds {
-        match self.rank {
-            Rank::Vague | Rank::Status | Rank::Weak => Kinds::ALL,
-            Rank::FirmStatus | Rank::Family => family(self.outcome.kind),
-            Rank::Final => Kinds::NONE,
-        }
-    }
-}
-
 /// The kinds that a code of this kind's family may turn out to be.
-const fn family(kind: ErrorKind) -> Kinds {
+pub(crate) const fn family(kind: ErrorKind) -> Kinds {
     use ErrorKind as K;
     match kind {
         K::RateLimitRequests
@@ -112,7 +100,12 @@ const fn family(kind: ErrorKind) -> Kinds {
             K::RateLimitRequests,
             K::RateLimitTokens,
         ]),
-        K::Overloaded => Kinds::of(&[K::Overloaded, K::RateLimitConcurrency, K::Billing, K::QuotaExhausted]),
+        K::Overloaded => Kinds::of(&[
+            K::Overloaded,
+            K::RateLimitConcurrency,
+            K::Billing,
+            K::QuotaExhausted,
+        ]),
         K::AuthInvalidKey | K::AuthPermission => Kinds::of(&[
             K::AuthInvalidKey,
             K::AuthPermission,
@@ -309,11 +302,16 @@ pub(crate) fn parse(
 
 /// Splits `left = kind modifiers` at its last separator.
 fn conclusion(line: &str) -> Result<(&str, Rank, Outcome), &'static str> {
-    let (at, rank) = [(" = ", Rank::Final), (" ~ ", Rank::Family), (" ? ", Rank::Weak), (" - ", Rank::Vague)]
-        .into_iter()
-        .filter_map(|(mark, rank)| line.rfind(mark).map(|at| (at, rank)))
-        .max_by_key(|(at, _)| *at)
-        .ok_or("no conclusion: expected `=`, `~` or `?`")?;
+    let (at, rank) = [
+        (" = ", Rank::Final),
+        (" ~ ", Rank::Family),
+        (" ? ", Rank::Weak),
+        (" - ", Rank::Vague),
+    ]
+    .into_iter()
+    .filter_map(|(mark, rank)| line.rfind(mark).map(|at| (at, rank)))
+    .max_by_key(|(at, _)| *at)
+    .ok_or("no conclusion: expected `=`, `~` or `?`")?;
     let left = line.get(..at).unwrap_or_default().trim();
     let mut right = line.get(at + 3..).unwrap_or_default().split_whitespace();
     let kind = right

@@ -70,7 +70,11 @@ impl<'a> Path<'a> {
         }
         if self.depth < 32 {
             let bit = 1 << self.depth;
-            self.arrays = if array { self.arrays | bit } else { self.arrays & !bit };
+            self.arrays = if array {
+                self.arrays | bit
+            } else {
+                self.arrays & !bit
+            };
         }
         self.depth += 1;
     }
@@ -173,16 +177,38 @@ fn string(bytes: &[u8], at: usize) -> (&[u8], usize) {
     let mark = bytes.get(at).copied().unwrap_or(b'"');
     let rest = bytes.get(at + 1..).unwrap_or_default();
     let mut end = 0;
-    while let Some(&byte) = rest.get(end) {
-        if byte == b'\\' {
-            end += 2;
-        } else if byte == mark {
-            return (rest.get(..end).unwrap_or_default(), at + end + 2);
-        } else {
-            end += 1;
+    loop {
+        end += find_either(rest.get(end..).unwrap_or_default(), mark, b'\\');
+        match rest.get(end) {
+            Some(&byte) if byte == mark => {
+                return (rest.get(..end).unwrap_or_default(), at + end + 2);
+            }
+            Some(_) => end += 2,
+            None => return (rest, bytes.len()),
         }
     }
-    (rest, bytes.len())
+}
+
+/// The place of the first `a` or `b`, or the length: eight bytes at a time.
+pub(crate) fn find_either(bytes: &[u8], a: u8, b: u8) -> usize {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let (all_a, all_b) = (LOW * u64::from(a), LOW * u64::from(b));
+    let (chunks, tail) = bytes.as_chunks::<8>();
+    for (number, chunk) in chunks.iter().enumerate() {
+        let word = u64::from_le_bytes(*chunk);
+        let (x, y) = (word ^ all_a, word ^ all_b);
+        let hits = ((x.wrapping_sub(LOW) & !x) | (y.wrapping_sub(LOW) & !y)) & HIGH;
+        if hits != 0 {
+            return number * 8 + hits.trailing_zeros() as usize / 8;
+        }
+    }
+    let start = bytes.len() - tail.len();
+    start
+        + tail
+            .iter()
+            .position(|byte| *byte == a || *byte == b)
+            .unwrap_or(tail.len())
 }
 
 /// Undoes the escapes of a JSON string, as far as `out` reaches; returns the length written.
@@ -216,7 +242,10 @@ pub(crate) fn unescape(raw: &[u8], out: &mut [u8]) -> usize {
                     at += digits.len();
                     // halves of surrogate pairs are emoji: no rule reads them
                     let mut utf8 = [0; 4];
-                    put(code.unwrap_or(' ').encode_utf8(&mut utf8).as_bytes(), &mut len)
+                    put(
+                        code.unwrap_or(' ').encode_utf8(&mut utf8).as_bytes(),
+                        &mut len,
+                    )
                 }
                 other => put(&[other], &mut len),
             }
@@ -282,7 +311,9 @@ mod tests {
     #[test]
     fn keys_lead_to_every_value() {
         assert_eq!(
-            seen(r#"{"error":{"code":429,"message":"a \"b\"","details":[{"x":1},{"x":true}]},"z":null}"#),
+            seen(
+                r#"{"error":{"code":429,"message":"a \"b\"","details":[{"x":1},{"x":true}]},"z":null}"#
+            ),
             [
                 "error.code=429",
                 r#"error.message=a \"b\""#,
@@ -296,8 +327,15 @@ mod tests {
     #[test]
     fn what_clients_print_and_what_was_cut_is_read_as_far_as_it_goes() {
         assert_eq!(
-            seen("{'error': {'code': 403, 'message': \"it's\", 'x': None, 'details': [{'reason': 'CUT"),
-            ["error.code=403", "error.message=it's", "error.x=Null", "error.details.details.reason=CUT"]
+            seen(
+                "{'error': {'code': 403, 'message': \"it's\", 'x': None, 'details': [{'reason': 'CUT"
+            ),
+            [
+                "error.code=403",
+                "error.message=it's",
+                "error.x=Null",
+                "error.details.details.reason=CUT"
+            ]
         );
         assert_eq!(seen("{\n error: 'Trying', n: 3 }"), ["error=Trying", "n=3"]);
         assert_eq!(seen("\"bare\" rest"), ["=bare"]);

@@ -1,8 +1,11 @@
 //! Rate-limit snapshots: what is left of each window, from the headers of any reply.
 
+mod policy;
+
 use crate::duration::{self, MAX_WAIT};
 use crate::header::Headers;
 use crate::kind::named;
+use crate::lexicon::hash;
 use std::time::{Duration, SystemTime};
 
 named! {
@@ -57,6 +60,8 @@ pub struct Window {
     pub reset: Option<Duration>,
     /// The reset was stated as a date rather than as an interval.
     pub dated: bool,
+    /// The whole length of the window, where a policy stated it.
+    pub span: Option<Duration>,
 }
 
 impl Window {
@@ -67,6 +72,7 @@ impl Window {
             remaining: None,
             reset: None,
             dated: false,
+            span: None,
         }
     }
 }
@@ -75,6 +81,8 @@ impl Window {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimits {
     windows: [Window; Self::MAX],
+    /// A hash of the policy's name that a window goes by; 0 for none.
+    names: [u64; Self::MAX],
     len: usize,
 }
 
@@ -82,15 +90,23 @@ impl RateLimits {
     /// Windows kept of one reply; more are ignored.
     pub const MAX: usize = 8;
 
+    /// No windows.
+    #[inline]
+    pub(crate) const fn new() -> Self {
+        Self {
+            windows: [Window::empty(Dimension::Unnamed); Self::MAX],
+            names: [0; Self::MAX],
+            len: 0,
+        }
+    }
+
     /// Reads every known family: `x-ratelimit-*` (also spelt `x-rate-limit-*`),
-    /// `anthropic-ratelimit-*`, and the IETF's `ratelimit`, `ratelimit-*`. Resets stated as dates
-    /// are counted from `now`.
+    /// `anthropic-ratelimit-*`, and the IETF's `ratelimit`, `ratelimit-policy` and `ratelimit-*`
+    /// (draft-ietf-httpapi-ratelimit-headers; quota, window and unit; the partition key is passed
+    /// over). Resets stated as dates are counted from `now`.
     #[must_use]
     pub fn read(headers: &dyn Headers, now: SystemTime) -> Self {
-        let mut limits = Self {
-            windows: [Window::empty(Dimension::Unnamed); Self::MAX],
-            len: 0,
-        };
+        let mut limits = Self::new();
         headers.for_each(&mut |name, value| limits.take(name, value, now));
         limits
     }
@@ -115,7 +131,8 @@ impl RateLimits {
     fn entry(&mut self, dimension: Dimension) -> Option<&mut Window> {
         let known = self
             .windows()
-            .position(|window| window.dimension == dimension);
+            .zip(&self.names)
+            .position(|(window, name)| window.dimension == dimension && *name == 0);
         let at = match known {
             Some(at) => at,
             None if self.len < Self::MAX => {
@@ -129,11 +146,11 @@ impl RateLimits {
         Some(window)
     }
 
-    fn take(&mut self, name: &str, value: &[u8], now: SystemTime) {
+    pub(crate) fn take(&mut self, name: &str, value: &[u8], now: SystemTime) {
         let name = name.as_bytes();
         let Some(rest) = family(name) else { return };
-        if rest.is_empty() {
-            self.ietf(value, now);
+        if rest.is_empty() || rest.eq_ignore_ascii_case(b"-policy") {
+            policy::read(value, now, self);
             return;
         }
         let rest = rest.strip_prefix(b"-").unwrap_or(rest);
@@ -157,24 +174,28 @@ impl RateLimits {
         }
     }
 
-    /// `RateLimit: "default";r=50;t=30`, or the older `limit=100, remaining=50, reset=30`.
-    fn ietf(&mut self, value: &[u8], now: SystemTime) {
-        for item in value.split(|byte| matches!(byte, b';' | b',')).take(16) {
-            let item = item.trim_ascii();
-            let mut parts = item.splitn(2, |byte| *byte == b'=');
-            let (Some(key), Some(value)) = (parts.next(), parts.next()) else {
-                continue;
-            };
-            let Some(window) = self.entry(Dimension::Unnamed) else {
-                return;
-            };
-            match key {
-                b"r" | b"remaining" => window.remaining = number(value),
-                b"t" | b"reset" => window.reset = reset(value, now).map(|(reset, _)| reset),
-                b"limit" | b"q" => window.limit = number(value),
-                _ => {}
+    /// The window of the policy with this name: one for each name, and one for no name.
+    fn named(&mut self, name: &[u8]) -> Option<&mut Window> {
+        let key = if name.is_empty() {
+            0
+        } else {
+            hash(name).max(1)
+        };
+        let known = self
+            .names
+            .iter()
+            .take(self.len)
+            .position(|known| *known == key && key != 0);
+        let Some(at) = known else {
+            if key == 0 {
+                return self.entry(Dimension::Unnamed);
             }
-        }
+            let at = self.len;
+            *self.names.get_mut(at)? = key;
+            self.len += 1;
+            return self.windows.get_mut(at);
+        };
+        self.windows.get_mut(at)
     }
 }
 
@@ -186,31 +207,33 @@ enum Part {
 
 /// What follows the family's prefix in the name of a rate-limit header.
 fn family(name: &[u8]) -> Option<&[u8]> {
-    // most headers fail on their first byte
-    let first = *name.first()?;
-    if !matches!(first, b'x' | b'X' | b'a' | b'A' | b'r' | b'R') {
-        return None;
-    }
-    for prefix in [
-        &b"x-ratelimit"[..],
-        b"anthropic-ratelimit",
-        b"x-rate-limit",
-        b"ratelimit",
-    ] {
-        if name.len() >= prefix.len()
-            && let Some((head, rest)) = name.split_at_checked(prefix.len())
-            && head.eq_ignore_ascii_case(prefix)
-        {
-            return Some(rest);
-        }
-    }
-    None
+    // most headers fail on their first bytes
+    let prefix: &[u8] = match (name.first()?, name.get(2)?, name.get(6)?) {
+        (b'x' | b'X', b'r' | b'R', b'-') => b"x-rate-limit",
+        (b'x' | b'X', b'r' | b'R', _) => b"x-ratelimit",
+        (b'a' | b'A', b't' | b'T', _) => b"anthropic-ratelimit",
+        (b'r' | b'R', b't' | b'T', _) => b"ratelimit",
+        _ => return None,
+    };
+    let (head, rest) = name.split_at_checked(prefix.len())?;
+    (head == prefix || head.eq_ignore_ascii_case(prefix)).then_some(rest)
 }
 
 /// `limit-requests`, `requests-limit`, `remaining-tokens-minute`, `limit`: the part and what is
 /// counted.
 fn split(rest: &[u8]) -> Option<(Part, Dimension)> {
-    let (mut part, mut tokens, mut requests, mut input, mut output) = (None, false, false, false, false);
+    // the commonest names by themselves
+    match rest {
+        b"limit-requests" => return Some((Part::Limit, Dimension::Requests)),
+        b"limit-tokens" => return Some((Part::Limit, Dimension::Tokens)),
+        b"remaining-requests" => return Some((Part::Remaining, Dimension::Requests)),
+        b"remaining-tokens" => return Some((Part::Remaining, Dimension::Tokens)),
+        b"reset-requests" => return Some((Part::Reset, Dimension::Requests)),
+        b"reset-tokens" => return Some((Part::Reset, Dimension::Tokens)),
+        _ => {}
+    }
+    let (mut part, mut tokens, mut requests, mut input, mut output) =
+        (None, false, false, false, false);
     let (mut day, mut plan, mut items) = (false, false, false);
     for word in rest.split(|byte| *byte == b'-') {
         let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
@@ -260,7 +283,11 @@ fn number(value: &[u8]) -> Option<u64> {
     if digits.is_empty() || digits.len() > 18 {
         return None;
     }
-    Some(digits.iter().fold(0, |value, byte| value * 10 + u64::from(byte - b'0')))
+    Some(
+        digits
+            .iter()
+            .fold(0, |value, byte| value * 10 + u64::from(byte - b'0')),
+    )
 }
 
 /// A reset: a duration, seconds, seconds or milliseconds since 1970, or a date.
@@ -268,12 +295,17 @@ fn reset(value: &[u8], now: SystemTime) -> Option<(Duration, bool)> {
     /// A bare number above this is a date, below it an interval: ten years in seconds.
     const DATE_FROM_SECS: u64 = 315_360_000;
     let value = value.trim_ascii();
-    let bare = value.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
-    if !bare || number(value).is_none_or(|seconds| seconds < DATE_FROM_SECS) {
-        if let Some(interval) = duration::parse(value) {
-            return Some((interval, false));
-        }
+    let bare = value
+        .iter()
+        .all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    if (!bare || number(value).is_none_or(|seconds| seconds < DATE_FROM_SECS))
+        && let Some(interval) = duration::parse(value)
+    {
+        return Some((interval, false));
     }
     let at = duration::instant(value)?;
-    Some((at.duration_since(now).unwrap_or_default().min(MAX_WAIT), true))
+    Some((
+        at.duration_since(now).unwrap_or_default().min(MAX_WAIT),
+        true,
+    ))
 }

@@ -1,0 +1,139 @@
+//! What kind of limit a limit really is.
+
+use crate::dictionary::Dictionary;
+use crate::fact::Facts;
+use crate::kind::ErrorKind;
+use crate::pattern::Present;
+use crate::rule::Outcome;
+use crate::seen::Seen;
+use crate::snapshot::Dimension;
+use crate::verdict::Resend;
+use std::time::Duration;
+
+/// A per-day limit that asks for no more than this refills as one goes: it is worth waiting for.
+pub(crate) const SHORT_WAIT: Duration = Duration::from_secs(120);
+/// No short window asks for a wait as long as this.
+const LONG_WAIT: Duration = Duration::from_secs(3600);
+
+/// Kinds that speak of some allowance.
+pub(crate) const fn is_limit(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::RateLimitRequests
+            | ErrorKind::RateLimitTokens
+            | ErrorKind::RateLimitConcurrency
+            | ErrorKind::RateLimitOther
+            | ErrorKind::QuotaExhausted
+    )
+}
+
+/// What kind of limit it really is: by quota names, spans, headers and sizes.
+pub(crate) fn sharper_limit(
+    dictionary: &Dictionary,
+    outcome: Outcome,
+    facts: &Facts<'_>,
+    present: &Present,
+    seen: &Seen,
+    wait: Option<Duration>,
+) -> Option<Outcome> {
+    let words = facts.text.words();
+    let spent = Outcome {
+        kind: ErrorKind::QuotaExhausted,
+        resend: None,
+        scope: None,
+    };
+    let quota = facts.quota;
+    if matches!(
+        outcome.kind,
+        ErrorKind::OrgLimit | ErrorKind::Billing | ErrorKind::Overloaded
+    ) {
+        return None;
+    }
+    if quota.zero || quota.per_day || zero_limit(dictionary, facts) {
+        return Some(spent);
+    }
+    let mut better = outcome;
+    if quota.per_minute {
+        better.kind = if quota.tokens {
+            ErrorKind::RateLimitTokens
+        } else if quota.requests {
+            ErrorKind::RateLimitRequests
+        } else {
+            ErrorKind::RateLimitOther
+        };
+        return Some(better);
+    }
+    if outcome.kind == ErrorKind::QuotaExhausted {
+        return None;
+    }
+    let long_span = dictionary.long_span(words, present);
+    match wait {
+        Some(wait) if wait >= LONG_WAIT || (long_span && wait > SHORT_WAIT) => {
+            return Some(spent);
+        }
+        None if long_span => return Some(spent),
+        _ => {}
+    }
+    let plan = seen.limits.get(Dimension::Plan);
+    if seen.plan_rejected || plan.is_some_and(|plan| plan.remaining == Some(0)) {
+        return Some(spent);
+    }
+    if better.kind == ErrorKind::RateLimitOther {
+        better.kind = limit_by_header(seen).unwrap_or(better.kind);
+    }
+    if let Some((limit, asked)) = dictionary.allowance(&facts.text, present)
+        && asked > limit
+        && limit > 0
+    {
+        better.kind = match better.kind {
+            ErrorKind::RateLimitOther => ErrorKind::RateLimitTokens,
+            kind => kind,
+        };
+        better.resend = Some(Resend::AfterChange);
+    }
+    Some(better)
+}
+
+/// The dimension that the headers name: a policy, or the one window that is exhausted.
+fn limit_by_header(seen: &Seen) -> Option<ErrorKind> {
+    if seen.policy.is_some() {
+        return seen.policy;
+    }
+    let limits = &seen.limits;
+    let spent = |dimension: Dimension| {
+        limits
+            .windows()
+            .any(|window| window.dimension.is(dimension) && window.remaining == Some(0))
+    };
+    match (spent(Dimension::Tokens), spent(Dimension::Requests)) {
+        (true, false) => Some(ErrorKind::RateLimitTokens),
+        (false, true) => Some(ErrorKind::RateLimitRequests),
+        (false, false) => {
+            // only one dimension is spoken of at all
+            let tokens = limits
+                .windows()
+                .any(|window| window.dimension.is(Dimension::Tokens));
+            let requests = limits
+                .windows()
+                .any(|window| window.dimension.is(Dimension::Requests));
+            let silent = limits.windows().all(|window| window.remaining.is_none());
+            match (tokens, requests) {
+                (true, false) if silent => Some(ErrorKind::RateLimitTokens),
+                (false, true) if silent => Some(ErrorKind::RateLimitRequests),
+                _ => None,
+            }
+        }
+        (true, true) => None,
+    }
+}
+
+/// Does the text state a limit of nought?
+fn zero_limit(dictionary: &Dictionary, facts: &Facts<'_>) -> bool {
+    facts.text.numerals().iter().any(|numeral| {
+        numeral.milli == 0
+            && usize::from(numeral.at)
+                .checked_sub(1)
+                .and_then(|at| facts.text.words().get(at))
+                == Some(&dictionary.marks.limit)
+    })
+}

@@ -1,0 +1,87 @@
+//! Where things stand in a document: envelopes of errors, echoes, objects printed in text.
+
+use crate::scan::Path;
+
+/// Is this a container that error objects are wrapped in, rather than an echo of the request?
+pub(crate) fn is_envelope(key: &[u8]) -> bool {
+    matches!(
+        key,
+        b"" | b"error"
+            | b"Error"
+            | b"errors"
+            | b"detail"
+            | b"details"
+            | b"innererror"
+            | b"inner_error"
+            | b"innerError"
+            | b"data"
+            | b"body"
+            | b"response"
+            | b"cause"
+            | b"metadata"
+            | b"violations"
+            | b"headers"
+            | b"fault"
+            | b"exception"
+            | b"result"
+            | b"header"
+            | b"base_resp"
+            | b"internalServerException"
+            | b"modelStreamErrorException"
+            | b"validationException"
+            | b"throttlingException"
+            | b"serviceUnavailableException"
+            | b"modelTimeoutException"
+    )
+}
+
+/// Is a `code` or `type` here about the error itself? Those of validation details name fields.
+pub(crate) fn is_error_part(path: &Path<'_>) -> bool {
+    !matches!(
+        path.parent(),
+        b"detail" | b"data" | b"violations" | b"headers"
+    ) || path.parent() == b"data" && path.depth() <= 2
+}
+
+/// Does JSON begin here, rather than a log line in brackets?
+pub(crate) fn is_document(text: &[u8]) -> bool {
+    if text.first() == Some(&b'{') {
+        return true;
+    }
+    let inside = text.get(1..).unwrap_or_default().trim_ascii_start();
+    matches!(
+        inside.first(),
+        Some(b'{' | b'[' | b'"' | b']' | b'\'' | b'0'..=b'9')
+    )
+}
+
+/// Where an object that somebody printed begins in `text`.
+pub(crate) fn printed_object(text: &[u8]) -> Option<usize> {
+    if !text.contains(&b'{') {
+        return None;
+    }
+    let mut from = 0;
+    while let Some(at) = text
+        .get(from..)
+        .and_then(|rest| rest.iter().position(|byte| *byte == b'{'))
+        .map(|at| at + from)
+    {
+        let inside = text.get(at + 1..).unwrap_or_default().trim_ascii_start();
+        let key_len = inside
+            .iter()
+            .take(64)
+            .position(|byte| *byte == b':')
+            .unwrap_or(0);
+        let key = inside.get(..key_len).unwrap_or_default();
+        let quoted = matches!(key.first(), Some(b'"' | b'\'' | b'\\'));
+        let bare = !key.is_empty()
+            && key
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        if quoted || bare {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+    None
+}
