@@ -44,7 +44,7 @@
 //!
 //! | learnt | from | what follows |
 //! |---|---|---|
-//! | its usual time, by kind and size of call | calls that answered | its window is twice the p99, from 2 s up to the route's |
+//! | its usual time, by kind and size of call | calls that answered | its window is twice the p99, from 2 s up to the route's, while another target is ready; alone, or after a timeout, the route's own |
 //! | that it hangs | calls in flight past twice the p90 (at least 1 s) | it is left before its first timeout |
 //! | that it has grown slow | a CUSUM over its times | another target is asked beside it; one that is faster four times in a row opens its breaker |
 //! | that it may have healed | a shadow probe every 5 s | its probe comes forward to now |
