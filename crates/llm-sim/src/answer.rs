@@ -12,9 +12,13 @@ use crate::seed::{self, Numbers};
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub content: Content,
+    /// What the model thought before, on wires that show it.
+    pub thinking: Option<String>,
     pub finish: Finish,
     pub prompt_tokens: u64,
+    /// Those of the content.
     pub completion_tokens: u64,
+    pub thinking_tokens: u64,
     /// Distinguishes this answer; the source of every id in it.
     pub id: u64,
 }
@@ -50,9 +54,11 @@ impl Answer {
         rule: Option<&Rule>,
     ) -> Self {
         let id = seed::join(seed, number);
-        let content = content(seed, id, ask, script, rule);
+        let thinking = rule.and_then(|rule| rule.thinking.clone());
         let mut answer = Self {
-            content,
+            content: content(seed, id, ask, script, rule),
+            thinking_tokens: thinking.as_deref().map_or(0, prose::count),
+            thinking,
             finish: Finish::Stop,
             prompt_tokens: ask.prompt_tokens,
             completion_tokens: 0,
@@ -69,9 +75,11 @@ impl Answer {
     pub(crate) fn blank(seed: u64, number: u64, ask: &Ask) -> Self {
         Self {
             content: Content::Text(String::new()),
+            thinking: None,
             finish: Finish::Stop,
             prompt_tokens: ask.prompt_tokens,
             completion_tokens: 0,
+            thinking_tokens: 0,
             id: seed::join(seed, number),
         }
     }

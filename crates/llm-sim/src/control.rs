@@ -13,11 +13,11 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
+use crate::json;
 use crate::play::{Line, Play};
 use crate::record::Received;
 use crate::script::Script;
 use crate::shared::Shared;
-use crate::wire::openai::json as to_json;
 
 /// The beginning of every control path.
 pub(crate) const PREFIX: &str = "/_sim/";
@@ -36,7 +36,7 @@ pub(crate) fn serve(
         path.strip_prefix(PREFIX).unwrap_or(path),
         body,
     );
-    let mut response = Response::new(Play::whole(to_json(&value), line));
+    let mut response = Response::new(Play::whole(json::bytes(&value), line));
     *response.status_mut() = status;
     response
         .headers_mut()

@@ -1,10 +1,12 @@
 //! Turns an answer and a fault into the steps of a body. Pure: no socket, no clock.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
+use crate::framing::{Framing, crlf, spoil};
 use crate::play::{Exit, Step, abort};
 use crate::script::{At, CutEnd, Fault, Garbling, Pace};
-use crate::wire::{Family, Frames};
+use crate::voice::HTML;
+use crate::wire::Frames;
 
 /// A body planned: its steps, and the length its header promises if that is to be said outright.
 #[derive(Debug)]
@@ -25,26 +27,6 @@ impl Plan {
         }
         self
     }
-}
-
-/// Replaces line feeds by carriage return and line feed.
-pub(crate) fn crlf(bytes: &Bytes) -> Bytes {
-    let mut longer = BytesMut::with_capacity(bytes.len() + 4);
-    for &byte in bytes {
-        if byte == b'\n' {
-            longer.extend_from_slice(b"\r");
-        }
-        longer.extend_from_slice(&[byte]);
-    }
-    longer.freeze()
-}
-
-/// The sign of life of a provider whose stream has nothing to say yet.
-pub(crate) const fn sign_of_life(family: Family) -> Bytes {
-    Bytes::from_static(match family {
-        Family::OpenAi => b": keep-alive\n\n",
-        Family::Anthropic => b"event: ping\ndata: {\"type\":\"ping\"}\n\n",
-    })
 }
 
 /// Plans a whole reply.
@@ -108,33 +90,9 @@ pub(crate) fn whole(body: Bytes, fault: Option<&Fault>) -> Plan {
 fn garble(body: &Bytes, garbling: Garbling) -> Bytes {
     match garbling {
         Garbling::Utf8 => spoil(body),
-        Garbling::Html => Bytes::from_static(crate::preset::HTML.as_bytes()),
+        Garbling::Html => Bytes::from_static(HTML.as_bytes()),
         Garbling::Json | Garbling::Event => body.slice(..body.len() / 2),
     }
-}
-
-/// Puts two bytes that UTF-8 does not know into the last text of a JSON document: behind the last letter before a quote
-/// that follows a content key, or at the middle if there is none.
-fn spoil(body: &Bytes) -> Bytes {
-    let key = [
-        &b"\"content\":\""[..],
-        b"\"text\":\"",
-        b"\"arguments\":\"",
-        b"\"partial_json\":\"",
-        b"\"refusal\":\"",
-    ]
-    .into_iter()
-    .find_map(|key| {
-        body.windows(key.len())
-            .rposition(|window| window == key)
-            .map(|at| at + key.len())
-    });
-    let at = key.unwrap_or(body.len() / 2);
-    let mut spoilt = BytesMut::with_capacity(body.len() + 2);
-    spoilt.extend_from_slice(&body.slice(..at));
-    spoilt.extend_from_slice(&[0xFF, 0xFE]);
-    spoilt.extend_from_slice(&body.slice(at..));
-    spoilt.freeze()
 }
 
 const fn wait(lasting: Option<std::time::Duration>) -> Step {
@@ -148,7 +106,7 @@ const fn wait(lasting: Option<std::time::Duration>) -> Step {
 struct Stream<'a> {
     steps: Vec<Step>,
     fault: Option<&'a Fault>,
-    family: Family,
+    framing: Framing,
     error: Option<Bytes>,
 }
 
@@ -157,13 +115,13 @@ pub(crate) fn stream(
     frames: Frames,
     pace: &Pace,
     fault: Option<&Fault>,
-    family: Family,
+    framing: Framing,
     error: Option<Bytes>,
 ) -> Plan {
     let mut stream = Stream {
         steps: Vec::with_capacity(frames.content.len() + 8),
         fault,
-        family,
+        framing,
         error,
     };
     stream.play(frames, pace);
@@ -241,10 +199,7 @@ impl Stream<'_> {
                 true
             }
             Some(Fault::Garbled(Garbling::Event)) if here(1) => {
-                self.steps.push(Step::Send(Bytes::from_static(match self.family {
-                    Family::OpenAi => b"data: {\"id\":\"chatcmpl-broken\",\"choices\":[{\"ind\n\n",
-                    Family::Anthropic => b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"ind\n\n",
-                })));
+                self.steps.push(Step::Send(self.framing.broken_event()));
                 false
             }
             _ => false,
@@ -257,11 +212,8 @@ impl Stream<'_> {
             return frame;
         }
         match self.fault {
-            Some(Fault::Garbled(Garbling::Utf8)) => spoil(&frame),
-            Some(Fault::Garbled(Garbling::Json)) => {
-                let kept = frame.len() * 2 / 3;
-                Bytes::from([&frame.slice(..kept)[..], b"\n\n"].concat())
-            }
+            Some(Fault::Garbled(Garbling::Utf8)) => self.framing.spoilt(&frame),
+            Some(Fault::Garbled(Garbling::Json)) => self.framing.shortened(&frame),
             _ => frame,
         }
     }
@@ -315,7 +267,7 @@ mod tests {
             frames(),
             &Pace::NONE,
             Some(fault),
-            Family::OpenAi,
+            Framing::Chat,
             Some(Bytes::from_static(b"!")),
         )
     }
@@ -384,7 +336,7 @@ mod tests {
         let pace = Pace::NONE
             .first_token(std::time::Duration::from_secs(2))
             .per_chunk(std::time::Duration::from_secs(1));
-        let plan = stream(frames(), &pace, None, Family::OpenAi, None);
+        let plan = stream(frames(), &pace, None, Framing::Chat, None);
         let total: std::time::Duration = plan
             .steps
             .iter()
@@ -397,12 +349,5 @@ mod tests {
             })
             .sum();
         assert_eq!(total, std::time::Duration::from_secs(4));
-    }
-
-    #[test]
-    fn spoilt_text_is_not_utf8() {
-        let spoilt = spoil(&Bytes::from_static(b"{\"content\":\"hello\"}"));
-        assert!(std::str::from_utf8(&spoilt).is_err());
-        assert_eq!(spoilt.len(), 21);
     }
 }

@@ -1,5 +1,6 @@
 //! One call from request to response: read it, let the script decide, enter it in the record, answer.
 
+mod good;
 mod reply;
 
 use std::sync::Arc;
@@ -12,27 +13,22 @@ use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::Value;
 
-use crate::answer::Answer;
-use crate::ask::Ask;
 use crate::control;
 use crate::deliver;
-use crate::limit::{self, Allowance, Refusal, Slot, ceil_millis, ceil_seconds};
+use crate::limit::{Allowance, Refusal, Slot, ceil_millis, ceil_seconds};
 use crate::play::{Exit, GivenUp, Line, Play};
-use crate::preset::{Preset, Problem};
+use crate::preset::Preset;
 use crate::record::{Call, Decider, Ended, Entry};
-use crate::script::{Blank, Fault, Garbling, Moment, Pace, Rule};
+use crate::script::{Fault, Garbling, Moment, Pace, Rule};
 use crate::seed;
 use crate::shared::{Shared, now};
 use crate::stage::Stage;
-use crate::wire::{Family, Frames, Wire, anthropic, embedding, model, openai};
+use crate::voice::{Headers, Problem};
+use crate::wire::{Family, Target, Wire, model};
+use good::Good;
 
 /// The longest request body, in bytes: 32 MiB, as the providers have it.
 pub const MAX_BODY_BYTES: usize = 32 << 20;
-
-/// How newer Claude models refuse a prefill; read 2026-11-23 in reports of users of several SDKs
-/// (<https://github.com/strands-agents/sdk-python/issues/1694>) and announced at
-/// <https://platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6>.
-const PREFILL_REFUSED: &str = "This model does not support assistant message prefill. The conversation must end with a user message.";
 
 /// Serves one request.
 pub(crate) async fn serve(
@@ -69,15 +65,7 @@ pub(crate) async fn serve(
     } else {
         serde_json::from_slice(&body).ok()
     };
-    let model = json
-        .as_ref()
-        .and_then(|json| json.get("model"))
-        .and_then(Value::as_str);
-    let stream = json
-        .as_ref()
-        .and_then(|json| json.get("stream"))
-        .and_then(Value::as_bool)
-        .unwrap_or(false);
+    let target = Target::of(wire, parts.uri.path(), json.as_ref());
 
     let stage = shared.stage();
     let since_start = arrived.saturating_duration_since(stage.started);
@@ -85,8 +73,8 @@ pub(crate) async fn serve(
         stage.pick(&Moment {
             wire,
             path: parts.uri.path(),
-            model,
-            stream,
+            model: target.model.as_deref(),
+            stream: target.stream,
             since_start,
             headers: &parts.headers,
         })
@@ -96,8 +84,8 @@ pub(crate) async fn serve(
         path: parts.uri.path().to_owned(),
         headers: parts.headers.clone(),
         wire,
-        model: model.map(str::to_owned),
-        stream,
+        model: target.model.clone(),
+        stream: target.stream,
         body: shared.recorder.cut(&body),
         body_bytes: body.len(),
         arrived,
@@ -115,8 +103,8 @@ pub(crate) async fn serve(
         pace: rule.and_then(|rule| rule.pace).unwrap_or(stage.script.pace),
         family,
         line,
-        stream,
-        model: model.unwrap_or(model::DEFAULT),
+        target: &target,
+        model: target.model.as_deref().unwrap_or(model::DEFAULT),
         parts: &parts,
     };
     exchange.answer(call, wire, whole, json.as_ref()).await
@@ -139,19 +127,10 @@ struct Exchange<'a> {
     pace: Pace,
     family: Family,
     line: Line,
-    stream: bool,
+    target: &'a Target,
     model: &'a str,
     request_id: String,
     parts: &'a Parts,
-}
-
-/// Response headers of one call.
-type Headers = Vec<(&'static str, String)>;
-
-/// A good answer, before a fault spoils its delivery.
-enum Good {
-    Whole { body: Bytes, chunks: u64 },
-    Stream(Frames),
 }
 
 impl Exchange<'_> {
@@ -171,7 +150,7 @@ impl Exchange<'_> {
                     return Ok(self.custom(call, reply.status, reply.body.as_deref()));
                 }
                 Fault::Preset(preset) => {
-                    return Ok(self.refuse(call, &preset.problem(self.family, self.model)));
+                    return Ok(self.refuse(call, &self.problem(*preset)));
                 }
                 Fault::Hang(None) => std::future::pending::<()>().await,
                 Fault::Hang(Some(lasting)) => tokio::time::sleep(*lasting).await,
@@ -192,14 +171,12 @@ impl Exchange<'_> {
                 call.decided_by(Decider::Limits);
                 let problem = refusal.problem(self.family, self.model);
                 let mut extra = self.limit_headers(refusal.allowance);
-                extra.push((
-                    "retry-after",
-                    ceil_seconds(refusal.retry_after).max(1).to_string(),
-                ));
-                extra.push((
-                    "retry-after-ms",
-                    ceil_millis(refusal.retry_after).to_string(),
-                ));
+                extra.extend(self.family.voice().error_headers(&problem));
+                if self.family.voice().has_retry_after() {
+                    let wait = refusal.retry_after;
+                    extra.push(("retry-after", ceil_seconds(wait).max(1).to_string()));
+                    extra.push(("retry-after-ms", ceil_millis(wait).to_string()));
+                }
                 let body = problem.body(self.family, &self.request_id);
                 return Ok(self.reply(call, problem.status, problem.content_type(), body, &extra));
             }
@@ -221,26 +198,16 @@ impl Exchange<'_> {
                 } else {
                     "application/json"
                 };
-                Ok(self.send(
-                    call,
-                    200,
-                    kind,
-                    deliver::whole(body, self.fault),
-                    &extra,
-                    slot,
-                ))
+                let plan = deliver::whole(body, self.fault);
+                Ok(self.whole_body(call, kind, plan, &extra, slot))
             }
-            Ok(Good::Stream(frames)) => {
-                let error = match self.fault {
-                    Some(Fault::ErrorEvent { preset, .. }) => Some(
-                        preset
-                            .problem(self.family, self.model)
-                            .event(self.family, &self.request_id),
-                    ),
-                    _ => None,
-                };
-                let plan = deliver::stream(frames, &self.pace, self.fault, self.family, error);
-                Ok(self.send(call, 200, reply::EVENT_STREAM, plan, &extra, slot))
+            Ok(Good::Stream {
+                frames,
+                framing,
+                error,
+            }) => {
+                let plan = deliver::stream(frames, &self.pace, self.fault, framing, error);
+                Ok(self.stream(call, framing, plan, &extra, slot))
             }
         }
     }
@@ -258,88 +225,8 @@ impl Exchange<'_> {
     fn limit_headers(&self, allowance: Option<Allowance>) -> Headers {
         allowance
             .into_iter()
-            .flat_map(|allowance| limit::headers(self.family, allowance, unix()))
+            .flat_map(|allowance| self.family.voice().limit_headers(allowance, unix()))
             .collect()
-    }
-
-    /// Makes the good answer, or finds what is wrong with the request.
-    fn good(&self, wire: Wire, number: u64, json: Option<&Value>) -> Result<Good, Problem> {
-        let script = &self.stage.script;
-        if wire == Wire::Models {
-            let body = model::reply(self.family, self.parts.uri.path(), &script.models)?;
-            return Ok(self.spoil(Good::Whole { body, chunks: 1 }));
-        }
-        let Some(json) = json else {
-            return Err(Problem::invalid(
-                "We could not parse the JSON body of your request.".to_owned(),
-            ));
-        };
-        if !script.models.is_empty()
-            && let Some(asked) = json.get("model").and_then(Value::as_str)
-            && !script.models.iter().any(|model| model == asked)
-        {
-            return Err(Problem::unknown_model(self.family, asked));
-        }
-        if wire == Wire::OpenAiEmbeddings {
-            let body = embedding::reply(self.shared.seed, json)?;
-            return Ok(self.spoil(Good::Whole { body, chunks: 1 }));
-        }
-        let ask = Ask::read(self.family, json)?;
-        if let Some(limit) = script
-            .context_window
-            .filter(|&limit| ask.prompt_tokens > limit)
-        {
-            return Err(Problem::context_length(
-                self.family,
-                limit,
-                ask.prompt_tokens,
-            ));
-        }
-        if script.refuse_prefill && !ask.prefill.is_empty() {
-            return Err(Problem::invalid(PREFILL_REFUSED.to_owned()));
-        }
-        let blank = matches!(self.fault, Some(Fault::Empty(Blank::Content)));
-        let answer = if blank {
-            Answer::blank(self.shared.seed, number, &ask)
-        } else {
-            Answer::make(self.shared.seed, number, &ask, script, self.rule)
-        };
-        let good = match (self.family, ask.stream) {
-            (Family::OpenAi, false) => Good::Whole {
-                body: openai::whole(&ask, &answer),
-                chunks: answer.completion_tokens,
-            },
-            (Family::Anthropic, false) => Good::Whole {
-                body: anthropic::whole(&ask, &answer),
-                chunks: answer.completion_tokens,
-            },
-            (Family::OpenAi, true) => Good::Stream(openai::stream(&ask, &answer)),
-            (Family::Anthropic, true) => Good::Stream(anthropic::stream(&ask, &answer)),
-        };
-        Ok(self.spoil(good))
-    }
-
-    /// Faults that replace the body as a whole.
-    fn spoil(&self, good: Good) -> Good {
-        match (self.fault, good) {
-            (Some(Fault::Empty(Blank::Body)), Good::Whole { chunks, .. }) => Good::Whole {
-                body: Bytes::new(),
-                chunks,
-            },
-            (Some(Fault::Empty(Blank::Body)), Good::Stream(_)) => Good::Stream(Frames::default()),
-            (Some(Fault::ErrorEvent { preset, .. }), Good::Whole { chunks, .. }) => {
-                let body = preset
-                    .problem(self.family, self.model)
-                    .body(self.family, &self.request_id);
-                Good::Whole { body, chunks }
-            }
-            // A page of HTML is a page, whatever was asked for.
-            (Some(Fault::Garbled(Garbling::Html)), Good::Stream(_)) => Good::Whole {
-                body: Bytes::new(),
-                chunks: 1,
-            },
-            (_, good) => good,
-        }
     }
 
     fn check_key(&self) -> Result<(), Problem> {
@@ -348,12 +235,12 @@ impl Exchange<'_> {
             return Ok(());
         }
         let Some(key) = key(&self.parts.headers) else {
-            return Err(Problem::missing_key(self.family));
+            return Err(self.family.voice().missing_key());
         };
         if script.keys.is_empty() || script.keys.iter().any(|known| known.as_bytes() == key) {
             return Ok(());
         }
-        Err(Preset::InvalidKey.problem(self.family, self.model))
+        Err(self.problem(Preset::InvalidKey))
     }
 
     fn no_such_place(&self) -> Problem {
@@ -365,11 +252,7 @@ impl Exchange<'_> {
                 format!("Not allowed to {method} on {path}."),
             );
         }
-        let kind = if self.family == Family::Anthropic {
-            "not_found_error"
-        } else {
-            "invalid_request_error"
-        };
+        let kind = self.family.voice().kind(404);
         Problem::new(404, kind, format!("Invalid URL ({method} {path})"))
     }
 
@@ -387,7 +270,8 @@ impl Exchange<'_> {
 
     fn refuse(&self, call: Call, problem: &Problem) -> Response<Play> {
         let body = problem.body(self.family, &self.request_id);
-        self.reply(call, problem.status, problem.content_type(), body, &[])
+        let extra = self.family.voice().error_headers(problem);
+        self.reply(call, problem.status, problem.content_type(), body, &extra)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A simulated LLM provider on real HTTP that fails by script.
 //!
-//! It listens on the loopback, speaks the wires of OpenAI (chat completions, embeddings, models) and Anthropic
-//! (messages, models), streamed and whole, and goes wrong exactly as told: with the provider's own error bodies, with
+//! It listens on the loopback, speaks the wires of OpenAI (chat completions, responses, embeddings, models) and
+//! Anthropic (messages, models), streamed and whole, and goes wrong exactly as told: with the provider's own error bodies, with
 //! silence, resets, cut or garbled answers. It records what it received, so that a test can assert both sides of a
 //! call. It shares no code with anything it is used to test.
 //!
@@ -79,6 +79,8 @@ mod ask;
 mod control;
 mod deliver;
 mod exchange;
+mod framing;
+mod json;
 mod limit;
 mod play;
 mod preset;
@@ -92,6 +94,7 @@ mod shared;
 mod sim;
 mod socket;
 mod stage;
+mod voice;
 mod wire;
 
 pub use exchange::MAX_BODY_BYTES;

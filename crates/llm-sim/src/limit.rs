@@ -1,17 +1,12 @@
-//! Rate limits of the simulated provider, and the headers in which it tells them.
-//!
-//! Header names and formats read 2026-11-23: OpenAI `x-ratelimit-{limit,remaining,reset}-requests` with resets like `1s`
-//! or `6m0s` (<https://developers.openai.com/api/docs/guides/rate-limits>); Anthropic
-//! `anthropic-ratelimit-requests-{limit,remaining,reset}` with RFC 3339 resets
-//! (<https://platform.claude.com/docs/en/api/rate-limits>).
+//! Rate limits of the simulated provider.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::preset::Problem;
 use crate::script::{LimitScope, Limits};
 use crate::seed;
+use crate::voice::{Hit, Problem};
 use crate::wire::Family;
 
 /// The most limits counted apart; whoever comes later shares one.
@@ -160,55 +155,14 @@ impl Limiter {
 
 impl Refusal {
     pub(crate) fn problem(&self, family: Family, model: &str) -> Problem {
-        let kind = match family {
-            Family::OpenAi => "requests",
-            Family::Anthropic => "rate_limit_error",
+        let hit = match (self.concurrency, self.allowance) {
+            (Some(most), _) => Hit::Concurrency(most),
+            (None, allowance) => Hit::Rpm(allowance.map_or(0, |a| a.limit), self.retry_after),
         };
-        let message = match (family, self.concurrency, self.allowance) {
-            (_, Some(most), _) => format!(
-                "Number of concurrent requests for {model} has exceeded your rate limit of {most}."
-            ),
-            (Family::OpenAi, _, Some(Allowance { limit, .. })) => format!(
-                "Rate limit reached for {model} in organization org-sim on requests per min (RPM): Limit {limit}, Used {limit}, Requested 1. Please try again in {}.",
-                go_duration(self.retry_after)
-            ),
-            (_, _, Some(Allowance { limit, .. })) => {
-                format!(
-                    "This request would exceed your organization's rate limit of {limit} requests per minute."
-                )
-            }
-            (_, None, None) => "Rate limit reached.".to_owned(),
-        };
-        let problem = Problem::new(429, kind, message);
-        if family == Family::OpenAi {
-            problem.code("rate_limit_exceeded")
-        } else {
-            problem
-        }
-    }
-}
-
-/// The provider's headers for an allowance. `unix` is the calendar's time in seconds, for providers that date the reset.
-pub(crate) fn headers(
-    family: Family,
-    allowance: Allowance,
-    unix: u64,
-) -> [(&'static str, String); 3] {
-    let (limit, remaining) = (allowance.limit.to_string(), allowance.remaining.to_string());
-    match family {
-        Family::OpenAi => [
-            ("x-ratelimit-limit-requests", limit),
-            ("x-ratelimit-remaining-requests", remaining),
-            ("x-ratelimit-reset-requests", go_duration(allowance.reset)),
-        ],
-        Family::Anthropic => [
-            ("anthropic-ratelimit-requests-limit", limit),
-            ("anthropic-ratelimit-requests-remaining", remaining),
-            (
-                "anthropic-ratelimit-requests-reset",
-                rfc3339(unix.saturating_add(ceil_seconds(allowance.reset))),
-            ),
-        ],
+        family
+            .voice()
+            .limited(model, hit)
+            .retry_after(Some(self.retry_after))
     }
 }
 
@@ -223,7 +177,7 @@ pub(crate) fn ceil_millis(wait: Duration) -> u64 {
 }
 
 /// `250ms`, `1.5s`, `6m0s`, as OpenAI writes durations.
-fn go_duration(wait: Duration) -> String {
+pub(crate) fn go_duration(wait: Duration) -> String {
     let millis = ceil_millis(wait);
     let (minutes, rest) = (millis / 60_000, millis % 60_000);
     if millis < 1_000 {
@@ -242,7 +196,7 @@ fn go_duration(wait: Duration) -> String {
 }
 
 /// A Unix time as `2026-11-23T22:00:00Z` (days to civil date after the proleptic Gregorian calendar).
-fn rfc3339(unix: u64) -> String {
+pub(crate) fn rfc3339(unix: u64) -> String {
     let (days, second) = (unix / 86_400, unix % 86_400);
     let shifted = days + 719_468;
     let era = shifted / 146_097;

@@ -4,10 +4,12 @@ pub(crate) mod anthropic;
 pub(crate) mod embedding;
 pub(crate) mod model;
 pub(crate) mod openai;
+pub(crate) mod responses;
 
 use std::fmt;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 /// One provider interface, told apart by the end of the request's path, so that any prefix
 /// (`/v1`, `/openai/deployments/x`, `/anthropic/v1`, none) will do.
@@ -16,6 +18,8 @@ use bytes::Bytes;
 pub enum Wire {
     /// `POST …/chat/completions`, OpenAI's chat completions.
     OpenAiChat,
+    /// `POST …/responses`, OpenAI's responses.
+    OpenAiResponses,
     /// `POST …/embeddings`, OpenAI's embeddings.
     OpenAiEmbeddings,
     /// `POST …/messages`, Anthropic's messages.
@@ -26,8 +30,9 @@ pub enum Wire {
 
 impl Wire {
     /// Every wire.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::OpenAiChat,
+        Self::OpenAiResponses,
         Self::OpenAiEmbeddings,
         Self::AnthropicMessages,
         Self::Models,
@@ -38,23 +43,26 @@ impl Wire {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OpenAiChat => "openai_chat",
+            Self::OpenAiResponses => "openai_responses",
             Self::OpenAiEmbeddings => "openai_embeddings",
             Self::AnthropicMessages => "anthropic_messages",
             Self::Models => "models",
         }
     }
 
-    /// The wires a name in a script stands for: one wire, a provider's (`openai`, `anthropic`), or `any`.
+    /// The wires a name in a script stands for: one wire, a provider's (the word its wires begin with), or `any`.
     pub(crate) fn named(name: &str) -> Option<Vec<Self>> {
-        match name {
-            "any" => Some(Self::ALL.to_vec()),
-            "openai" => Some(vec![Self::OpenAiChat, Self::OpenAiEmbeddings]),
-            "anthropic" => Some(vec![Self::AnthropicMessages]),
-            _ => Self::ALL
-                .into_iter()
-                .find(|wire| wire.as_str() == name)
-                .map(|wire| vec![wire]),
+        if name == "any" {
+            return Some(Self::ALL.to_vec());
         }
+        let found: Vec<Self> = Self::ALL
+            .into_iter()
+            .filter(|wire| {
+                let provider = wire.as_str().split('_').next();
+                wire.as_str() == name || provider == Some(name)
+            })
+            .collect();
+        (!found.is_empty()).then_some(found)
     }
 
     /// Finds the wire of a path (without its query).
@@ -62,6 +70,8 @@ impl Wire {
         let path = path.trim_end_matches('/');
         if path.ends_with("/chat/completions") {
             Some(Self::OpenAiChat)
+        } else if path.ends_with("/responses") {
+            Some(Self::OpenAiResponses)
         } else if path.ends_with("/messages") {
             Some(Self::AnthropicMessages)
         } else if path.ends_with("/embeddings") {
@@ -76,9 +86,18 @@ impl Wire {
     pub(crate) const fn method(self) -> http::Method {
         match self {
             Self::Models => http::Method::GET,
-            Self::OpenAiChat | Self::OpenAiEmbeddings | Self::AnthropicMessages => {
-                http::Method::POST
+            _ => http::Method::POST,
+        }
+    }
+
+    /// Whose wire it is; `None` for one that several providers have.
+    const fn family(self) -> Option<Family> {
+        match self {
+            Self::OpenAiChat | Self::OpenAiResponses | Self::OpenAiEmbeddings => {
+                Some(Family::OpenAi)
             }
+            Self::AnthropicMessages => Some(Family::Anthropic),
+            Self::Models => None,
         }
     }
 }
@@ -89,7 +108,24 @@ impl fmt::Display for Wire {
     }
 }
 
-/// Whose error shape, headers and stream grammar are spoken.
+/// What a request is addressed to, wherever the wire has it: in the body or in the path.
+#[derive(Debug, Default)]
+pub(crate) struct Target {
+    pub model: Option<String>,
+    pub stream: bool,
+}
+
+impl Target {
+    pub(crate) fn of(_wire: Option<Wire>, _path: &str, body: Option<&Value>) -> Self {
+        let field = |name: &str| body.and_then(|body| body.get(name));
+        Self {
+            model: field("model").and_then(Value::as_str).map(str::to_owned),
+            stream: field("stream").and_then(Value::as_bool).unwrap_or(false),
+        }
+    }
+}
+
+/// Whose error shape and headers are spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     OpenAi,
@@ -97,24 +133,18 @@ pub(crate) enum Family {
 }
 
 impl Family {
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 2] = [Self::OpenAi, Self::Anthropic];
+
     /// The family of a call; a wire shared by several providers is told apart by the header that only one's clients send.
     pub(crate) fn of(wire: Option<Wire>, headers: &http::HeaderMap) -> Self {
-        match wire {
-            Some(Wire::AnthropicMessages) => Self::Anthropic,
-            Some(Wire::OpenAiChat | Wire::OpenAiEmbeddings) => Self::OpenAi,
-            Some(Wire::Models) | None if headers.contains_key("anthropic-version") => {
+        wire.and_then(Wire::family).unwrap_or_else(|| {
+            if headers.contains_key("anthropic-version") {
                 Self::Anthropic
+            } else {
+                Self::OpenAi
             }
-            Some(Wire::Models) | None => Self::OpenAi,
-        }
-    }
-
-    /// The response header in which the provider names the request.
-    pub(crate) const fn request_id_header(self) -> &'static str {
-        match self {
-            Self::OpenAi => "x-request-id",
-            Self::Anthropic => "request-id",
-        }
+        })
     }
 }
 
@@ -144,6 +174,7 @@ mod tests {
             ),
             ("/anthropic/v1/messages/", Some(Wire::AnthropicMessages)),
             ("/v1/embeddings", Some(Wire::OpenAiEmbeddings)),
+            ("/v1/responses", Some(Wire::OpenAiResponses)),
             ("/v1/models", Some(Wire::Models)),
             ("/v1/models/gpt-5-mini", Some(Wire::Models)),
             ("/v1/completions", None),

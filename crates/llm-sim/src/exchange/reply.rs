@@ -7,14 +7,12 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::Exchange;
-use crate::deliver::{self, Plan};
+use crate::deliver::Plan;
+use crate::framing::{Framing, crlf};
 use crate::limit::{Slot, ceil_millis, ceil_seconds};
 use crate::play::Play;
-use crate::preset::Problem;
 use crate::record::Call;
-
-/// The content type of a stream.
-pub(super) const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
+use crate::voice::Problem;
 
 impl Exchange<'_> {
     /// A reply of the script's own making.
@@ -25,7 +23,9 @@ impl Exchange<'_> {
         let kind = match body.trim_start().bytes().next() {
             Some(b'{' | b'[') => "application/json",
             Some(b'<') => "text/html; charset=UTF-8",
-            Some(b'd' | b'e' | b':') if self.stream && status == 200 => EVENT_STREAM,
+            Some(b'd' | b'e' | b':') if self.target.stream && status == 200 => {
+                Framing::Chat.content_type()
+            }
             _ => "text/plain; charset=utf-8",
         };
         self.reply(call, status, kind, Bytes::from(body.to_owned()), &[])
@@ -40,32 +40,61 @@ impl Exchange<'_> {
         body: Bytes,
         extra: &[(&'static str, String)],
     ) -> Response<Play> {
-        self.send(
-            call,
-            status,
-            kind,
-            Plan {
-                steps: Vec::new(),
-                content_length: None,
-                whole: Some(body),
-            },
-            extra,
-            None,
-        )
+        let play = Play::whole(body, self.line.clone());
+        self.send(call, status, kind, play, extra, None)
+    }
+
+    /// A whole answer, perhaps spoilt on the way.
+    pub(super) fn whole_body(
+        &self,
+        call: Call,
+        kind: &'static str,
+        plan: Plan,
+        extra: &[(&'static str, String)],
+        slot: Option<Slot>,
+    ) -> Response<Play> {
+        let length = plan.content_length;
+        let mut response = self.send(call, 200, kind, self.play(plan), extra, slot);
+        if let Some(length) = length {
+            response
+                .headers_mut()
+                .insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        response
+    }
+
+    /// A streamed answer, perhaps spoilt on the way.
+    pub(super) fn stream(
+        &self,
+        call: Call,
+        framing: Framing,
+        plan: Plan,
+        extra: &[(&'static str, String)],
+        slot: Option<Slot>,
+    ) -> Response<Play> {
+        let crlf = framing.has_lines() && self.rule.is_some_and(|rule| rule.crlf);
+        let plan = if crlf { plan.with_crlf() } else { plan };
+        let play = self.play(plan).pulse(self.pulse(framing, crlf));
+        let kind = framing.content_type();
+        let mut response = self.send(call, 200, kind, play, extra, slot);
+        response
+            .headers_mut()
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        response
+    }
+
+    fn play(&self, plan: Plan) -> Play {
+        match plan.whole {
+            Some(body) => Play::whole(body, self.line.clone()),
+            None => Play::new(plan.steps, self.line.clone()),
+        }
     }
 
     /// The sign of life of this call's stream, and how often it is sent.
-    fn pulse(&self) -> Option<(Duration, Bytes)> {
-        let rule = self.rule?;
-        let sign = deliver::sign_of_life(self.family);
-        Some((
-            rule.keep_alive?,
-            if rule.crlf {
-                deliver::crlf(&sign)
-            } else {
-                sign
-            },
-        ))
+    fn pulse(&self, framing: Framing, is_crlf: bool) -> Option<(Duration, Bytes)> {
+        let every = self.rule?.keep_alive?;
+        let sign = framing.sign_of_life()?;
+        Some((every, if is_crlf { crlf(&sign) } else { sign }))
     }
 
     /// Puts status, headers and body together.
@@ -74,42 +103,26 @@ impl Exchange<'_> {
         call: Call,
         status: u16,
         kind: &'static str,
-        plan: Plan,
+        play: Play,
         extra: &[(&'static str, String)],
         slot: Option<Slot>,
     ) -> Response<Play> {
         call.status(status);
-        let crlf = kind == EVENT_STREAM && self.rule.is_some_and(|rule| rule.crlf);
-        let plan = if crlf { plan.with_crlf() } else { plan };
-        let play = match plan.whole {
-            Some(body) => Play::whole(body, self.line.clone()),
-            None => Play::new(plan.steps, self.line.clone()),
-        };
         let play = play
             .drip(self.rule.and_then(|rule| rule.drip))
-            .pulse(if kind == EVENT_STREAM {
-                self.pulse()
-            } else {
-                None
-            })
             .call(call, slot);
         let mut response = Response::new(play);
         *response.status_mut() =
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        if kind == EVENT_STREAM {
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        }
-        if let Some(length) = plan.content_length {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-        }
-        put(headers, self.family.request_id_header(), &self.request_id);
+        let voice = self.family.voice();
+        put(headers, voice.request_id_header(), &self.request_id);
         for (name, value) in extra {
             put(headers, name, value);
         }
         if let Some(rule) = self.rule {
-            if let Some(wait) = rule.retry_after {
+            if let Some(wait) = rule.retry_after.filter(|_| voice.has_retry_after()) {
                 put(headers, "retry-after", &ceil_seconds(wait).to_string());
                 if wait.subsec_nanos() > 0 {
                     put(headers, "retry-after-ms", &ceil_millis(wait).to_string());

@@ -61,6 +61,7 @@ struct RuleFile {
     header: BTreeMap<String, String>,
     text: Option<String>,
     words: Option<usize>,
+    thinking: Option<String>,
     refusal: Option<String>,
     tool: Option<String>,
     finish: Option<Finish>,
@@ -182,7 +183,7 @@ fn rule(file: RuleFile) -> Result<Rule, String> {
         Some(name) => Wire::named(name).ok_or_else(|| {
             let known: Vec<&str> = Wire::ALL.iter().map(|wire| wire.as_str()).collect();
             format!(
-                "wire = \"{name}\" is not known; it is one of openai, anthropic, any, {}",
+                "wire = \"{name}\" is not known; it is `any`, or one of these, or the first word of one: {}",
                 known.join(", ")
             )
         })?,
@@ -206,6 +207,7 @@ fn rule(file: RuleFile) -> Result<Rule, String> {
             .collect(),
         text: file.text,
         words: file.words,
+        thinking: file.thinking,
         refusal: file.refusal,
         tool: file.tool,
         finish: file.finish,

@@ -96,6 +96,7 @@ pub struct Rule {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) text: Option<String>,
     pub(crate) words: Option<usize>,
+    pub(crate) thinking: Option<String>,
     pub(crate) refusal: Option<String>,
     pub(crate) tool: Option<String>,
     pub(crate) finish: Option<Finish>,
@@ -131,6 +132,7 @@ impl Rule {
             headers: Vec::new(),
             text: None,
             words: None,
+            thinking: None,
             refusal: None,
             tool: None,
             finish: None,
@@ -229,6 +231,13 @@ impl Rule {
         self
     }
 
+    /// Makes the model think aloud before it answers, on wires that show it. In a stream the events of the thinking count
+    /// as content chunks.
+    pub fn thinking(mut self, text: impl Into<String>) -> Self {
+        self.thinking = Some(text.into());
+        self
+    }
+
     /// Makes the model refuse with this text, as the wire expresses it.
     pub fn refusal(mut self, text: impl Into<String>) -> Self {
         self.refusal = Some(text.into());
@@ -253,14 +262,16 @@ impl Rule {
         self
     }
 
-    /// Sends the body one byte at a time, with this wait between two (zero is allowed).
+    /// Sends the body one byte at a time, with this wait between two (zero is allowed): characters of more than one byte
+    /// are split.
     pub const fn drip(mut self, wait: Duration) -> Self {
         self.drip = Some(wait);
         self
     }
 
-    /// Sends a sign of life into a stream during every wait, so often (at least 10 ms): a comment line on OpenAI's wire,
-    /// a `ping` on Anthropic's. A caller that takes these for progress never times out.
+    /// Sends a sign of life into a stream during every wait, so often (at least 10 ms): a comment line where
+    /// streams are server-sent events, a `ping` on Anthropic's wire, white space in a JSON array, nothing elsewhere. A
+    /// caller that takes these for progress never times out.
     pub const fn keep_alive(mut self, every: Duration) -> Self {
         self.keep_alive = Some(every);
         self
@@ -320,7 +331,9 @@ impl Rule {
         if self.words.is_some_and(|words| words > MAX_WORDS) {
             return Err(format!("words; at most {MAX_WORDS} are allowed"));
         }
-        let texts = [&self.text, &self.refusal].into_iter().flatten();
+        let texts = [&self.text, &self.thinking, &self.refusal]
+            .into_iter()
+            .flatten();
         if texts
             .chain(self.fault.iter().filter_map(body_of))
             .any(|text| text.len() > MAX_TEXT_BYTES)

@@ -41,6 +41,7 @@ fn every_key_is_read() {
         header = { "X-A" = "b" }
         text = "t"
         words = 4
+        thinking = "h"
         refusal = "r"
         tool = "f"
         finish = "length"
@@ -70,6 +71,7 @@ fn every_key_is_read() {
         .header("X-A", "b")
         .text("t")
         .words(4)
+        .thinking("h")
         .refusal("r")
         .tool("f")
         .finish(Finish::Length)

@@ -1,9 +1,9 @@
-//! Anthropic's messages: replies, stream events, errors.
+//! Anthropic's messages: replies and stream events.
 //!
 //! Shapes from the API reference, read 2026-11-23: <https://platform.claude.com/docs/en/api/messages>,
 //! <https://platform.claude.com/docs/en/build-with-claude/streaming> (order of events: `message_start`, for each block
 //! `content_block_start`, deltas and `content_block_stop`, then `message_delta` with the stop reason and cumulative
-//! usage, then `message_stop`; `ping` anywhere) and <https://platform.claude.com/docs/en/api/errors>.
+//! usage, then `message_stop`; `ping` anywhere; a thinking block ends with its `signature_delta`).
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
@@ -11,9 +11,10 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::Frames;
-use super::openai::{json as to_json, pieces, raw, write_json};
+use super::openai::pieces;
 use crate::answer::{Answer, Content};
 use crate::ask::Ask;
+use crate::json;
 use crate::prose;
 use crate::script::Finish;
 
@@ -33,6 +34,10 @@ struct Message<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Block<'a> {
+    Thinking {
+        thinking: &'a str,
+        signature: String,
+    },
     Text {
         text: &'a str,
     },
@@ -62,6 +67,12 @@ impl Usage {
     }
 }
 
+const fn output_tokens(answer: &Answer) -> u64 {
+    answer
+        .completion_tokens
+        .saturating_add(answer.thinking_tokens)
+}
+
 const fn stop_reason(answer: &Answer) -> &'static str {
     match (&answer.content, answer.finish) {
         (Content::Tools(_), Finish::Stop) => "tool_use",
@@ -75,25 +86,35 @@ fn id(answer: &Answer) -> String {
     format!("msg_{:016x}", answer.id)
 }
 
+/// Proves to the provider that a thinking block is its own.
+fn signature(answer: &Answer) -> String {
+    format!("sig{:016x}", answer.id)
+}
+
 fn tool_id(id: u64) -> String {
     format!("toolu_{id:016x}")
 }
 
 /// A whole reply.
 pub(crate) fn whole(ask: &Ask, answer: &Answer) -> Bytes {
-    let content = match &answer.content {
-        Content::Text(text) if text.is_empty() => Vec::new(),
-        Content::Text(text) | Content::Refusal(text) => vec![Block::Text { text }],
-        Content::Tools(calls) => calls
-            .iter()
-            .map(|call| Block::ToolUse {
-                id: tool_id(call.id),
-                name: &call.name,
-                input: raw(&call.arguments),
-            })
-            .collect(),
-    };
-    to_json(&Message {
+    let mut content: Vec<Block<'_>> = answer
+        .thinking
+        .iter()
+        .map(|thinking| Block::Thinking {
+            thinking,
+            signature: signature(answer),
+        })
+        .collect();
+    match &answer.content {
+        Content::Text(text) if text.is_empty() => {}
+        Content::Text(text) | Content::Refusal(text) => content.push(Block::Text { text }),
+        Content::Tools(calls) => content.extend(calls.iter().map(|call| Block::ToolUse {
+            id: tool_id(call.id),
+            name: &call.name,
+            input: json::raw(&call.arguments),
+        })),
+    }
+    json::bytes(&Message {
         id: &id(answer),
         kind: "message",
         role: "assistant",
@@ -101,7 +122,7 @@ pub(crate) fn whole(ask: &Ask, answer: &Answer) -> Bytes {
         content,
         stop_reason: Some(stop_reason(answer)),
         stop_sequence: None,
-        usage: Usage::of(answer, answer.completion_tokens),
+        usage: Usage::of(answer, output_tokens(answer)),
     })
 }
 
@@ -132,21 +153,46 @@ pub(crate) fn stream(ask: &Ask, answer: &Answer) -> Frames {
         },
     ));
     let ping = event("ping", &json!({"type": "ping"}));
+    // The place of the first block after the thinking.
+    let first = usize::from(answer.thinking.is_some());
+    if let Some(thinking) = &answer.thinking {
+        let block = json!({"type": "thinking", "thinking": "", "signature": ""});
+        frames.opening.push(block_start(0, &block));
+        frames.opening.push(ping.clone());
+        for chunk in prose::chunks(thinking) {
+            frames
+                .content
+                .push(delta(0, "thinking_delta", "thinking", chunk));
+        }
+        let signature = signature(answer);
+        frames
+            .content
+            .push(delta(0, "signature_delta", "signature", &signature));
+        frames.content.push(block_stop(0));
+    }
     match &answer.content {
+        Content::Text(text) if text.is_empty() && first > 0 => {}
         Content::Text(text) if text.is_empty() => frames.opening.push(ping),
         Content::Text(text) | Content::Refusal(text) => {
-            frames
-                .opening
-                .push(block_start(0, &json!({"type": "text", "text": ""})));
-            frames.opening.push(ping);
-            for chunk in prose::chunks(text) {
-                frames.content.push(delta(0, "text_delta", "text", chunk));
+            let start = block_start(first, &json!({"type": "text", "text": ""}));
+            if first == 0 {
+                frames.opening.push(start);
+                frames.opening.push(ping);
+            } else {
+                frames.content.push(start);
             }
-            frames.closing.push(block_stop(0));
+            for chunk in prose::chunks(text) {
+                frames
+                    .content
+                    .push(delta(first, "text_delta", "text", chunk));
+            }
+            frames.closing.push(block_stop(first));
         }
         Content::Tools(calls) => {
-            frames.opening.push(ping);
-            for (index, call) in calls.iter().enumerate() {
+            if first == 0 {
+                frames.opening.push(ping);
+            }
+            for (index, call) in (first..).zip(calls) {
                 let block = json!({"type": "tool_use", "id": tool_id(call.id), "name": call.name, "input": {}});
                 frames.content.push(block_start(index, &block));
                 frames
@@ -158,7 +204,7 @@ pub(crate) fn stream(ask: &Ask, answer: &Answer) -> Frames {
                         .push(delta(index, "input_json_delta", "partial_json", piece));
                 }
                 let stop = block_stop(index);
-                if index + 1 == calls.len() {
+                if index + 1 == first + calls.len() {
                     frames.closing.push(stop);
                 } else {
                     frames.content.push(stop);
@@ -169,7 +215,7 @@ pub(crate) fn stream(ask: &Ask, answer: &Answer) -> Frames {
     let end = json!({
         "type": "message_delta",
         "delta": {"stop_reason": stop_reason(answer), "stop_sequence": null},
-        "usage": {"output_tokens": answer.completion_tokens},
+        "usage": {"output_tokens": output_tokens(answer)},
     });
     frames.closing.push(event("message_delta", &end));
     frames
@@ -198,13 +244,13 @@ fn delta(index: usize, kind: &str, key: &str, value: &str) -> Bytes {
     buffer.put_slice(
         b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":",
     );
-    write_json(&mut buffer, &index);
+    json::write(&mut buffer, &index);
     buffer.put_slice(b",\"delta\":{\"type\":");
-    write_json(&mut buffer, &kind);
+    json::write(&mut buffer, &kind);
     buffer.put_slice(b",");
-    write_json(&mut buffer, &key);
+    json::write(&mut buffer, &key);
     buffer.put_slice(b":");
-    write_json(&mut buffer, &value);
+    json::write(&mut buffer, &value);
     buffer.put_slice(b"}}\n\n");
     buffer.freeze()
 }
@@ -214,17 +260,7 @@ fn event(name: &str, data: &impl Serialize) -> Bytes {
     buffer.put_slice(b"event: ");
     buffer.put_slice(name.as_bytes());
     buffer.put_slice(b"\ndata: ");
-    write_json(&mut buffer, data);
+    json::write(&mut buffer, data);
     buffer.put_slice(b"\n\n");
     buffer.freeze()
-}
-
-/// An error body: `{"type": "error", "error": {"type", "message"}, "request_id"}`; a code of its own goes into
-/// `error.details.error_code`.
-pub(crate) fn error(kind: &str, code: Option<&str>, message: &str, request_id: &str) -> Bytes {
-    let mut error = json!({"type": kind, "message": message});
-    if let (Some(code), Some(fields)) = (code, error.as_object_mut()) {
-        fields.insert("details".to_owned(), json!({"error_code": code}));
-    }
-    to_json(&json!({"type": "error", "error": error, "request_id": request_id}))
 }

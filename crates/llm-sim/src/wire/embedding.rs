@@ -6,10 +6,10 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::openai::json as to_json;
-use crate::preset::Problem;
+use crate::json;
 use crate::prose;
 use crate::seed::{self, Numbers};
+use crate::voice::Problem;
 
 /// Dimensions unless the request says otherwise.
 const DEFAULT_DIMENSIONS: usize = 8;
@@ -63,7 +63,7 @@ pub(crate) fn reply(seed: u64, body: &Value) -> Result<Bytes, Problem> {
         })
         .collect();
     let tokens: u64 = inputs.iter().map(|input| prose::count(input)).sum();
-    Ok(to_json(&json!({
+    Ok(json::bytes(&json!({
         "object": "list", "data": data, "model": model, "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
     })))
 }

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::Family;
-use super::openai::{CREATED, json as to_json};
-use crate::preset::Problem;
+use super::openai::CREATED;
+use crate::json;
+use crate::voice::Problem;
 
 /// What is listed when the script names no models.
 pub(crate) const DEFAULT: &str = "sim-1";
@@ -21,12 +22,12 @@ pub(crate) fn reply(family: Family, path: &str, models: &[String]) -> Result<Byt
     };
     if let Some((_, wanted)) = path.trim_end_matches('/').split_once("/models/") {
         if models.is_empty() || listed.contains(&wanted) {
-            return Ok(to_json(&entry(family, wanted)));
+            return Ok(json::bytes(&entry(family, wanted)));
         }
-        return Err(Problem::unknown_model(family, wanted));
+        return Err(family.voice().unknown_model(wanted));
     }
     let data: Vec<Value> = listed.iter().map(|model| entry(family, model)).collect();
-    Ok(to_json(&match family {
+    Ok(json::bytes(&match family {
         Family::OpenAi => json!({"object": "list", "data": data}),
         Family::Anthropic => {
             json!({"data": data, "has_more": false, "first_id": listed.first(), "last_id": listed.last()})

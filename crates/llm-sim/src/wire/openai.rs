@@ -1,16 +1,18 @@
-//! OpenAI's chat completions: replies, stream chunks, errors.
+//! OpenAI's chat completions: replies and stream chunks.
 //!
 //! Shapes from the API reference, read 2026-11-23: <https://platform.openai.com/docs/api-reference/chat/object> and
 //! <https://platform.openai.com/docs/api-reference/chat-streaming>. With `stream_options.include_usage` one more chunk
-//! with an empty `choices` precedes `data: [DONE]`, and all other chunks carry `"usage": null`.
+//! with an empty `choices` precedes `data: [DONE]`, and all other chunks carry `"usage": null`. Thinking is shown as
+//! `reasoning_content`, as the compatible providers do (<https://api-docs.deepseek.com/guides/thinking_mode>, read
+//! 2026-11-26).
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::Frames;
 use crate::answer::{Answer, Content};
 use crate::ask::Ask;
+use crate::json;
 use crate::prose;
 use crate::script::Finish;
 
@@ -41,6 +43,8 @@ struct Choice<'a> {
 struct Message<'a> {
     role: &'static str,
     content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
     refusal: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<ToolCall<'a>>,
@@ -98,6 +102,8 @@ struct Delta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_calls: Option<[ToolCall<'a>; 1]>,
@@ -114,12 +120,13 @@ const fn finish_reason(answer: &Answer) -> &'static str {
 }
 
 const fn usage(answer: &Answer) -> Usage {
+    let completion_tokens = answer
+        .completion_tokens
+        .saturating_add(answer.thinking_tokens);
     Usage {
         prompt_tokens: answer.prompt_tokens,
-        completion_tokens: answer.completion_tokens,
-        total_tokens: answer
-            .prompt_tokens
-            .saturating_add(answer.completion_tokens),
+        completion_tokens,
+        total_tokens: answer.prompt_tokens.saturating_add(completion_tokens),
     }
 }
 
@@ -127,7 +134,7 @@ fn id(answer: &Answer) -> String {
     format!("chatcmpl-{:016x}", answer.id)
 }
 
-fn call_id(id: u64) -> String {
+pub(crate) fn call_id(id: u64) -> String {
     format!("call_{id:016x}")
 }
 
@@ -153,7 +160,7 @@ pub(crate) fn whole(ask: &Ask, answer: &Answer) -> Bytes {
             .collect(),
         _ => Vec::new(),
     };
-    json(&Completion {
+    json::bytes(&Completion {
         id: &id(answer),
         object: "chat.completion",
         created: CREATED,
@@ -163,6 +170,7 @@ pub(crate) fn whole(ask: &Ask, answer: &Answer) -> Bytes {
             message: Message {
                 role: "assistant",
                 content,
+                reasoning_content: answer.thinking.as_deref(),
                 refusal,
                 tool_calls,
             },
@@ -182,13 +190,25 @@ pub(crate) fn stream(ask: &Ask, answer: &Answer) -> Frames {
         buffer: BytesMut::new(),
     };
     let mut frames = Frames::default();
+    let is_text = matches!(answer.content, Content::Text(_));
+    frames.opening.push(writer.delta(Delta {
+        role: Some("assistant"),
+        content: is_text.then_some(""),
+        ..Delta::default()
+    }));
+    for chunk in answer
+        .thinking
+        .as_deref()
+        .map(prose::chunks)
+        .unwrap_or_default()
+    {
+        frames.content.push(writer.delta(Delta {
+            reasoning_content: Some(chunk),
+            ..Delta::default()
+        }));
+    }
     match &answer.content {
         Content::Text(text) => {
-            frames.opening.push(writer.delta(Delta {
-                role: Some("assistant"),
-                content: Some(""),
-                ..Delta::default()
-            }));
             for chunk in prose::chunks(text) {
                 frames.content.push(writer.delta(Delta {
                     content: Some(chunk),
@@ -197,10 +217,6 @@ pub(crate) fn stream(ask: &Ask, answer: &Answer) -> Frames {
             }
         }
         Content::Refusal(text) => {
-            frames.opening.push(writer.delta(Delta {
-                role: Some("assistant"),
-                ..Delta::default()
-            }));
             for chunk in prose::chunks(text) {
                 frames.content.push(writer.delta(Delta {
                     refusal: Some(chunk),
@@ -209,10 +225,6 @@ pub(crate) fn stream(ask: &Ask, answer: &Answer) -> Frames {
             }
         }
         Content::Tools(calls) => {
-            frames.opening.push(writer.delta(Delta {
-                role: Some("assistant"),
-                ..Delta::default()
-            }));
             for (index, call) in calls.iter().enumerate() {
                 let head = ToolCall {
                     index: Some(index),
@@ -305,49 +317,8 @@ impl Writer<'_> {
             usage: self.ask.include_usage.then_some(usage),
         };
         self.buffer.put_slice(b"data: ");
-        write_json(&mut self.buffer, &chunk);
+        json::write(&mut self.buffer, &chunk);
         self.buffer.put_slice(b"\n\n");
         self.buffer.split().freeze()
     }
-}
-
-/// Writes JSON; the values of this crate always can be.
-pub(crate) fn write_json(buffer: &mut BytesMut, value: &impl Serialize) {
-    let written = serde_json::to_writer(buffer.writer(), value);
-    debug_assert!(written.is_ok(), "plain data is always JSON");
-}
-
-pub(crate) fn json(value: &impl Serialize) -> Bytes {
-    let mut buffer = BytesMut::with_capacity(512);
-    write_json(&mut buffer, value);
-    buffer.freeze()
-}
-
-/// An error body: `{"error": {"message", "type", "param", "code"}}`.
-pub(crate) fn error(kind: &str, code: Option<&str>, param: Option<&str>, message: &str) -> Bytes {
-    #[derive(Serialize)]
-    struct Body<'a> {
-        error: Inner<'a>,
-    }
-    #[derive(Serialize)]
-    struct Inner<'a> {
-        message: &'a str,
-        #[serde(rename = "type")]
-        kind: &'a str,
-        param: Option<&'a str>,
-        code: Option<&'a str>,
-    }
-    json(&Body {
-        error: Inner {
-            message,
-            kind,
-            param,
-            code,
-        },
-    })
-}
-
-/// Arguments as a JSON value, not as a string, for wires that nest them.
-pub(crate) fn raw(arguments: &str) -> Option<&RawValue> {
-    serde_json::from_str(arguments).ok()
 }

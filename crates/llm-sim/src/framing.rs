@@ -1,0 +1,133 @@
+//! How the events of a stream follow one another on the wire, and what a sign of life and a broken event look like
+//! there.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::wire::Wire;
+
+/// The grammar of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// Server-sent events without names, a comment as sign of life: OpenAI's chat completions.
+    Chat,
+    /// Named server-sent events: OpenAI's responses.
+    Responses,
+    /// Named server-sent events with `ping`: Anthropic's messages.
+    Messages,
+}
+
+impl Framing {
+    /// The grammar of a wire's streams.
+    pub(crate) const fn of(wire: Wire) -> Self {
+        match wire {
+            Wire::AnthropicMessages => Self::Messages,
+            Wire::OpenAiResponses => Self::Responses,
+            Wire::OpenAiChat | Wire::OpenAiEmbeddings | Wire::Models => Self::Chat,
+        }
+    }
+
+    pub(crate) const fn content_type(self) -> &'static str {
+        match self {
+            Self::Chat | Self::Responses | Self::Messages => "text/event-stream; charset=utf-8",
+        }
+    }
+
+    /// Whether its lines may end with carriage return and line feed.
+    pub(crate) const fn has_lines(self) -> bool {
+        match self {
+            Self::Chat | Self::Responses | Self::Messages => true,
+        }
+    }
+
+    /// What a provider sends when its stream has nothing to say yet.
+    pub(crate) const fn sign_of_life(self) -> Option<Bytes> {
+        match self {
+            Self::Chat | Self::Responses => Some(Bytes::from_static(b": keep-alive\n\n")),
+            Self::Messages => Some(Bytes::from_static(
+                b"event: ping\ndata: {\"type\":\"ping\"}\n\n",
+            )),
+        }
+    }
+
+    /// An event that cannot be read, well framed.
+    pub(crate) const fn broken_event(self) -> Bytes {
+        Bytes::from_static(match self {
+            Self::Chat => b"data: {\"id\":\"chatcmpl-broken\",\"choices\":[{\"ind\n\n",
+            Self::Responses => {
+                b"event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"seq\n\n"
+            }
+            Self::Messages => {
+                b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"ind\n\n"
+            }
+        })
+    }
+
+    /// An error body as an event.
+    pub(crate) fn error_event(self, body: &Bytes) -> Bytes {
+        let head: &[u8] = match self {
+            Self::Chat | Self::Responses => b"data: ",
+            Self::Messages => b"event: error\ndata: ",
+        };
+        Bytes::from([head, body, b"\n\n"].concat())
+    }
+
+    /// The same event with broken JSON in it.
+    pub(crate) fn shortened(self, event: &Bytes) -> Bytes {
+        let kept = event.len() * 2 / 3;
+        Bytes::from([&event.slice(..kept)[..], b"\n\n"].concat())
+    }
+
+    /// The same event with bytes in its text that are no UTF-8.
+    pub(crate) fn spoilt(self, event: &Bytes) -> Bytes {
+        spoil(event)
+    }
+}
+
+/// Puts two bytes that UTF-8 does not know into the last text of a JSON document: behind the quote that begins the value
+/// of a content key, or at the middle if there is none.
+pub(crate) fn spoil(body: &Bytes) -> Bytes {
+    let key = [
+        &b"\"content\":\""[..],
+        b"\"text\":\"",
+        b"\"delta\":\"",
+        b"\"arguments\":\"",
+        b"\"partial_json\":\"",
+        b"\"refusal\":\"",
+    ]
+    .into_iter()
+    .find_map(|key| {
+        body.windows(key.len())
+            .rposition(|window| window == key)
+            .map(|at| at + key.len())
+    });
+    let at = key.unwrap_or(body.len() / 2);
+    let mut spoilt = BytesMut::with_capacity(body.len() + 2);
+    spoilt.extend_from_slice(&body.slice(..at));
+    spoilt.extend_from_slice(&[0xFF, 0xFE]);
+    spoilt.extend_from_slice(&body.slice(at..));
+    spoilt.freeze()
+}
+
+/// Replaces line feeds by carriage return and line feed.
+pub(crate) fn crlf(bytes: &Bytes) -> Bytes {
+    let mut longer = BytesMut::with_capacity(bytes.len() + 4);
+    for &byte in bytes {
+        if byte == b'\n' {
+            longer.extend_from_slice(b"\r");
+        }
+        longer.extend_from_slice(&[byte]);
+    }
+    longer.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spoilt_text_is_not_utf8() {
+        let spoilt = spoil(&Bytes::from_static(b"{\"content\":\"hello\"}"));
+        assert!(std::str::from_utf8(&spoilt).is_err());
+        assert_eq!(spoilt.len(), 21);
+    }
+}

@@ -1,0 +1,150 @@
+//! The wires as a table: how each is asked, and how a reader that shares nothing with the simulator reads its answers.
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a test's helper: whatever it does not expect fails the test"
+)]
+
+use llm_sim::Wire;
+use serde_json::{Value, json};
+
+/// What a reader made of a stream.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    pub(crate) text: String,
+    /// Whether the proper end came.
+    pub(crate) is_finished: bool,
+    pub(crate) error: Option<Value>,
+    /// Events that could not be read.
+    pub(crate) bad_events: usize,
+    pub(crate) events: Vec<Value>,
+}
+
+/// How one wire is spoken.
+pub(crate) struct Dialect {
+    pub(crate) wire: Wire,
+    /// The path of a whole call and of a streamed one.
+    pub(crate) paths: [&'static str; 2],
+    /// The body that says "hello there", without anything about streaming.
+    pub(crate) body: fn() -> Value,
+    /// Whether the body says `stream`.
+    pub(crate) says_stream: bool,
+    /// The text of a whole answer.
+    pub(crate) whole: fn(&Value) -> Option<String>,
+    /// Takes a body apart into events; `None` is one that cannot be read.
+    pub(crate) events: fn(&[u8]) -> Vec<Option<Value>>,
+    /// Takes in one event.
+    pub(crate) take: fn(&mut Read, &Value),
+}
+
+impl Dialect {
+    pub(crate) fn request(&self, is_streamed: bool) -> (&'static str, String) {
+        let mut body = (self.body)();
+        if self.says_stream {
+            body["stream"] = json!(is_streamed);
+        }
+        (self.paths[usize::from(is_streamed)], body.to_string())
+    }
+
+    pub(crate) fn read(&self, body: &[u8]) -> Read {
+        let mut read = Read::default();
+        for event in (self.events)(body) {
+            match event {
+                Some(event) => {
+                    (self.take)(&mut read, &event);
+                    read.events.push(event);
+                }
+                None => read.bad_events += 1,
+            }
+        }
+        read
+    }
+}
+
+fn text(value: &Value, place: &str) -> Option<String> {
+    value.pointer(place)?.as_str().map(str::to_owned)
+}
+
+fn push(read: &mut Read, event: &Value, place: &str) {
+    read.text.push_str(&text(event, place).unwrap_or_default());
+}
+
+/// The JSON of server-sent events; `[DONE]` becomes the event `"[DONE]"`.
+fn sse(body: &[u8]) -> Vec<Option<Value>> {
+    let body = String::from_utf8_lossy(body).replace("\r\n", "\n");
+    // What is not closed by an empty line is no event.
+    let Some(end) = body.rfind("\n\n") else {
+        return Vec::new();
+    };
+    body[..end]
+        .split("\n\n")
+        .filter_map(|event| {
+            event
+                .lines()
+                .find_map(|line| line.strip_prefix("data: "))
+                .map(|data| match data {
+                    "[DONE]" => Some(json!("[DONE]")),
+                    data => serde_json::from_str(data).ok(),
+                })
+        })
+        .collect()
+}
+
+fn chat(read: &mut Read, event: &Value) {
+    if event == "[DONE]" {
+        read.is_finished = true;
+    } else if event.get("error").is_some() {
+        read.error = Some(event.clone());
+    } else {
+        push(read, event, "/choices/0/delta/content");
+    }
+}
+
+fn responses(read: &mut Read, event: &Value) {
+    match event["type"].as_str() {
+        Some("response.output_text.delta") => push(read, event, "/delta"),
+        Some("response.completed") => read.is_finished = true,
+        Some("response.failed" | "error") => read.error = Some(event.clone()),
+        _ => {}
+    }
+}
+
+fn messages(read: &mut Read, event: &Value) {
+    match event["type"].as_str() {
+        Some("content_block_delta") => push(read, event, "/delta/text"),
+        Some("message_stop") => read.is_finished = true,
+        Some("error") => read.error = Some(event.clone()),
+        _ => {}
+    }
+}
+
+/// Every wire that answers with text.
+pub(crate) const ALL: &[Dialect] = &[
+    Dialect {
+        wire: Wire::OpenAiChat,
+        paths: ["/v1/chat/completions"; 2],
+        body: || json!({"model": "m", "messages": [{"role": "user", "content": "hello there"}]}),
+        says_stream: true,
+        whole: |reply| text(reply, "/choices/0/message/content"),
+        events: sse,
+        take: chat,
+    },
+    Dialect {
+        wire: Wire::OpenAiResponses,
+        paths: ["/v1/responses"; 2],
+        body: || json!({"model": "m", "input": "hello there"}),
+        says_stream: true,
+        whole: |reply| text(reply, "/output/0/content/0/text"),
+        events: sse,
+        take: responses,
+    },
+    Dialect {
+        wire: Wire::AnthropicMessages,
+        paths: ["/v1/messages"; 2],
+        body: || json!({"model": "m", "max_tokens": 20000, "messages": [{"role": "user", "content": "hello there"}]}),
+        says_stream: true,
+        whole: |reply| text(reply, "/content/0/text"),
+        events: sse,
+        take: messages,
+    },
+];
