@@ -50,6 +50,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "llm-providers",
         ],
     ),
+    (
+        "llm-conformance",
+        &["llm-errors", "llm-providers", "llm-sim"],
+    ),
     ("llm-gateway", &["llm-resilience", "llm-sim"]),
     ("xtask", &[]),
 ];
