@@ -133,7 +133,7 @@ impl Adapter for EndpointAdapter {
         // Any address will do: the dialect does not depend on it.
         (self.build)("http://127.0.0.1:1")
             .ok()
-            .map(|endpoint| endpoint.dialect())
+            .and_then(|endpoint| endpoint.wire().dialect())
     }
 
     fn call(&self, ask: Ask) -> BoxFuture<'_, Answer> {

@@ -13,7 +13,7 @@ use std::time::Instant;
 pub(crate) use llm_resilience::Client;
 pub(crate) use llm_resilience::errors::{ErrorKind, Provider};
 pub(crate) use llm_resilience::providers::catalog::entry as catalog_entry;
-pub(crate) use llm_resilience::providers::{Dialect, Features};
+pub(crate) use llm_resilience::providers::{Dialect, Features, Wire};
 pub(crate) use llm_resilience::router::{Hedging, Limits, MAX_CANDIDATES, Policy, Price, Strategy};
 
 /// Builds the client that a configuration describes. Targets and routes keep their order, so that their indices are
@@ -100,8 +100,8 @@ fn target_spec(target: &config::Target) -> anyhow::Result<TargetSpec> {
     if let Some(url) = &target.base_url {
         endpoint = endpoint.base_url(url);
     }
-    if let Some(dialect) = target.dialect {
-        endpoint = endpoint.dialect(dialect);
+    if let Some(wire) = target.wire {
+        endpoint = endpoint.wire(wire);
     }
     if let Some(key) = &target.api_key {
         endpoint = endpoint.credential(key.clone());
@@ -297,12 +297,12 @@ mod tests {
             .map(|target| table.target_name(target))
             .collect();
         assert_eq!(names, ["a", "b"]);
-        let dialects: Vec<_> = table
+        let wires: Vec<_> = table
             .targets()
             .filter_map(|target| client.endpoint(target))
-            .map(|endpoint| endpoint.dialect())
+            .map(|endpoint| endpoint.wire())
             .collect();
-        assert_eq!(dialects, [Dialect::OpenAiChat, Dialect::AnthropicMessages]);
+        assert_eq!(wires, [Wire::OpenAiChat, Wire::AnthropicMessages]);
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub(crate) fn target(name: &str, provider: Provider, base_url: String) -> Target
         provider,
         model: format!("{name}-model"),
         base_url: Some(base_url),
-        dialect: None,
+        wire: None,
         api_key: None,
         credential: None,
         key_turn: 0,

@@ -8,8 +8,10 @@ mod reply;
 mod request;
 mod stream;
 mod watch;
+mod wire;
 
 pub use self::reply::{decode_reply, encode_reply};
 pub use self::request::{decode_request, encode_request};
 pub use self::stream::{StreamDecoder, StreamEncoder};
-pub(crate) use self::watch::{Watch, glance_at_reply};
+use self::watch::{Watch, glance_at_reply};
+pub(crate) use self::wire::AnthropicMessages;

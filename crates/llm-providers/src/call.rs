@@ -5,56 +5,13 @@ mod scan;
 
 pub use self::feature::Features;
 
-use crate::{anthropic, chat, openai, splice};
+use crate::wire::Dialect;
+use crate::{chat, openai, splice};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
-
-/// A wire that callers and targets speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Dialect {
-    /// OpenAI's `POST /chat/completions`, and everything compatible with it.
-    OpenAiChat,
-    /// Anthropic's `POST /v1/messages`, and everything compatible with it.
-    AnthropicMessages,
-}
-
-impl Dialect {
-    /// Every dialect.
-    pub const ALL: &'static [Self] = &[Self::OpenAiChat, Self::AnthropicMessages];
-
-    /// The stable name: used in configuration, metrics and traces.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::OpenAiChat => "openai_chat",
-            Self::AnthropicMessages => "anthropic_messages",
-        }
-    }
-}
-
-impl fmt::Display for Dialect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl std::str::FromStr for Dialect {
-    type Err = UnknownDialect;
-
-    fn from_str(text: &str) -> Result<Self, UnknownDialect> {
-        let found = Self::ALL.iter().find(|dialect| dialect.as_str() == text);
-        found.copied().ok_or(UnknownDialect(()))
-    }
-}
-
-/// The text names no dialect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("unknown dialect")]
-pub struct UnknownDialect(());
 
 /// The body is not a request of its dialect: the caller's own fault.
 ///
@@ -267,10 +224,8 @@ impl Call {
     ///
     /// [`BadRequest`] where a field has a shape its dialect does not allow.
     pub fn chat(&self) -> Result<&chat::Request, BadRequest> {
-        let decoded = self.chat.get_or_init(|| match self.dialect {
-            Dialect::OpenAiChat => openai::decode_request(&self.body),
-            Dialect::AnthropicMessages => anthropic::decode_request(&self.body),
-        });
+        let decode = || self.dialect.caller().decode_request(&self.body);
+        let decoded = self.chat.get_or_init(decode);
         decoded.as_ref().map_err(|bad| *bad)
     }
 

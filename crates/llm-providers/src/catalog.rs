@@ -5,8 +5,8 @@
 //! against their providers' references. Every part of a row can be overridden in
 //! [`EndpointBuilder`](crate::EndpointBuilder).
 
-use crate::call::Dialect;
 use crate::openai::Quirks;
+use crate::wire::Wire;
 use llm_errors::Provider;
 
 /// How a key travels.
@@ -40,7 +40,7 @@ pub struct Entry {
     /// machine has its own.
     pub base_url: Option<&'static str>,
     /// The wire it speaks.
-    pub dialect: Dialect,
+    pub wire: Wire,
     /// How its key travels.
     pub auth: Auth,
     /// Whether it refuses calls without a key.
@@ -71,7 +71,7 @@ const fn hosted(
     Entry {
         provider,
         base_url: Some(base_url),
-        dialect: Dialect::OpenAiChat,
+        wire: Wire::OpenAiChat,
         auth: Auth::Bearer,
         needs_key: true,
         key_variable,
@@ -85,7 +85,7 @@ const fn local(provider: Provider, base_url: Option<&'static str>) -> Entry {
     Entry {
         provider,
         base_url,
-        dialect: Dialect::OpenAiChat,
+        wire: Wire::OpenAiChat,
         auth: Auth::Bearer,
         needs_key: false,
         key_variable: "",
@@ -104,7 +104,7 @@ pub const CATALOG: &[Entry] = &[
     ),
     Entry {
         auth: Auth::Header("x-api-key"),
-        dialect: Dialect::AnthropicMessages,
+        wire: Wire::AnthropicMessages,
         ..hosted(
             Provider::Anthropic,
             "https://api.anthropic.com/v1",

@@ -1,6 +1,7 @@
 //! What encoders and decoders of all wires share.
 
 use crate::call::BadRequest;
+use crate::chat::Role;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
@@ -127,6 +128,58 @@ impl Object {
     pub(crate) fn into_bytes(self) -> Bytes {
         serde_json::to_vec(&self.0).unwrap_or_default().into()
     }
+}
+
+/// Names a field that has no place on a wire, where `condition` holds.
+pub(crate) fn note(dropped: &mut Vec<&'static str>, condition: bool, name: &'static str) {
+    if condition {
+        dropped.push(name);
+    }
+}
+
+/// The turns of a conversation for a wire on which user and model take turns: neighbours of one role
+/// are one turn, and a turn without content is none.
+#[derive(Default)]
+pub(crate) struct Turns(Vec<(Role, Vec<Value>)>);
+
+impl Turns {
+    pub(crate) fn add(&mut self, role: Role, parts: Vec<Value>) {
+        if parts.is_empty() {
+            return;
+        }
+        match self.0.last_mut() {
+            Some((last, merged)) if *last == role => merged.extend(parts),
+            _ => self.0.push((role, parts)),
+        }
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn into_list(self, write: impl Fn(Role, Vec<Value>) -> Value) -> Vec<Value> {
+        let turns = self.0.into_iter();
+        turns.map(|(role, parts)| write(role, parts)).collect()
+    }
+}
+
+/// The media type that the ending of a URL's path stands for.
+pub(crate) fn guess_media_type(url: &str) -> Option<&'static str> {
+    let path = url.split(['?', '#']).next()?;
+    let (_, ending) = path.rsplit_once('.')?;
+    Some(match ending.to_ascii_lowercase().as_str() {
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "gif" => "image/gif",
+        "webp" => "image/webp",
+        "heic" => "image/heic",
+        "pdf" => "application/pdf",
+        "txt" => "text/plain",
+        "html" => "text/html",
+        "csv" => "text/csv",
+        "md" => "text/markdown",
+        _ => return None,
+    })
 }
 
 /// The static form of a field's name, so that what was dropped can be told without copying

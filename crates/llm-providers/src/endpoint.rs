@@ -1,8 +1,9 @@
 //! Where one target is reached: address, key, wire and the model's name there.
 
-use crate::call::Dialect;
-use crate::catalog::{self, ANTHROPIC_VERSION, AZURE_API_VERSION, Auth, Entry, Layout};
+use crate::address::escape;
+use crate::catalog::{self, AZURE_API_VERSION, Auth, Entry, Layout};
 use crate::openai::Quirks;
+use crate::wire::Wire;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use llm_errors::Provider;
@@ -16,10 +17,12 @@ pub const DEFAULT_MAX_TOKENS: u32 = 4_096;
 #[derive(Clone)]
 pub struct Endpoint {
     provider: Provider,
-    dialect: Dialect,
+    wire: Wire,
     model: Box<str>,
     model_json: Box<[u8]>,
     uri: Uri,
+    /// Where streamed answers have an address of their own.
+    stream_uri: Option<Uri>,
     headers: HeaderMap,
     quirks: Quirks,
     default_max_tokens: u32,
@@ -95,8 +98,8 @@ impl Endpoint {
 
     /// The wire it speaks.
     #[must_use]
-    pub const fn dialect(&self) -> Dialect {
-        self.dialect
+    pub const fn wire(&self) -> Wire {
+        self.wire
     }
 
     /// The model's name there.
@@ -122,8 +125,9 @@ impl Endpoint {
         &self.model_json
     }
 
-    pub(crate) const fn uri(&self) -> &Uri {
-        &self.uri
+    pub(crate) fn uri(&self, stream: bool) -> &Uri {
+        let own = self.stream_uri.as_ref().filter(|_| stream);
+        own.unwrap_or(&self.uri)
     }
 
     pub(crate) const fn headers(&self) -> &HeaderMap {
@@ -144,7 +148,7 @@ impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint")
             .field("provider", &self.provider)
-            .field("dialect", &self.dialect)
+            .field("wire", &self.wire)
             .field("model", &self.model)
             .field("host", &self.host())
             .field("port", &self.port())
@@ -167,10 +171,10 @@ impl EndpointBuilder {
         self
     }
 
-    /// Sets the wire. Default: the provider's own. A provider that offers both wires at two
+    /// Sets the wire. Default: the provider's own. A provider that offers several wires at several
     /// addresses needs the other address as well.
-    pub const fn dialect(mut self, dialect: Dialect) -> Self {
-        self.entry.dialect = dialect;
+    pub fn wire(mut self, wire: impl Into<Wire>) -> Self {
+        self.entry.wire = wire.into();
         self
     }
 
@@ -209,22 +213,24 @@ impl EndpointBuilder {
         if self.model.trim().is_empty() {
             return Err(EndpointError::NoModel);
         }
-        let uri = self.address()?;
+        let uri = self.address(false)?;
+        let stream_uri = Some(self.address(true)?).filter(|own| *own != uri);
         let headers = self.header_map()?;
         let model_json = serde_json::to_vec(&self.model).unwrap_or_default();
         Ok(Endpoint {
             provider: self.entry.provider,
-            dialect: self.entry.dialect,
+            wire: self.entry.wire,
             model_json: model_json.into(),
             model: self.model.into(),
             uri,
+            stream_uri,
             headers,
             quirks: self.entry.quirks,
             default_max_tokens: self.default_max_tokens.max(1),
         })
     }
 
-    fn address(&self) -> Result<Uri, EndpointError> {
+    fn address(&self, stream: bool) -> Result<Uri, EndpointError> {
         let base = match (&self.base_url, self.entry.base_url) {
             (Some(url), _) => url.as_str(),
             (None, Some(url)) => url,
@@ -253,46 +259,43 @@ impl EndpointBuilder {
         }
 
         let base = base.trim_end_matches('/');
-        let mut address = String::from(base);
-        let mut query = String::new();
-        match (self.entry.dialect, self.entry.layout) {
-            (Dialect::OpenAiChat, Layout::AzureDeployments) if !base.ends_with("/v1") => {
-                let root = base.strip_suffix("/openai").unwrap_or(base);
-                address = format!("{root}/openai/deployments/");
-                escape(&self.model, &mut address);
-                address.push_str("/chat/completions");
-                if !self.query.iter().any(|(name, _)| name == "api-version") {
-                    let _ = write!(query, "?api-version={AZURE_API_VERSION}");
-                }
+        let mut address = match self.entry.layout {
+            Layout::AzureDeployments
+                if self.entry.wire == Wire::OpenAiChat && !base.ends_with("/v1") =>
+            {
+                self.azure_address(base)
             }
-            (Dialect::OpenAiChat, _) => address.push_str("/chat/completions"),
-            // Anthropic's own libraries take the address without the version.
-            (Dialect::AnthropicMessages, _) if base.ends_with("/v1") => {
-                address.push_str("/messages");
+            _ => {
+                let target = self.entry.wire.target();
+                target.address(base, &self.model, stream)
             }
-            (Dialect::AnthropicMessages, _) => address.push_str("/v1/messages"),
-        }
+        };
         for (name, value) in &self.query {
-            query.push(if query.is_empty() { '?' } else { '&' });
-            escape(name, &mut query);
-            query.push('=');
-            escape(value, &mut query);
+            address.push(if address.contains('?') { '&' } else { '?' });
+            escape(name, &mut address);
+            address.push('=');
+            escape(value, &mut address);
         }
-        address.push_str(&query);
         address
             .parse()
             .map_err(|_| EndpointError::BadBaseUrl("is not a URL"))
     }
 
+    fn azure_address(&self, base: &str) -> String {
+        let root = base.strip_suffix("/openai").unwrap_or(base);
+        let mut address = format!("{root}/openai/deployments/");
+        escape(&self.model, &mut address);
+        address.push_str("/chat/completions");
+        if !self.query.iter().any(|(name, _)| name == "api-version") {
+            let _ = write!(address, "?api-version={AZURE_API_VERSION}");
+        }
+        address
+    }
+
     fn header_map(&self) -> Result<HeaderMap, EndpointError> {
         let mut headers = HeaderMap::with_capacity(4 + self.headers.len());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if self.entry.dialect == Dialect::AnthropicMessages {
-            headers.insert(
-                HeaderName::from_static("anthropic-version"),
-                HeaderValue::from_static(ANTHROPIC_VERSION),
-            );
-        }
+        self.entry.wire.target().add_headers(&mut headers);
         if let Some(key) = &self.credential {
             let key = key.expose_secret();
             let (name, text) = match self.entry.auth {
@@ -329,17 +332,6 @@ impl fmt::Debug for EndpointBuilder {
             .field("provider", &self.entry.provider)
             .field("model", &self.model)
             .finish_non_exhaustive()
-    }
-}
-
-/// Appends `text` with everything but unreserved characters escaped (RFC 3986, section 2.3).
-fn escape(text: &str, out: &mut String) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
     }
 }
 

@@ -1,14 +1,14 @@
 //! One attempt: a request goes out, an answer or a failure comes back.
 
-use crate::call::{Call, Dialect, Features};
+use crate::call::{Call, Features};
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, MAX_ERROR_BODY_BYTES};
 use crate::stream::{
-    Clocks, Facts, Glance, Parts, REPLY_REASONING, REPLY_TOOL_CALLS, ReplyStream, Translator,
-    glance_at_reply,
+    Clocks, Course, Facts, Glance, Parts, REPLY_TOOL_CALLS, ReplyStream, Translator,
 };
 use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
-use crate::{anthropic, chat, form, openai};
+use crate::wire::{Dialect, Terms};
+use crate::{chat, form};
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
@@ -187,7 +187,7 @@ struct Outgoing {
 
 /// Puts `call` into the endpoint's dialect.
 fn prepare(endpoint: &Endpoint, call: &Call, windows: &Windows) -> Result<Outgoing, Failure> {
-    let same = call.dialect() == endpoint.dialect();
+    let same = endpoint.wire() == call.dialect();
     let mut headers = endpoint.headers().clone();
     let (body, mut dropped) = if same {
         (
@@ -201,14 +201,12 @@ fn prepare(endpoint: &Endpoint, call: &Call, windows: &Windows) -> Result<Outgoi
             return Err(Failure::new(verdict));
         }
         let request = call.chat().map_err(Failure::from_bad_request)?;
-        let encoded = match endpoint.dialect() {
-            Dialect::OpenAiChat => {
-                openai::encode_request(request, endpoint.model(), endpoint.quirks())
-            }
-            Dialect::AnthropicMessages => {
-                anthropic::encode_request(request, endpoint.model(), endpoint.default_max_tokens())
-            }
+        let terms = Terms {
+            model: endpoint.model(),
+            quirks: endpoint.quirks(),
+            default_max_tokens: endpoint.default_max_tokens(),
         };
+        let encoded = endpoint.wire().target().encode(request, &terms);
         (encoded.body, encoded.dropped)
     };
     dropped.sort_unstable();
@@ -222,7 +220,7 @@ fn prepare(endpoint: &Endpoint, call: &Call, windows: &Windows) -> Result<Outgoi
         "application/json"
     };
     headers.insert(ACCEPT, HeaderValue::from_static(accept));
-    let uri = endpoint.uri().clone();
+    let uri = endpoint.uri(call.is_stream()).clone();
     Ok(Outgoing {
         request: HttpRequest::new(uri, headers, body, windows.connect),
         dropped,
@@ -300,21 +298,13 @@ impl Attempt<'_> {
     async fn whole(&self, body: Body, mut facts: Facts) -> Result<Whole, Failure> {
         let body = self.collect(body, Bytes::new()).await?;
         self.check(&body, &mut facts)?;
-        let upstream = self.endpoint.dialect();
         let dialect = self.call.dialect();
-        let body = if upstream == dialect {
+        let body = if self.endpoint.wire() == dialect {
             body
         } else {
             let reply = self.decode(&body, &mut facts)?;
-            match dialect {
-                Dialect::OpenAiChat => openai::encode_reply(&reply, self.seconds()),
-                Dialect::AnthropicMessages => {
-                    if reply.has_unsigned_thinking() {
-                        facts.dropped.push(REPLY_REASONING);
-                    }
-                    anthropic::encode_reply(&reply)
-                }
-            }
+            let (created, dropped) = (self.seconds(), &mut facts.dropped);
+            dialect.caller().encode_reply(&reply, created, dropped)
         };
         Ok(Whole {
             body,
@@ -329,15 +319,14 @@ impl Attempt<'_> {
         mut facts: Facts,
         clocks: Clocks,
     ) -> Result<ReplyStream, Failure> {
-        let upstream = self.endpoint.dialect();
+        let upstream = self.endpoint.wire();
         let dialect = self.call.dialect();
         let include_usage = self.call.include_usage();
         let created = self.seconds();
         let translator = || Translator::new(upstream, dialect, include_usage, created);
-        let parts = |body, translator, facts| Parts {
+        let parts = |body, course, facts| Parts {
             body,
-            upstream,
-            translator,
+            course,
             provider: self.endpoint.provider(),
             status: self.status,
             clocks,
@@ -353,8 +342,12 @@ impl Attempt<'_> {
         };
         if !is_document(&first, &facts.headers) {
             let body = stream::iter([Ok(first)]).chain(body).boxed();
-            let translator = (upstream != dialect).then(|| Box::new(translator()));
-            return ReplyStream::open(parts(body, translator, facts)).await;
+            let course = if upstream == dialect {
+                Course::Pass(dialect.caller().watch())
+            } else {
+                Course::Translate(Box::new(translator()))
+            };
+            return ReplyStream::open(parts(body, course, facts)).await;
         }
         // Some servers answer a stream's request with a whole document: an error, or the answer.
         let document = self.collect(body, first).await?;
@@ -362,18 +355,17 @@ impl Attempt<'_> {
         let reply = self.decode(&document, &mut facts)?;
         let unrolled = translator().unroll(&reply);
         let bytes = unrolled.map_err(|_| self.garbled(&document, &facts))?;
-        Ok(ReplyStream::complete(
-            bytes,
-            parts(stream::empty().boxed(), None, facts),
-        ))
+        let course = Course::Pass(dialect.caller().watch());
+        let parts = parts(stream::empty().boxed(), course, facts);
+        Ok(ReplyStream::complete(bytes, parts))
     }
 
     /// Reads a whole answer that has to be written anew. A tool call whose arguments are no object
     /// fails the attempt; where the output limit cut them, the call is left out of an answer that
     /// says so.
     fn decode(&self, body: &Bytes, facts: &mut Facts) -> Result<chat::Reply, Failure> {
-        let mut reply = form::decode_whole(self.endpoint.dialect(), body)
-            .ok_or_else(|| self.garbled(body, facts))?;
+        let decoded = self.endpoint.wire().target().decode(body);
+        let mut reply = decoded.ok_or_else(|| self.garbled(body, facts))?;
         if reply.has_broken_calls() {
             if reply.finish != Some(chat::FinishReason::Length) {
                 let verdict = Verdict::new(ErrorKind::ToolCallInvalid, Phase::FirstByte);
@@ -419,7 +411,7 @@ impl Attempt<'_> {
     /// Refuses a 2xx that is no answer. An answer that was cut by a length stop or a filter, or in
     /// which the model declines, is an answer as long as it says something.
     fn check(&self, body: &Bytes, facts: &mut Facts) -> Result<(), Failure> {
-        let glance = glance_at_reply(self.endpoint.dialect(), body, facts);
+        let glance = self.endpoint.wire().target().glance(body, facts);
         let reply = Reply::new(self.status, &facts.headers, body, self.arrived());
         let verdict = classify_answer(self.endpoint.provider(), &reply);
         let says_something = glance == Glance::Content;

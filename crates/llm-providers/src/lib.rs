@@ -52,10 +52,11 @@
 //!
 //! # Dialects
 //!
-//! [`Dialect`] names the wires that callers and targets speak; each is a module ([`openai`],
-//! [`anthropic`]) that decodes and encodes requests, answers and streams. All meet in [`chat`], so
-//! a further wire is one module and not one for every pair. [`catalog`] holds what is known of each
-//! provider: address, key header, wire, quirks.
+//! [`Wire`] names what targets speak, [`Dialect`] those of them that callers speak as well. Each is a
+//! folder ([`openai`], [`anthropic`]) that encodes requests and decodes answers and streams; a
+//! caller's dialect does the reverse too. All meet in [`chat`], so a further wire is one folder and
+//! one row, not one for every pair. [`catalog`] holds what is known of each provider: address, key
+//! header, wire, quirks.
 //!
 //! What a wire cannot carry is named in [`Facts::dropped`], never lost in silence. Three things are
 //! adapted and named as well: JSON mode on Anthropic's wire becomes an instruction, a system message
@@ -86,6 +87,7 @@
 //!
 //! There are no Cargo features.
 
+mod address;
 pub mod anthropic;
 mod call;
 pub mod catalog;
@@ -95,13 +97,15 @@ mod endpoint;
 mod exchange;
 mod failure;
 pub mod form;
+mod gemini;
 pub mod openai;
 mod splice;
 mod sse;
 mod stream;
 mod transport;
+mod wire;
 
-pub use self::call::{BadRequest, Call, Dialect, Features, UnknownDialect};
+pub use self::call::{BadRequest, Call, Features};
 pub use self::codec::{Encoded, Untranslatable};
 pub use self::endpoint::{DEFAULT_MAX_TOKENS, Endpoint, EndpointBuilder, EndpointError};
 pub use self::exchange::{Exchange, MAX_REPLY_BYTES, Whole, Windows, exchange};
@@ -112,6 +116,7 @@ pub use self::transport::{
     DEFAULT_CONNECT_TIMEOUT, HttpRequest, HttpResponse, ReqwestTransport, ReqwestTransportBuilder,
     Transport, TransportBuildError, TransportError,
 };
+pub use self::wire::{Dialect, UnknownDialect, Wire};
 
 /// Runs the examples of the README.
 #[cfg(doctest)]

@@ -20,15 +20,15 @@ mod glance;
 mod translate;
 
 pub use self::glance::Facts;
-pub(crate) use self::glance::{Glance, Watcher, glance_at_reply, is_filled, text_of};
+pub(crate) use self::glance::{Glance, is_filled, is_object, text_of};
 use self::translate::Stuck;
 pub(crate) use self::translate::Translator;
 
-use crate::call::Dialect;
 use crate::exchange::MAX_REPLY_BYTES;
 use crate::failure::{Failure, MAX_ERROR_BODY_BYTES};
 use crate::sse::{self, Frames, MAX_EVENT_BYTES};
 use crate::transport::TransportError;
+use crate::wire::Watch;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -72,8 +72,7 @@ pub(crate) struct Clocks {
 pub struct ReplyStream {
     body: Option<BoxStream<'static, Result<Bytes, TransportError>>>,
     frames: Frames,
-    watcher: Watcher,
-    translator: Option<Box<Translator>>,
+    course: Course,
     provider: Provider,
     status: u16,
     clocks: Clocks,
@@ -88,11 +87,40 @@ pub struct ReplyStream {
     facts: Facts,
 }
 
+/// How the events of a stream reach the caller.
+#[derive(Debug)]
+pub(crate) enum Course {
+    /// As they came: target and caller speak the same dialect.
+    Pass(Box<dyn Watch>),
+    /// In another dialect.
+    Translate(Box<Translator>),
+}
+
+impl Course {
+    fn look(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
+        match self {
+            Self::Pass(watch) => watch.glance(name, data, facts),
+            Self::Translate(translator) => translator.read(name, data, facts),
+        }
+    }
+
+    /// True once the answer's finish reason has come.
+    fn is_complete(&self) -> bool {
+        match self {
+            Self::Pass(watch) => watch.is_complete(),
+            Self::Translate(translator) => translator.is_complete(),
+        }
+    }
+
+    const fn translates(&self) -> bool {
+        matches!(self, Self::Translate(_))
+    }
+}
+
 /// What a stream is made of.
 pub(crate) struct Parts {
     pub(crate) body: BoxStream<'static, Result<Bytes, TransportError>>,
-    pub(crate) upstream: Dialect,
-    pub(crate) translator: Option<Box<Translator>>,
+    pub(crate) course: Course,
     pub(crate) provider: Provider,
     pub(crate) status: u16,
     pub(crate) clocks: Clocks,
@@ -102,7 +130,7 @@ pub(crate) struct Parts {
 impl ReplyStream {
     /// Reads up to the first content.
     pub(crate) async fn open(parts: Parts) -> Result<Self, Failure> {
-        let longest = if parts.translator.is_some() {
+        let longest = if parts.course.translates() {
             MAX_EVENT_BYTES
         } else {
             MAX_REPLY_BYTES
@@ -110,8 +138,7 @@ impl ReplyStream {
         let mut stream = Self {
             body: Some(parts.body),
             frames: Frames::new(longest),
-            watcher: Watcher::new(parts.upstream),
-            translator: parts.translator,
+            course: parts.course,
             provider: parts.provider,
             status: parts.status,
             clocks: parts.clocks,
@@ -143,8 +170,7 @@ impl ReplyStream {
         Self {
             body: None,
             frames: Frames::new(MAX_EVENT_BYTES),
-            watcher: Watcher::new(parts.upstream),
-            translator: None,
+            course: parts.course,
             provider: parts.provider,
             status: parts.status,
             clocks: parts.clocks,
@@ -236,13 +262,13 @@ impl ReplyStream {
             self.pass(frame);
             return;
         };
-        let was_complete = self.watcher.is_complete();
-        let glance = self.watcher.glance(event.name, &data, &mut self.facts);
+        let was_complete = self.course.is_complete();
+        let glance = self.course.look(event.name, &data, &mut self.facts);
         match glance {
             Glance::Broken => {
                 self.facts.broken_events = self.facts.broken_events.saturating_add(1);
                 self.broken_run += 1;
-                let harmless = self.watcher.is_complete() || is_keep_alive(event.name, &data);
+                let harmless = self.course.is_complete() || is_keep_alive(event.name, &data);
                 if !harmless || self.broken_run >= MAX_BROKEN_RUN {
                     self.fail(Failure::new(stream_cut(self.phase())));
                 }
@@ -258,8 +284,8 @@ impl ReplyStream {
                 return;
             }
             Glance::End => {
-                if self.watcher.is_complete() && self.committed {
-                    self.forward(frame.clone(), &data, was_complete);
+                if self.course.is_complete() && self.committed {
+                    self.forward(frame.clone(), was_complete);
                     self.finish_translation();
                     self.ended = true;
                 } else {
@@ -274,20 +300,16 @@ impl ReplyStream {
         if self.committed && glance != Glance::Quiet {
             self.idle_at = Instant::now() + self.clocks.idle;
         }
-        // An extension that is no object says nothing in any other dialect.
-        if glance == Glance::Quiet && self.translator.is_some() && !is_object(&data) {
-            return;
-        }
-        self.forward(frame.clone(), &data, was_complete);
+        self.forward(frame.clone(), was_complete);
     }
 
     /// Hands an event on in the caller's dialect. What comes after the finish reason is no part of the
     /// answer, and left out where it cannot be translated.
-    fn forward(&mut self, frame: Bytes, data: &[u8], was_complete: bool) {
-        match &mut self.translator {
-            None => self.put(frame),
-            Some(translator) => {
-                let translated = translator.translate(data);
+    fn forward(&mut self, frame: Bytes, was_complete: bool) {
+        match &mut self.course {
+            Course::Pass(_) => self.put(frame),
+            Course::Translate(translator) => {
+                let translated = translator.write();
                 if translated.is_ok() || !was_complete {
                     self.put_translated(translated);
                 }
@@ -313,7 +335,7 @@ impl ReplyStream {
     /// Hands on what is no event: comments keep the caller's connection awake as well. What else a
     /// provider writes between its events stays in its own dialect.
     fn pass(&mut self, frame: Bytes) {
-        if self.translator.is_none() || frame.starts_with(b":") {
+        if !self.course.translates() || frame.starts_with(b":") {
             self.put(frame);
         }
     }
@@ -333,7 +355,7 @@ impl ReplyStream {
         if self.ended || self.failure.is_some() {
             return;
         }
-        if self.watcher.is_complete() && self.committed {
+        if self.course.is_complete() && self.committed {
             self.supply_end();
         } else {
             self.cut();
@@ -342,17 +364,16 @@ impl ReplyStream {
 
     /// The answer is complete, only its end marker is missing.
     fn supply_end(&mut self) {
-        if self.translator.is_some() {
-            self.finish_translation();
-        } else {
-            self.put(Bytes::from_static(self.watcher.end_marker()));
+        match &self.course {
+            Course::Pass(watch) => self.put(Bytes::from_static(watch.end_marker())),
+            Course::Translate(_) => self.finish_translation(),
         }
         self.body = None;
         self.ended = true;
     }
 
     fn finish_translation(&mut self) {
-        if let Some(translator) = &mut self.translator {
+        if let Course::Translate(translator) = &mut self.course {
             let translated = translator.end();
             if translator.dropped_thinking() {
                 self.facts.dropped.push(REPLY_REASONING);
@@ -377,7 +398,7 @@ impl ReplyStream {
     }
 
     fn fail_transport(&mut self, fault: TransportFault) {
-        if self.watcher.is_complete() && self.committed {
+        if self.course.is_complete() && self.committed {
             self.supply_end();
             return;
         }
@@ -402,10 +423,6 @@ impl ReplyStream {
             let _ = tokio::time::timeout(LINGER, body.next()).await;
         }
     }
-}
-
-fn is_object(data: &[u8]) -> bool {
-    data.trim_ascii_start().starts_with(b"{")
 }
 
 /// True where an event that is not JSON shows that it carried no part of the answer: nothing at all,

@@ -173,7 +173,7 @@ impl AnswerStream {
                 let verdict = failure.verdict;
                 drive.plan.on(Event::Failed(self.attempt, verdict), now());
                 let wait = verdict.retry_after();
-                let upstream = drive.dialect_of(self.attempt).unwrap_or(self.dialect);
+                let upstream = drive.wire_of(self.attempt).unwrap_or(self.dialect.wire());
                 let failure = Some((failure, upstream));
                 let error =
                     Error::of_call(What::Broken, verdict.kind, Some(verdict), failure, wait);

@@ -9,7 +9,7 @@ use crate::observe::{Outcome, Report};
 use crate::span;
 use futures_util::future::BoxFuture;
 use llm_errors::{ErrorKind, Phase, RateLimits, Verdict};
-use llm_providers::{Call, Dialect, Exchange, Facts, Failure, Features, Windows, exchange};
+use llm_providers::{Call, Exchange, Facts, Failure, Features, Windows, Wire, exchange};
 use llm_router::{
     Abilities, Action, AttemptId, Cause, Cost, Event, Plan, Request, RouteId, Shadow, TargetId,
     Tokens, Trace,
@@ -99,8 +99,8 @@ pub(crate) async fn send(
 enum End {
     Whole(llm_providers::Whole, TargetId),
     Stream(Box<llm_providers::ReplyStream>, AttemptId, TargetId),
-    Degraded(Cause, Option<(Failure, Dialect)>),
-    GaveUp(Verdict, Option<(Failure, Dialect)>),
+    Degraded(Cause, Option<(Failure, Wire)>),
+    GaveUp(Verdict, Option<(Failure, Wire)>),
 }
 
 impl Drive {
@@ -150,7 +150,7 @@ impl Drive {
         let mut running: Vec<Running<'_>> = Vec::new();
         let mut arrived: Option<(AttemptId, Exchange)> = None;
         // The failures whose words may go to the caller: one a hop, at most `max_sends`.
-        let mut failures: Vec<(Failure, Dialect)> = Vec::new();
+        let mut failures: Vec<(Failure, Wire)> = Vec::new();
         loop {
             match self.plan.poll(now()) {
                 Action::Send {
@@ -176,8 +176,9 @@ impl Drive {
                         }
                         Err(failure) => {
                             let verdict = failure.verdict;
-                            let dialect = self.dialect_of(attempt).unwrap_or(call.dialect());
-                            failures.push((failure, dialect));
+                            let own = call.dialect().wire();
+                            let wire = self.wire_of(attempt).unwrap_or(own);
+                            failures.push((failure, wire));
                             Event::Failed(attempt, verdict)
                         }
                     };
@@ -223,16 +224,11 @@ impl Drive {
         }
     }
 
-    /// The dialect of the target that an attempt went to.
-    pub(crate) fn dialect_of(&self, attempt: AttemptId) -> Option<Dialect> {
+    /// The wire of the target that an attempt went to.
+    pub(crate) fn wire_of(&self, attempt: AttemptId) -> Option<Wire> {
         let target = self.target_of(attempt)?;
-        Some(
-            self.client
-                .upstreams
-                .get(target.index())?
-                .endpoint
-                .dialect(),
-        )
+        let upstream = self.client.upstreams.get(target.index())?;
+        Some(upstream.endpoint.wire())
     }
 
     fn target_of(&self, attempt: AttemptId) -> Option<TargetId> {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use llm_errors::{ErrorKind, Verdict};
-use llm_providers::{BadRequest, Dialect, Failure};
+use llm_providers::{BadRequest, Failure, Wire};
 use llm_router::{Table, Trace};
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ struct Inner {
     kind: ErrorKind,
     verdict: Option<Verdict>,
     failure: Option<Failure>,
-    target_dialect: Option<Dialect>,
+    target_wire: Option<Wire>,
     retry_after: Option<Duration>,
     trail: Option<(Arc<Table>, Trace)>,
 }
@@ -61,7 +61,7 @@ impl Error {
             kind,
             verdict: None,
             failure: None,
-            target_dialect: None,
+            target_wire: None,
             retry_after: None,
             trail: None,
         }))
@@ -71,16 +71,16 @@ impl Error {
         what: What,
         kind: ErrorKind,
         verdict: Option<Verdict>,
-        failure: Option<(Failure, Dialect)>,
+        failure: Option<(Failure, Wire)>,
         retry_after: Option<Duration>,
     ) -> Self {
-        let (failure, target_dialect) = failure.unzip();
+        let (failure, target_wire) = failure.unzip();
         Self(Box::new(Inner {
             what,
             kind,
             verdict,
             failure,
-            target_dialect,
+            target_wire,
             retry_after,
             trail: None,
         }))
@@ -128,11 +128,11 @@ impl Error {
         self.0.failure.as_ref().and_then(Failure::message)
     }
 
-    /// The provider's error body and the dialect it is in, for the caller's eyes alone.
+    /// The provider's error body and the wire it came on, for the caller's eyes alone.
     #[must_use]
-    pub fn provider_body(&self) -> Option<(&Bytes, Dialect)> {
+    pub fn provider_body(&self) -> Option<(&Bytes, Wire)> {
         let body = self.0.failure.as_ref()?.body()?;
-        Some((body, self.0.target_dialect?))
+        Some((body, self.0.target_wire?))
     }
 
     /// Every hop of the call; `None` where no route was entered.

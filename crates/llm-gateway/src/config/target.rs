@@ -6,7 +6,7 @@ use super::price;
 use super::reader::{Entries, Reader, Value};
 use super::secret::{Source, World};
 use super::wording::unknown_mend;
-use crate::engine::{Dialect, Features, Limits, Price, Provider, catalog_entry};
+use crate::engine::{Features, Limits, Price, Provider, Wire, catalog_entry};
 use http::{HeaderName, HeaderValue, Uri};
 use secrecy::SecretString;
 use std::fmt;
@@ -28,7 +28,7 @@ pub(crate) struct Target {
     /// Where it is, if not at the provider's own address.
     pub(crate) base_url: Option<String>,
     /// What it speaks, if not the provider's own dialect.
-    pub(crate) dialect: Option<Dialect>,
+    pub(crate) wire: Option<Wire>,
     /// The key, if one is sent.
     pub(crate) api_key: Option<SecretString>,
     /// A label for the key: targets that share it are set aside together.
@@ -59,7 +59,7 @@ impl fmt::Debug for Target {
             .field("provider", &self.provider)
             .field("model", &self.model)
             .field("base_url", &self.base_url)
-            .field("dialect", &self.dialect)
+            .field("wire", &self.wire)
             .field("credential", &self.credential)
             .field("headers", &headers)
             .field("query", &query)
@@ -123,11 +123,11 @@ fn target(
         reader.missing(table, "model", "\"the model's name at the provider\"");
     }
     let model = reader.text(table, "model").map(str::to_owned);
-    let dialects: Vec<_> = Dialect::ALL
+    let wires: Vec<_> = Wire::ALL
         .iter()
-        .map(|dialect| (dialect.as_str(), *dialect))
+        .map(|wire| (wire.as_str(), *wire))
         .collect();
-    let dialect = reader.choice(table, "dialect", &dialects);
+    let wire = reader.choice(table, "dialect", &wires);
     if let Some(provider) = provider {
         check_address(reader, table, provider);
     }
@@ -153,7 +153,7 @@ fn target(
         provider: provider?,
         model: model?,
         base_url,
-        dialect,
+        wire,
         api_key,
         credential: label.or_else(|| source.map(|(_, source)| source.label())),
         key_turn: 0,

@@ -40,9 +40,8 @@ pub(crate) fn warnings(config: &Config) -> Vec<String> {
 /// What is meant, and good to know: where a fallback speaks another dialect than the first choice.
 pub(crate) fn notes(config: &Config) -> Vec<String> {
     let spoken = |target: &Target| {
-        target
-            .dialect
-            .unwrap_or(catalog_entry(target.provider).dialect)
+        let own = catalog_entry(target.provider).wire;
+        target.wire.unwrap_or(own)
     };
     let mut notes = Vec::new();
     for route in &config.routes {

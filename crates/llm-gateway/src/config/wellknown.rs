@@ -61,7 +61,7 @@ pub(crate) fn from_environment(world: &dyn World) -> Option<Config> {
                 provider,
                 model: model.to_owned(),
                 base_url: None,
-                dialect: None,
+                wire: None,
                 api_key: Some(key),
                 credential: Some(source.label()),
                 key_turn: 0,

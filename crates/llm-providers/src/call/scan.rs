@@ -5,9 +5,10 @@
 //! provider will judge anyway, and strict about what would make two readers disagree: JSON itself,
 //! duplicate fields, the model's name, the stream flag.
 
+use super::BadRequest;
 use super::feature::Features;
-use super::{BadRequest, Dialect};
 use crate::splice::span_of;
+use crate::wire::Dialect;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;

@@ -1,6 +1,7 @@
 //! One step of a streamed answer.
 
 use super::reply::{FinishReason, Usage};
+use super::tool::ToolCall;
 
 /// One step of a streamed answer, whatever wire it came on.
 ///
@@ -57,6 +58,22 @@ pub enum StreamEvent {
 }
 
 impl StreamEvent {
+    /// A tool call that comes all at once, as the answer's call number `index`.
+    pub(crate) fn whole_call(index: u32, call: ToolCall) -> [Self; 2] {
+        let ToolCall {
+            id,
+            name,
+            arguments,
+        } = call;
+        [
+            Self::ToolCall { index, id, name },
+            Self::ToolArguments {
+                index,
+                json: arguments,
+            },
+        ]
+    }
+
     /// True for what a caller sees or runs: after it, the answer has begun.
     #[must_use]
     pub fn is_content(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use super::message::{Message, Role};
 use super::tool::{Tool, ToolChoice};
-use crate::call::Dialect;
+use crate::wire::Dialect;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 

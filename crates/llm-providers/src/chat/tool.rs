@@ -1,6 +1,6 @@
 //! Tools a model may call, and its calls.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A function the model may ask to be run.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,5 +61,21 @@ impl Tool {
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.description = Some(text.into());
         self
+    }
+}
+
+impl ToolCall {
+    /// The arguments as an object, for wires that want one; text that is none cannot be carried, and
+    /// is named in `dropped`.
+    pub(crate) fn object(&self, dropped: &mut Vec<&'static str>) -> Map<String, Value> {
+        match serde_json::from_str(&self.arguments) {
+            Ok(Value::Object(map)) => map,
+            _ => {
+                if !self.arguments.trim().is_empty() {
+                    dropped.push("messages.tool_calls.arguments");
+                }
+                Map::new()
+            }
+        }
     }
 }

@@ -1,8 +1,6 @@
 //! What is learnt of an answer while it passes.
 
-use crate::call::Dialect;
 use crate::chat::{FinishReason, Usage};
-use crate::{anthropic, openai};
 use http::HeaderMap;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -28,6 +26,15 @@ pub struct Facts {
     pub headers: HeaderMap,
 }
 
+impl Facts {
+    /// Names what has no place in the caller's dialect; each name once.
+    pub(crate) fn drop_once(&mut self, name: &'static str) {
+        if !self.dropped.contains(&name) {
+            self.dropped.push(name);
+        }
+    }
+}
+
 /// What one event, or one whole answer, means to whoever watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Glance {
@@ -45,53 +52,6 @@ pub(crate) enum Glance {
     End,
 }
 
-/// Watches the stream of any dialect.
-#[derive(Debug)]
-pub(crate) enum Watcher {
-    OpenAi(openai::Watch),
-    Anthropic(anthropic::Watch),
-}
-
-impl Watcher {
-    pub(crate) fn new(dialect: Dialect) -> Self {
-        match dialect {
-            Dialect::OpenAiChat => Self::OpenAi(openai::Watch::default()),
-            Dialect::AnthropicMessages => Self::Anthropic(anthropic::Watch::default()),
-        }
-    }
-
-    pub(crate) fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
-        match self {
-            Self::OpenAi(watch) => watch.glance(name, data, facts),
-            Self::Anthropic(watch) => watch.glance(name, data, facts),
-        }
-    }
-
-    /// True once the answer's finish reason has come.
-    pub(crate) const fn is_complete(&self) -> bool {
-        match self {
-            Self::OpenAi(watch) => watch.is_complete(),
-            Self::Anthropic(watch) => watch.is_complete(),
-        }
-    }
-
-    /// The end marker to supply where a complete stream ended without one.
-    pub(crate) const fn end_marker(&self) -> &'static [u8] {
-        match self {
-            Self::OpenAi(_) => b"data: [DONE]\n\n",
-            Self::Anthropic(_) => b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
-        }
-    }
-}
-
-/// Looks at a whole answer.
-pub(crate) fn glance_at_reply(dialect: Dialect, body: &[u8], facts: &mut Facts) -> Glance {
-    match dialect {
-        Dialect::OpenAiChat => openai::glance_at_reply(body, facts),
-        Dialect::AnthropicMessages => anthropic::glance_at_reply(body, facts),
-    }
-}
-
 /// True where the value is there and not empty.
 pub(crate) fn is_filled(raw: Option<&RawValue>) -> bool {
     raw.is_some_and(|raw| !matches!(raw.get(), "null" | "\"\"" | "[]" | "{}" | "false"))
@@ -105,4 +65,9 @@ pub(crate) fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
     } else {
         Some(Cow::Borrowed(inner))
     }
+}
+
+/// True where the data of an event is a JSON object, or begins like one.
+pub(crate) fn is_object(data: &[u8]) -> bool {
+    data.trim_ascii_start().starts_with(b"{")
 }

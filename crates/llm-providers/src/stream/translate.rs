@@ -1,10 +1,10 @@
 //! Turns the events of one dialect's stream into those of another's.
 
-use crate::call::Dialect;
 use crate::chat::{FinishReason, Reply, StreamEvent, is_broken_arguments};
 use crate::codec::Untranslatable;
-use crate::form::{Decoder, Encoder};
 use crate::sse::MAX_EVENT_BYTES;
+use crate::stream::{Facts, Glance};
+use crate::wire::{Dialect, Reader, Wire, Writer};
 use bytes::{Bytes, BytesMut};
 
 /// Why a stream cannot be translated any further.
@@ -22,12 +22,15 @@ impl From<Untranslatable> for Stuck {
     }
 }
 
-/// Decodes one wire and encodes the other.
+/// Reads one wire and writes the other.
 #[derive(Debug)]
 pub(crate) struct Translator {
-    decoder: Decoder,
-    encoder: Encoder,
+    reader: Box<dyn Reader>,
+    writer: Box<dyn Writer>,
+    /// What the latest event said and has not been written yet.
     events: Vec<StreamEvent>,
+    /// The latest event cannot be said in the caller's dialect.
+    unsayable: bool,
     out: BytesMut,
     /// The arguments of each tool call so far; all together at most [`MAX_EVENT_BYTES`], and what goes
     /// beyond is not judged.
@@ -38,26 +41,37 @@ pub(crate) struct Translator {
 impl Translator {
     /// From `upstream`'s wire to `caller`'s. `include_usage` is the caller's wish on OpenAI's wire,
     /// `created` the time in seconds since 1970.
-    pub(crate) fn new(
-        upstream: Dialect,
-        caller: Dialect,
-        include_usage: bool,
-        created: u64,
-    ) -> Self {
+    pub(crate) fn new(upstream: Wire, caller: Dialect, include_usage: bool, created: u64) -> Self {
         Self {
-            decoder: Decoder::new(upstream),
-            encoder: Encoder::new(caller, include_usage, created),
+            reader: upstream.target().reader(),
+            writer: caller.caller().writer(include_usage, created),
             events: Vec::new(),
+            unsayable: false,
             out: BytesMut::new(),
             arguments: Vec::new(),
             argument_bytes: 0,
         }
     }
 
-    /// Translates the data of one event; the result is empty where the caller's wire has nothing
-    /// to say for it.
-    pub(crate) fn translate(&mut self, data: &[u8]) -> Result<Bytes, Stuck> {
-        self.decoder.decode(data, &mut self.events)?;
+    /// Reads one event, by name and data; what it says is kept for [`write`](Self::write).
+    pub(crate) fn read(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
+        self.events.clear();
+        let read = self.reader.read(name, data, facts, &mut self.events);
+        self.unsayable = read.is_err();
+        read.unwrap_or(Glance::Quiet)
+    }
+
+    /// True once the answer's finish reason has come.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.reader.is_complete()
+    }
+
+    /// Writes what the latest event said; the result is empty where the caller's wire has nothing to
+    /// say for it.
+    pub(crate) fn write(&mut self) -> Result<Bytes, Stuck> {
+        if std::mem::take(&mut self.unsayable) {
+            return Err(Stuck::Shape);
+        }
         self.encode()
     }
 
@@ -74,15 +88,15 @@ impl Translator {
     }
 
     /// True where the answer's reasoning was left out.
-    pub(crate) const fn dropped_thinking(&self) -> bool {
-        self.encoder.dropped_thinking()
+    pub(crate) fn dropped_thinking(&self) -> bool {
+        self.writer.dropped_thinking()
     }
 
     fn encode(&mut self) -> Result<Bytes, Stuck> {
         let events = std::mem::take(&mut self.events);
         for event in &events {
             self.judge(event)?;
-            self.encoder.encode(event, &mut self.out)?;
+            self.writer.write(event, &mut self.out)?;
         }
         self.events = events;
         self.events.clear();

@@ -1,11 +1,12 @@
 //! Reads a request body.
 
-use crate::call::{BadRequest, Dialect};
+use crate::call::BadRequest;
 use crate::chat::{
     Document, Effort, Image, JsonSchema, Message, Part, Reasoning, Request, ResponseFormat, Role,
     Source, Text, Thinking, Tool, ToolCall, ToolChoice, ToolResult,
 };
 use crate::codec::Fields;
+use crate::wire::Dialect;
 use serde_json::{Value, json};
 
 /// Reads a request body.

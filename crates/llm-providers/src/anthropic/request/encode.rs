@@ -1,10 +1,10 @@
 //! Writes a request body.
 
-use crate::call::Dialect;
 use crate::chat::{
     Effort, Message, Part, Reasoning, Request, ResponseFormat, Role, Source, Tool, ToolChoice,
 };
-use crate::codec::{Encoded, Object, field_name, safe_id};
+use crate::codec::{Encoded, Object, field_name, note, safe_id};
+use crate::wire::Dialect;
 use serde_json::{Value, json};
 
 /// The smallest thinking budget that is accepted, in tokens.
@@ -96,12 +96,6 @@ pub fn encode_request(request: &Request, model: &str, default_max_tokens: u32) -
     Encoded {
         body: out.into_bytes(),
         dropped,
-    }
-}
-
-fn note(dropped: &mut Vec<&'static str>, condition: bool, name: &'static str) {
-    if condition {
-        dropped.push(name);
     }
 }
 
@@ -414,7 +408,7 @@ pub(in crate::anthropic) fn encode_block(
             out.set("type", "tool_use");
             out.set("id", safe_id(&call.id));
             out.set("name", call.name.as_str());
-            out.set("input", arguments(&call.arguments, dropped));
+            out.set("input", call.object(dropped));
         }
         Part::ToolResult(result) => {
             let blocks: Vec<_> = result
@@ -446,21 +440,6 @@ pub(in crate::anthropic) fn encode_block(
         }
     }
     Some(out.0.into())
-}
-
-/// A call's arguments must be an object here; text that is none cannot be carried.
-fn arguments(text: &str, dropped: &mut Vec<&'static str>) -> Value {
-    match serde_json::from_str(text) {
-        Ok(Value::Object(map)) => map.into(),
-        _ => {
-            note(
-                dropped,
-                !text.trim().is_empty(),
-                "messages.tool_calls.arguments",
-            );
-            json!({})
-        }
-    }
 }
 
 fn encode_source(source: &Source) -> Value {

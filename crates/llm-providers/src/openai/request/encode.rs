@@ -1,12 +1,12 @@
 //! Writes a request body.
 
 use super::strict::is_strict;
-use crate::call::Dialect;
 use crate::chat::{
     Effort, Message, Part, Reasoning, Request, ResponseFormat, Role, Source, Tool, ToolChoice,
 };
-use crate::codec::{Encoded, Object, field_name};
+use crate::codec::{Encoded, Object, field_name, note};
 use crate::openai::quirk::{MaxTokensField, Quirks, short_call_id};
+use crate::wire::Dialect;
 use serde_json::{Value, json};
 
 /// OpenAI accepts this many stop sequences.
@@ -19,7 +19,11 @@ const MAX_USER_BYTES: usize = 64;
 pub fn encode_request(request: &Request, model: &str, quirks: Quirks) -> Encoded {
     let mut dropped = request.lost.clone();
     let mut out = Object::default();
-    if request.extra_dialect != Some(Dialect::AnthropicMessages) {
+    // A caller of this wire is taken at its word; another's settings must not make the model refuse.
+    let native = request
+        .extra_dialect
+        .is_none_or(|dialect| dialect == Dialect::OpenAiChat);
+    if native {
         out.0.clone_from(&request.extra);
     } else {
         dropped.extend(request.extra.keys().map(|key| field_name(key)));
@@ -30,8 +34,6 @@ pub fn encode_request(request: &Request, model: &str, quirks: Quirks) -> Encoded
         encode_message(message, quirks, &mut messages, &mut dropped);
     }
     out.set("messages", messages);
-    // A caller of this wire is taken at its word; another's settings must not make the model refuse.
-    let native = request.extra_dialect != Some(Dialect::AnthropicMessages);
     if !request.tools.is_empty() {
         let tools: Vec<Value> = request
             .tools
@@ -124,12 +126,6 @@ fn effort(reasoning: Reasoning, native: bool) -> Option<&'static str> {
         other => other,
     };
     Some(effort.as_str())
-}
-
-fn note(dropped: &mut Vec<&'static str>, condition: bool, name: &'static str) {
-    if condition {
-        dropped.push(name);
-    }
 }
 
 fn encode_tool(tool: &Tool, native: bool, dropped: &mut Vec<&'static str>) -> Value {

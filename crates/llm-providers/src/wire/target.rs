@@ -1,0 +1,68 @@
+//! What a wire must offer so that targets who speak it can be called.
+
+use crate::chat::{Reply, Request, StreamEvent};
+use crate::codec::{Encoded, Untranslatable};
+use crate::openai::Quirks;
+use crate::stream::{Facts, Glance};
+use http::HeaderMap;
+use std::fmt;
+
+/// What an encoder must know of the target beside the wire.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    /// The model's name there.
+    pub(crate) model: &'a str,
+    /// How the provider differs from OpenAI, where it speaks that wire.
+    pub(crate) quirks: Quirks,
+    /// Output tokens to ask for where the wire demands a number and the caller gave none.
+    pub(crate) default_max_tokens: u32,
+}
+
+/// A wire as targets speak it.
+pub(crate) trait Target: Sync {
+    /// Where `model` is called: `base` has no slash at its end; `stream` tells which of the two,
+    /// where whole and streamed answers have addresses of their own.
+    fn address(&self, base: &str, model: &str, stream: bool) -> String;
+
+    /// Adds what every request of this wire must carry.
+    fn add_headers(&self, _headers: &mut HeaderMap) {}
+
+    /// Writes a request.
+    fn encode(&self, request: &Request, terms: &Terms<'_>) -> Encoded;
+
+    /// Reads a whole answer. `None` where its shape is not the wire's, or where it holds more than the
+    /// neutral form can say.
+    fn decode(&self, body: &[u8]) -> Option<Reply>;
+
+    /// Looks at a whole answer and notes what it tells. `Glance::Life` is one without content.
+    fn glance(&self, body: &[u8], facts: &mut Facts) -> Glance;
+
+    /// Starts reading a streamed answer.
+    fn reader(&self) -> Box<dyn Reader>;
+}
+
+/// Reads a target's stream so that it can be said in another dialect. Each event is met once, in
+/// order.
+pub(crate) trait Reader: fmt::Debug + Send {
+    /// Reads one event, by name and data: notes what it tells in `facts`, and appends what it says to `out`. The end
+    /// marker says nothing.
+    ///
+    /// What cannot be said in any other dialect is an error: left out, it would shorten the answer
+    /// unseen.
+    fn read(
+        &mut self,
+        name: &[u8],
+        data: &[u8],
+        facts: &mut Facts,
+        out: &mut Vec<StreamEvent>,
+    ) -> Result<Glance, Untranslatable>;
+
+    /// True once the answer's finish reason has come.
+    fn is_complete(&self) -> bool;
+
+    /// True where the stream held something that the neutral form does not know and that a caller
+    /// can do without: citations, tools that the provider runs by itself.
+    fn left_out(&self) -> bool {
+        false
+    }
+}
