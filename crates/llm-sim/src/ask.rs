@@ -1,6 +1,7 @@
 //! What a request asks for, told apart from the wire it came on. One file a dialect of requests.
 
 mod chat;
+mod gemini;
 mod responses;
 
 use serde_json::Value;
@@ -91,6 +92,8 @@ impl Ask {
         };
         match wire {
             Wire::OpenAiResponses => responses::read(ask, body),
+            Wire::GeminiGenerate | Wire::VertexGemini => gemini::read(ask, family, body),
+            Wire::VertexAnthropic => chat::read_on_vertex(ask, body),
             _ => chat::read(ask, family, body),
         }
     }

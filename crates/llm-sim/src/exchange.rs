@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::Value;
 
 use crate::control;
 use crate::deliver;
+use crate::framing::Framing;
 use crate::limit::{Allowance, Refusal, Slot, ceil_millis, ceil_seconds};
 use crate::play::{Exit, GivenUp, Line, Play};
 use crate::preset::Preset;
@@ -177,8 +178,7 @@ impl Exchange<'_> {
                     extra.push(("retry-after", ceil_seconds(wait).max(1).to_string()));
                     extra.push(("retry-after-ms", ceil_millis(wait).to_string()));
                 }
-                let body = problem.body(self.family, &self.request_id);
-                return Ok(self.reply(call, problem.status, problem.content_type(), body, &extra));
+                return Ok(self.error(call, &problem, &extra));
             }
         };
         match self.good(wire, call.number, json) {
@@ -217,7 +217,7 @@ impl Exchange<'_> {
         let Some(limiter) = self.stage.limiter.as_ref().filter(|_| wire != Wire::Models) else {
             return Ok((None, Vec::new()));
         };
-        let key = key(&self.parts.headers).unwrap_or_default();
+        let key = key(self.parts).unwrap_or_default();
         let (slot, allowance) = limiter.admit(key, self.model, now())?;
         Ok((Some(slot), self.limit_headers(allowance)))
     }
@@ -234,7 +234,7 @@ impl Exchange<'_> {
         if !script.require_key {
             return Ok(());
         }
-        let Some(key) = key(&self.parts.headers) else {
+        let Some(key) = key(self.parts) else {
             return Err(self.family.voice().missing_key());
         };
         if script.keys.is_empty() || script.keys.iter().any(|known| known.as_bytes() == key) {
@@ -269,25 +269,52 @@ impl Exchange<'_> {
     }
 
     fn refuse(&self, call: Call, problem: &Problem) -> Response<Play> {
-        let body = problem.body(self.family, &self.request_id);
         let extra = self.family.voice().error_headers(problem);
-        self.reply(call, problem.status, problem.content_type(), body, &extra)
+        self.error(call, problem, &extra)
+    }
+
+    fn error(
+        &self,
+        call: Call,
+        problem: &Problem,
+        extra: &[(&'static str, String)],
+    ) -> Response<Play> {
+        let mut body = problem.body(self.family, &self.request_id);
+        // What was asked for as an array is refused in an array.
+        let is_array = self.target.stream
+            && Wire::of_path(self.parts.uri.path()).is_some_and(|wire| {
+                Framing::of(wire, self.parts.uri.query()) == Framing::GeminiArray
+            });
+        if is_array && problem.is_json() {
+            body = Bytes::from([b"[", &body[..], b"]"].concat());
+        }
+        self.reply(call, problem.status, problem.content_type(), body, extra)
     }
 }
 
 /// The caller's key, wherever the providers look for it.
-fn key(headers: &HeaderMap) -> Option<&[u8]> {
+fn key(parts: &Parts) -> Option<&[u8]> {
+    let headers = &parts.headers;
     let bearer = headers
         .get(http::header::AUTHORIZATION)
         .map(HeaderValue::as_bytes)
         .and_then(|value| value.strip_prefix(b"Bearer "));
-    let key = bearer.or_else(|| {
-        ["x-api-key", "api-key"]
+    let own = || {
+        ["x-api-key", "api-key", "x-goog-api-key"]
             .into_iter()
             .find_map(|name| headers.get(name))
             .map(HeaderValue::as_bytes)
-    });
-    key.filter(|key| !key.is_empty())
+    };
+    let query = || {
+        let mut fields = parts.uri.query()?.split('&');
+        fields
+            .find_map(|field| field.strip_prefix("key="))
+            .map(str::as_bytes)
+    };
+    bearer
+        .or_else(own)
+        .or_else(query)
+        .filter(|key| !key.is_empty())
 }
 
 #[expect(

@@ -14,35 +14,52 @@ pub(crate) enum Framing {
     Responses,
     /// Named server-sent events with `ping`: Anthropic's messages.
     Messages,
+    /// Server-sent events without names: Gemini with `alt=sse`.
+    Gemini,
+    /// One JSON array, an element a chunk: Gemini without `alt=sse`.
+    GeminiArray,
 }
 
 impl Framing {
-    /// The grammar of a wire's streams.
-    pub(crate) const fn of(wire: Wire) -> Self {
+    /// The grammar of a wire's streams, as the request's query chooses it.
+    pub(crate) fn of(wire: Wire, query: Option<&str>) -> Self {
+        let is_sse = || query.is_some_and(|query| query.split('&').any(|part| part == "alt=sse"));
         match wire {
-            Wire::AnthropicMessages => Self::Messages,
+            Wire::AnthropicMessages | Wire::VertexAnthropic => Self::Messages,
+            Wire::GeminiGenerate | Wire::VertexGemini if is_sse() => Self::Gemini,
+            Wire::GeminiGenerate | Wire::VertexGemini => Self::GeminiArray,
             Wire::OpenAiResponses => Self::Responses,
-            Wire::OpenAiChat | Wire::OpenAiEmbeddings | Wire::Models => Self::Chat,
+            Wire::OpenAiChat | Wire::OpenAiEmbeddings | Wire::GeminiEmbeddings | Wire::Models => {
+                Self::Chat
+            }
         }
     }
 
     pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Self::Chat | Self::Responses | Self::Messages => "text/event-stream; charset=utf-8",
+            Self::Gemini => "text/event-stream",
+            Self::GeminiArray => "application/json; charset=UTF-8",
         }
     }
 
     /// Whether its lines may end with carriage return and line feed.
     pub(crate) const fn has_lines(self) -> bool {
         match self {
-            Self::Chat | Self::Responses | Self::Messages => true,
+            Self::Chat | Self::Responses | Self::Messages | Self::Gemini | Self::GeminiArray => {
+                true
+            }
         }
     }
 
     /// What a provider sends when its stream has nothing to say yet.
     pub(crate) const fn sign_of_life(self) -> Option<Bytes> {
         match self {
-            Self::Chat | Self::Responses => Some(Bytes::from_static(b": keep-alive\n\n")),
+            Self::Chat | Self::Responses | Self::Gemini => {
+                Some(Bytes::from_static(b": keep-alive\n\n"))
+            }
+            // White space between two elements means nothing.
+            Self::GeminiArray => Some(Bytes::from_static(b"\n")),
             Self::Messages => Some(Bytes::from_static(
                 b"event: ping\ndata: {\"type\":\"ping\"}\n\n",
             )),
@@ -56,6 +73,8 @@ impl Framing {
             Self::Responses => {
                 b"event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"seq\n\n"
             }
+            Self::Gemini => b"data: {\"candidates\":[{\"cont\n\n",
+            Self::GeminiArray => b"\n,\n{\"candidates\":[{\"cont",
             Self::Messages => {
                 b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"ind\n\n"
             }
@@ -65,7 +84,7 @@ impl Framing {
     /// An error body as an event.
     pub(crate) fn error_event(self, body: &Bytes) -> Bytes {
         let head: &[u8] = match self {
-            Self::Chat | Self::Responses => b"data: ",
+            Self::Chat | Self::Responses | Self::Gemini | Self::GeminiArray => b"data: ",
             Self::Messages => b"event: error\ndata: ",
         };
         Bytes::from([head, body, b"\n\n"].concat())
@@ -73,8 +92,11 @@ impl Framing {
 
     /// The same event with broken JSON in it.
     pub(crate) fn shortened(self, event: &Bytes) -> Bytes {
-        let kept = event.len() * 2 / 3;
-        Bytes::from([&event.slice(..kept)[..], b"\n\n"].concat())
+        let kept = event.slice(..event.len() * 2 / 3);
+        match self {
+            Self::GeminiArray => kept,
+            _ => Bytes::from([&kept[..], b"\n\n"].concat()),
+        }
     }
 
     /// The same event with bytes in its text that are no UTF-8.

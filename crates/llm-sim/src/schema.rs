@@ -44,7 +44,8 @@ fn value(schema: &Value, root: &Value, depth: usize) -> Value {
             return value(first, root, depth + 1);
         }
     }
-    match type_of(schema) {
+    // Gemini writes types in capitals.
+    match type_of(schema).to_ascii_lowercase().as_str() {
         "object" => object(schema, root, depth),
         "array" => {
             let count = minimum(schema, "minItems").min(MAX_FILL);

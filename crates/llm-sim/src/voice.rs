@@ -1,6 +1,7 @@
 //! How a provider says that something is wrong: statuses, kinds, words, bodies, headers. One file a provider.
 
 mod anthropic;
+mod google;
 mod openai;
 
 use std::time::Duration;
@@ -42,8 +43,8 @@ pub(crate) trait Voice: Sync {
     /// The body of an error reply.
     fn body(&self, problem: &Problem, request_id: &str) -> Bytes;
 
-    /// The response header in which the provider names the request.
-    fn request_id_header(&self) -> &'static str;
+    /// The response header in which the provider names the request, if it does.
+    fn request_id_header(&self) -> Option<&'static str>;
 
     /// What is left of a limit, as headers. `unix` is the calendar's time in seconds, for providers that date the reset.
     fn limit_headers(&self, _allowance: Allowance, _unix: u64) -> Headers {
@@ -76,6 +77,8 @@ impl Family {
         match self {
             Self::OpenAi => &openai::OpenAi,
             Self::Anthropic => &anthropic::Anthropic,
+            Self::Google => &google::Google { is_vertex: false },
+            Self::Vertex => &google::Google { is_vertex: true },
         }
     }
 }
@@ -151,6 +154,10 @@ impl Problem {
             family.voice().kind(status),
             reason.unwrap_or("Simulated error").to_owned(),
         )
+    }
+
+    pub(crate) const fn is_json(&self) -> bool {
+        !self.html
     }
 
     pub(crate) const fn content_type(&self) -> &'static str {

@@ -2,6 +2,7 @@
 
 pub(crate) mod anthropic;
 pub(crate) mod embedding;
+pub(crate) mod gemini;
 pub(crate) mod model;
 pub(crate) mod openai;
 pub(crate) mod responses;
@@ -24,17 +25,30 @@ pub enum Wire {
     OpenAiEmbeddings,
     /// `POST …/messages`, Anthropic's messages.
     AnthropicMessages,
+    /// `POST …/models/{model}:generateContent` and `:streamGenerateContent`, Gemini in AI Studio; with `?alt=sse` the
+    /// stream is server-sent events, without it one JSON array.
+    GeminiGenerate,
+    /// `POST …/models/{model}:embedContent` and `:batchEmbedContents`, Gemini's embeddings.
+    GeminiEmbeddings,
+    /// The same as [`GeminiGenerate`](Self::GeminiGenerate) below `…/publishers/google/models/`, Gemini on Vertex.
+    VertexGemini,
+    /// `POST …/publishers/anthropic/models/{model}:rawPredict` and `:streamRawPredict`, Anthropic's messages on Vertex.
+    VertexAnthropic,
     /// `GET …/models` and `GET …/models/{id}`, in the shape of whichever provider the request's headers name.
     Models,
 }
 
 impl Wire {
     /// Every wire.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 9] = [
         Self::OpenAiChat,
         Self::OpenAiResponses,
         Self::OpenAiEmbeddings,
         Self::AnthropicMessages,
+        Self::GeminiGenerate,
+        Self::GeminiEmbeddings,
+        Self::VertexGemini,
+        Self::VertexAnthropic,
         Self::Models,
     ];
 
@@ -46,6 +60,10 @@ impl Wire {
             Self::OpenAiResponses => "openai_responses",
             Self::OpenAiEmbeddings => "openai_embeddings",
             Self::AnthropicMessages => "anthropic_messages",
+            Self::GeminiGenerate => "gemini_generate",
+            Self::GeminiEmbeddings => "gemini_embeddings",
+            Self::VertexGemini => "vertex_gemini",
+            Self::VertexAnthropic => "vertex_anthropic",
             Self::Models => "models",
         }
     }
@@ -68,6 +86,9 @@ impl Wire {
     /// Finds the wire of a path (without its query).
     pub(crate) fn of_path(path: &str) -> Option<Self> {
         let path = path.trim_end_matches('/');
+        if let Some((model, verb)) = model_and_verb(path) {
+            return Self::of_verb(model, verb);
+        }
         if path.ends_with("/chat/completions") {
             Some(Self::OpenAiChat)
         } else if path.ends_with("/responses") {
@@ -80,6 +101,20 @@ impl Wire {
             Some(Self::Models)
         } else {
             None
+        }
+    }
+
+    /// Google's custom methods; `place` is all of the path before the colon.
+    fn of_verb(place: &str, verb: &str) -> Option<Self> {
+        let is_vertex = place.contains("/publishers/");
+        match verb {
+            "generateContent" | "streamGenerateContent" if is_vertex => Some(Self::VertexGemini),
+            "generateContent" | "streamGenerateContent" => Some(Self::GeminiGenerate),
+            "embedContent" | "batchEmbedContents" if !is_vertex => Some(Self::GeminiEmbeddings),
+            "rawPredict" | "streamRawPredict" if place.contains("/publishers/anthropic/") => {
+                Some(Self::VertexAnthropic)
+            }
+            _ => None,
         }
     }
 
@@ -97,6 +132,8 @@ impl Wire {
                 Some(Family::OpenAi)
             }
             Self::AnthropicMessages => Some(Family::Anthropic),
+            Self::GeminiGenerate | Self::GeminiEmbeddings => Some(Family::Google),
+            Self::VertexGemini | Self::VertexAnthropic => Some(Family::Vertex),
             Self::Models => None,
         }
     }
@@ -116,13 +153,33 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(crate) fn of(_wire: Option<Wire>, _path: &str, body: Option<&Value>) -> Self {
+    pub(crate) fn of(wire: Option<Wire>, path: &str, body: Option<&Value>) -> Self {
         let field = |name: &str| body.and_then(|body| body.get(name));
-        Self {
-            model: field("model").and_then(Value::as_str).map(str::to_owned),
-            stream: field("stream").and_then(Value::as_bool).unwrap_or(false),
+        match (wire, model_and_verb(path)) {
+            (
+                Some(
+                    Wire::GeminiGenerate
+                    | Wire::GeminiEmbeddings
+                    | Wire::VertexGemini
+                    | Wire::VertexAnthropic,
+                ),
+                Some((place, verb)),
+            ) => Self {
+                model: place.rsplit('/').next().map(str::to_owned),
+                stream: verb.starts_with("stream"),
+            },
+            _ => Self {
+                model: field("model").and_then(Value::as_str).map(str::to_owned),
+                stream: field("stream").and_then(Value::as_bool).unwrap_or(false),
+            },
         }
     }
+}
+
+/// Takes `…/models/{model}:{verb}` apart at the colon.
+fn model_and_verb(path: &str) -> Option<(&str, &str)> {
+    let (place, verb) = path.rsplit_once(':')?;
+    (place.contains("/models/") && !verb.contains('/')).then_some((place, verb))
 }
 
 /// Whose error shape and headers are spoken.
@@ -130,17 +187,23 @@ impl Target {
 pub(crate) enum Family {
     OpenAi,
     Anthropic,
+    /// Google's AI Studio.
+    Google,
+    /// Google's Vertex, whoever's model it is.
+    Vertex,
 }
 
 impl Family {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 2] = [Self::OpenAi, Self::Anthropic];
+    pub(crate) const ALL: [Self; 4] = [Self::OpenAi, Self::Anthropic, Self::Google, Self::Vertex];
 
     /// The family of a call; a wire shared by several providers is told apart by the header that only one's clients send.
     pub(crate) fn of(wire: Option<Wire>, headers: &http::HeaderMap) -> Self {
         wire.and_then(Wire::family).unwrap_or_else(|| {
             if headers.contains_key("anthropic-version") {
                 Self::Anthropic
+            } else if headers.contains_key("x-goog-api-key") {
+                Self::Google
             } else {
                 Self::OpenAi
             }
@@ -177,6 +240,23 @@ mod tests {
             ("/v1/responses", Some(Wire::OpenAiResponses)),
             ("/v1/models", Some(Wire::Models)),
             ("/v1/models/gpt-5-mini", Some(Wire::Models)),
+            (
+                "/v1beta/models/gemini-3-flash:generateContent",
+                Some(Wire::GeminiGenerate),
+            ),
+            (
+                "/v1/projects/p/locations/l/publishers/google/models/g:streamGenerateContent",
+                Some(Wire::VertexGemini),
+            ),
+            (
+                "/v1/projects/p/locations/l/publishers/anthropic/models/claude-opus-4-1@20250805:rawPredict",
+                Some(Wire::VertexAnthropic),
+            ),
+            (
+                "/v1beta/models/e:batchEmbedContents",
+                Some(Wire::GeminiEmbeddings),
+            ),
+            ("/v1beta/models/g:countTokens", None),
             ("/v1/completions", None),
             ("/", None),
         ] {

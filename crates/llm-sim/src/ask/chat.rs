@@ -58,6 +58,16 @@ pub(super) fn read(mut ask: Ask, family: Family, body: &Value) -> Result<Ask, Pr
     Ok(ask)
 }
 
+/// Anthropic's messages on Vertex: the model is in the path, and the body names the version of the interface.
+///
+/// <https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai>, read 2026-11-26.
+pub(super) fn read_on_vertex(ask: Ask, body: &Value) -> Result<Ask, Problem> {
+    if body.get("anthropic_version").and_then(Value::as_str) != Some("vertex-2023-10-16") {
+        return Err(Family::Anthropic.voice().missing_field("anthropic_version"));
+    }
+    read(ask, Family::Anthropic, body)
+}
+
 /// The text of Anthropic `tool_result` blocks, if there are any.
 fn tool_result(content: &Value) -> Option<String> {
     let results: Vec<String> = content

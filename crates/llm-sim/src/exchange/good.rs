@@ -11,7 +11,7 @@ use crate::json;
 use crate::preset::Preset;
 use crate::script::{Blank, Fault, Garbling};
 use crate::voice::Problem;
-use crate::wire::{Frames, Wire, anthropic, embedding, model, openai, responses};
+use crate::wire::{Family, Frames, Wire, anthropic, embedding, gemini, model, openai, responses};
 
 /// How newer Claude models refuse a prefill; read 2026-11-23 in reports of users of several SDKs
 /// (<https://github.com/strands-agents/sdk-python/issues/1694>) and announced at
@@ -61,8 +61,13 @@ impl Exchange<'_> {
         {
             return Err(voice.unknown_model(asked));
         }
-        if wire == Wire::OpenAiEmbeddings {
-            let body = embedding::reply(self.shared.seed, body)?;
+        let seed = self.shared.seed;
+        let vectors = match wire {
+            Wire::OpenAiEmbeddings => Some(embedding::openai(seed, body)?),
+            Wire::GeminiEmbeddings => Some(embedding::gemini(seed, body)?),
+            _ => None,
+        };
+        if let Some(body) = vectors {
             return Ok(self.spoil(Good::whole(body)));
         }
         let ask = Ask::read(wire, self.family, self.target, body)?;
@@ -106,33 +111,42 @@ impl Exchange<'_> {
             );
         }
         match wire {
-            Wire::AnthropicMessages => anthropic::whole(ask, answer),
+            Wire::AnthropicMessages | Wire::VertexAnthropic => anthropic::whole(ask, answer),
             Wire::OpenAiResponses => responses::whole(ask, answer),
-            Wire::OpenAiChat | Wire::OpenAiEmbeddings | Wire::Models => openai::whole(ask, answer),
+            Wire::GeminiGenerate | Wire::VertexGemini => gemini::whole(ask, answer),
+            Wire::OpenAiChat | Wire::OpenAiEmbeddings | Wire::GeminiEmbeddings | Wire::Models => {
+                openai::whole(ask, answer)
+            }
         }
     }
 
     fn streamed(&self, wire: Wire, ask: &Ask, answer: &Answer) -> Good {
-        let framing = Framing::of(wire);
+        let framing = Framing::of(wire, self.parts.uri.query());
         let frames = match framing {
             Framing::Chat => openai::stream(ask, answer),
             Framing::Responses => responses::stream(ask, answer),
             Framing::Messages => anthropic::stream(ask, answer),
+            Framing::Gemini | Framing::GeminiArray => gemini::stream(ask, answer, framing),
         };
         let error = match self.fault {
             Some(Fault::ErrorEvent {
                 after_chunks,
                 preset,
             }) => {
-                let problem = self.problem(*preset);
+                // On Vertex, too, Anthropic's streams have Anthropic's errors.
+                let family = match framing {
+                    Framing::Messages => Family::Anthropic,
+                    _ => self.family,
+                };
+                let problem = self.problem_of(family, *preset);
+                let body = problem.body(family, &self.request_id);
                 let before = *after_chunks.min(&frames.content.len());
                 Some(match framing {
                     Framing::Responses => {
                         responses::error(ask, answer, &problem, frames.opening.len() + before)
                     }
-                    Framing::Chat | Framing::Messages => {
-                        framing.error_event(&problem.body(self.family, &self.request_id))
-                    }
+                    Framing::Gemini | Framing::GeminiArray => gemini::error(&body, framing, before),
+                    Framing::Chat | Framing::Messages => framing.error_event(&body),
                 })
             }
             _ => None,
@@ -146,8 +160,12 @@ impl Exchange<'_> {
 
     /// A typical error; a wait the rule states goes with it.
     pub(super) fn problem(&self, preset: Preset) -> Problem {
+        self.problem_of(self.family, preset)
+    }
+
+    fn problem_of(&self, family: Family, preset: Preset) -> Problem {
         preset
-            .problem(self.family, self.model)
+            .problem(family, self.model)
             .retry_after(self.rule.and_then(|rule| rule.retry_after))
     }
 

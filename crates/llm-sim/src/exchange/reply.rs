@@ -117,7 +117,9 @@ impl Exchange<'_> {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         let voice = self.family.voice();
-        put(headers, voice.request_id_header(), &self.request_id);
+        if let Some(name) = voice.request_id_header() {
+            put(headers, name, &self.request_id);
+        }
         for (name, value) in extra {
             put(headers, name, value);
         }

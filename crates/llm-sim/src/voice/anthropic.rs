@@ -128,8 +128,8 @@ impl Voice for Anthropic {
         json::bytes(&json!({"type": "error", "error": error, "request_id": request_id}))
     }
 
-    fn request_id_header(&self) -> &'static str {
-        "request-id"
+    fn request_id_header(&self) -> Option<&'static str> {
+        Some("request-id")
     }
 
     fn limit_headers(&self, allowance: Allowance, unix: u64) -> Headers {

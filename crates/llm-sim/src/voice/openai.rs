@@ -179,8 +179,8 @@ impl Voice for OpenAi {
         })
     }
 
-    fn request_id_header(&self) -> &'static str {
-        "x-request-id"
+    fn request_id_header(&self) -> Option<&'static str> {
+        Some("x-request-id")
     }
 
     fn limit_headers(&self, allowance: Allowance, _unix: u64) -> Headers {

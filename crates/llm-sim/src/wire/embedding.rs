@@ -1,4 +1,4 @@
-//! OpenAI's embeddings: a small unit vector that depends on the seed and the text only.
+//! Embeddings: a small unit vector that depends on the seed and the text only.
 //!
 //! Shape read 2026-11-23: <https://platform.openai.com/docs/api-reference/embeddings>. The official SDKs ask for
 //! `encoding_format: "base64"` (little-endian 32-bit floats) on their own, so both encodings are spoken.
@@ -17,8 +17,8 @@ const DEFAULT_DIMENSIONS: usize = 8;
 const MAX_DIMENSIONS: u64 = 4_096;
 const MAX_INPUTS: usize = 2_048;
 
-/// Answers a request, and says how many tokens it had.
-pub(crate) fn reply(seed: u64, body: &Value) -> Result<Bytes, Problem> {
+/// Answers a request of OpenAI's.
+pub(crate) fn openai(seed: u64, body: &Value) -> Result<Bytes, Problem> {
     let Some(model) = body
         .get("model")
         .and_then(Value::as_str)
@@ -34,20 +34,7 @@ pub(crate) fn reply(seed: u64, body: &Value) -> Result<Bytes, Problem> {
             Problem::invalid(format!("'input' must hold 1 to {MAX_INPUTS} texts.")).param("input"),
         );
     }
-    let dimensions = match body.get("dimensions").filter(|value| !value.is_null()) {
-        None => DEFAULT_DIMENSIONS,
-        Some(value) => match value
-            .as_u64()
-            .filter(|n| (1..=MAX_DIMENSIONS).contains(n))
-            .and_then(|n| usize::try_from(n).ok())
-        {
-            Some(dimensions) => dimensions,
-            None => {
-                return Err(Problem::invalid("'dimensions' is out of range.".to_owned())
-                    .param("dimensions"));
-            }
-        },
-    };
+    let dimensions = dimensions(body.get("dimensions"), "dimensions")?;
     let base64 = body.get("encoding_format").and_then(Value::as_str) == Some("base64");
     let data: Vec<Value> = inputs
         .iter()
@@ -66,6 +53,50 @@ pub(crate) fn reply(seed: u64, body: &Value) -> Result<Bytes, Problem> {
     Ok(json::bytes(&json!({
         "object": "list", "data": data, "model": model, "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
     })))
+}
+
+/// Answers a request of Gemini's, for one text or for several: `{"embedding": {"values"}}` or `{"embeddings": […]}`
+/// (<https://ai.google.dev/api/embeddings>, read 2026-11-26).
+pub(crate) fn gemini(seed: u64, body: &Value) -> Result<Bytes, Problem> {
+    let one = |request: &Value| -> Result<Value, Problem> {
+        let parts = request.pointer("/content/parts").and_then(Value::as_array);
+        let texts: Vec<&str> = parts
+            .into_iter()
+            .flatten()
+            .filter_map(|part| part.get("text")?.as_str())
+            .collect();
+        if texts.is_empty() {
+            return Err(Problem::invalid("content is empty".to_owned()));
+        }
+        let asked = request
+            .get("outputDimensionality")
+            .or_else(|| request.pointer("/embedContentConfig/outputDimensionality"));
+        Ok(
+            json!({"values": vector(seed, &texts.join("\n"), dimensions(asked, "outputDimensionality")?)}),
+        )
+    };
+    let Some(requests) = body.get("requests").and_then(Value::as_array) else {
+        return Ok(json::bytes(&json!({"embedding": one(body)?})));
+    };
+    if requests.is_empty() || requests.len() > MAX_INPUTS {
+        return Err(Problem::invalid(format!(
+            "'requests' must hold 1 to {MAX_INPUTS} texts."
+        )));
+    }
+    let all: Vec<Value> = requests.iter().map(one).collect::<Result<_, _>>()?;
+    Ok(json::bytes(&json!({ "embeddings": all })))
+}
+
+/// How long a vector is asked for.
+fn dimensions(asked: Option<&Value>, field: &'static str) -> Result<usize, Problem> {
+    let Some(asked) = asked.filter(|value| !value.is_null()) else {
+        return Ok(DEFAULT_DIMENSIONS);
+    };
+    asked
+        .as_u64()
+        .filter(|n| (1..=MAX_DIMENSIONS).contains(n))
+        .and_then(|n| usize::try_from(n).ok())
+        .ok_or_else(|| Problem::invalid(format!("'{field}' is out of range.")).param(field))
 }
 
 /// A text, a list of texts, a list of tokens or a list of those.

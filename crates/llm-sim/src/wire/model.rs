@@ -1,6 +1,7 @@
-//! The list of models, in OpenAI's shape or Anthropic's.
+//! The list of models, in OpenAI's shape, Anthropic's or Google's.
 //!
-//! Shapes read 2026-11-23: <https://platform.openai.com/docs/api-reference/models>, <https://platform.claude.com/docs/en/api/models-list>.
+//! Shapes read 2026-11-23: <https://platform.openai.com/docs/api-reference/models>, <https://platform.claude.com/docs/en/api/models-list>;
+//! 2026-11-26: <https://ai.google.dev/api/models>.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -28,20 +29,24 @@ pub(crate) fn reply(family: Family, path: &str, models: &[String]) -> Result<Byt
     }
     let data: Vec<Value> = listed.iter().map(|model| entry(family, model)).collect();
     Ok(json::bytes(&match family {
-        Family::OpenAi => json!({"object": "list", "data": data}),
+        Family::Google | Family::Vertex => json!({ "models": data }),
         Family::Anthropic => {
             json!({"data": data, "has_more": false, "first_id": listed.first(), "last_id": listed.last()})
         }
+        Family::OpenAi => json!({"object": "list", "data": data}),
     }))
 }
 
 fn entry(family: Family, model: &str) -> Value {
     match family {
-        Family::OpenAi => {
-            json!({"id": model, "object": "model", "created": CREATED, "owned_by": "simulated"})
+        Family::Google | Family::Vertex => {
+            json!({"name": format!("models/{model}"), "displayName": model, "supportedGenerationMethods": ["generateContent"]})
         }
         Family::Anthropic => {
             json!({"type": "model", "id": model, "display_name": model, "created_at": "2025-12-01T00:00:00Z"})
+        }
+        Family::OpenAi => {
+            json!({"id": model, "object": "model", "created": CREATED, "owned_by": "simulated"})
         }
     }
 }

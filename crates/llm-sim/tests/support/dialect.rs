@@ -90,6 +90,28 @@ fn sse(body: &[u8]) -> Vec<Option<Value>> {
         .collect()
 }
 
+/// The elements of one JSON array, as far as they came; `"]"` is its end.
+fn array(body: &[u8]) -> Vec<Option<Value>> {
+    let body = String::from_utf8_lossy(body).replace("\r\n", "\n");
+    let inner = body.trim_start_matches('[');
+    let (inner, is_closed) = match inner.strip_suffix(']') {
+        Some(inner) => (inner, true),
+        None => (inner, false),
+    };
+    // A line feed inside of JSON is only ever white space.
+    let mut elements: Vec<Option<Value>> = inner
+        .split("\n,\n")
+        .filter(|element| !element.trim().is_empty())
+        .map(|element| serde_json::from_str(element).ok())
+        .collect();
+    if is_closed {
+        elements.push(Some(json!("]")));
+    } else if elements.last().is_some_and(Option::is_none) {
+        elements.pop();
+    }
+    elements
+}
+
 fn chat(read: &mut Read, event: &Value) {
     if event == "[DONE]" {
         read.is_finished = true;
@@ -118,6 +140,31 @@ fn messages(read: &mut Read, event: &Value) {
     }
 }
 
+fn gemini(read: &mut Read, event: &Value) {
+    let is_last = |event: &Value| event.pointer("/candidates/0/finishReason").is_some();
+    if event == "]" {
+        read.is_finished = read.events.last().is_some_and(is_last);
+    } else if event.get("error").is_some() {
+        read.error = Some(event.clone());
+    } else {
+        push(read, event, "/candidates/0/content/parts/0/text");
+        read.is_finished = is_last(event);
+    }
+}
+
+fn gemini_array(read: &mut Read, event: &Value) {
+    gemini(read, event);
+    read.is_finished &= event == "]";
+}
+
+fn gemini_body() -> Value {
+    json!({"contents": [{"role": "user", "parts": [{"text": "hello there"}]}]})
+}
+
+fn gemini_whole(reply: &Value) -> Option<String> {
+    text(reply, "/candidates/0/content/parts/0/text")
+}
+
 /// Every wire that answers with text.
 pub(crate) const ALL: &[Dialect] = &[
     Dialect {
@@ -143,6 +190,57 @@ pub(crate) const ALL: &[Dialect] = &[
         paths: ["/v1/messages"; 2],
         body: || json!({"model": "m", "max_tokens": 20000, "messages": [{"role": "user", "content": "hello there"}]}),
         says_stream: true,
+        whole: |reply| text(reply, "/content/0/text"),
+        events: sse,
+        take: messages,
+    },
+    Dialect {
+        wire: Wire::GeminiGenerate,
+        paths: [
+            "/v1beta/models/m:generateContent",
+            "/v1beta/models/m:streamGenerateContent?alt=sse",
+        ],
+        body: gemini_body,
+        says_stream: false,
+        whole: gemini_whole,
+        events: sse,
+        take: gemini,
+    },
+    Dialect {
+        wire: Wire::GeminiGenerate,
+        paths: [
+            "/v1beta/models/m:generateContent",
+            "/v1beta/models/m:streamGenerateContent",
+        ],
+        body: gemini_body,
+        says_stream: false,
+        whole: gemini_whole,
+        events: array,
+        take: gemini_array,
+    },
+    Dialect {
+        wire: Wire::VertexGemini,
+        paths: [
+            "/v1/projects/p/locations/l/publishers/google/models/m:generateContent",
+            "/v1/projects/p/locations/l/publishers/google/models/m:streamGenerateContent?alt=sse",
+        ],
+        body: gemini_body,
+        says_stream: false,
+        whole: gemini_whole,
+        events: sse,
+        take: gemini,
+    },
+    Dialect {
+        wire: Wire::VertexAnthropic,
+        paths: [
+            "/v1/projects/p/locations/l/publishers/anthropic/models/m:rawPredict",
+            "/v1/projects/p/locations/l/publishers/anthropic/models/m:streamRawPredict",
+        ],
+        body: || {
+            json!({"anthropic_version": "vertex-2023-10-16", "max_tokens": 20000,
+                "messages": [{"role": "user", "content": "hello there"}]})
+        },
+        says_stream: false,
         whole: |reply| text(reply, "/content/0/text"),
         events: sse,
         take: messages,
