@@ -1,7 +1,9 @@
 //! What a request asks for, told apart from the wire it came on. One file a dialect of requests.
 
 mod chat;
+mod converse;
 mod gemini;
+mod plain;
 mod responses;
 
 use serde_json::Value;
@@ -93,6 +95,9 @@ impl Ask {
         match wire {
             Wire::OpenAiResponses => responses::read(ask, body),
             Wire::GeminiGenerate | Wire::VertexGemini => gemini::read(ask, family, body),
+            Wire::BedrockConverse => converse::read(ask, body),
+            Wire::CohereChat => plain::cohere(ask, body),
+            Wire::OllamaChat => plain::ollama(ask, body),
             Wire::VertexAnthropic => chat::read_on_vertex(ask, body),
             _ => chat::read(ask, family, body),
         }
@@ -163,6 +168,7 @@ fn text_of(content: &Value) -> String {
                         .and_then(Value::as_str)
                         .map(str::to_owned)
                         .or_else(|| part.get("content").map(text_of))
+                        .or_else(|| part.pointer("/document/data").map(text_of))
                 })
                 .collect();
             texts.join("\n")

@@ -91,7 +91,7 @@ fn garble(body: &Bytes, garbling: Garbling) -> Bytes {
     match garbling {
         Garbling::Utf8 => spoil(body),
         Garbling::Html => Bytes::from_static(HTML.as_bytes()),
-        Garbling::Json | Garbling::Event => body.slice(..body.len() / 2),
+        Garbling::Json | Garbling::Event | Garbling::Checksum => body.slice(..body.len() / 2),
     }
 }
 
@@ -198,8 +198,9 @@ impl Stream<'_> {
                 self.steps.extend(self.error.take().map(Step::Send));
                 true
             }
-            Some(Fault::Garbled(Garbling::Event)) if here(1) => {
-                self.steps.push(Step::Send(self.framing.broken_event()));
+            Some(Fault::Garbled(garbling @ (Garbling::Event | Garbling::Checksum))) if here(1) => {
+                let event = self.framing.broken_event(*garbling);
+                self.steps.push(Step::Send(event));
                 false
             }
             _ => false,

@@ -23,6 +23,7 @@ use crate::record::{Call, Decider, Ended, Entry};
 use crate::script::{Fault, Garbling, Moment, Pace, Rule};
 use crate::seed;
 use crate::shared::{Shared, now};
+use crate::sigv4;
 use crate::stage::Stage;
 use crate::voice::{Headers, Problem};
 use crate::wire::{Family, Target, Wire, model};
@@ -171,9 +172,12 @@ impl Exchange<'_> {
             Err(refusal) => {
                 call.decided_by(Decider::Limits);
                 let problem = refusal.problem(self.family, self.model);
-                let mut extra = self.limit_headers(refusal.allowance);
-                extra.extend(self.family.voice().error_headers(&problem));
-                if self.family.voice().has_retry_after() {
+                let voice = self.family.voice();
+                let mut extra = voice.error_headers(&problem);
+                if voice.limits_a_refusal() {
+                    extra.extend(self.limit_headers(refusal.allowance));
+                }
+                if voice.has_retry_after() {
                     let wait = refusal.retry_after;
                     extra.push(("retry-after", ceil_seconds(wait).max(1).to_string()));
                     extra.push(("retry-after-ms", ceil_millis(wait).to_string()));
@@ -233,6 +237,9 @@ impl Exchange<'_> {
         let script = &self.stage.script;
         if !script.require_key {
             return Ok(());
+        }
+        if self.family == Family::Aws {
+            sigv4::check(&self.parts.headers)?;
         }
         let Some(key) = key(self.parts) else {
             return Err(self.family.voice().missing_key());
@@ -295,10 +302,14 @@ impl Exchange<'_> {
 /// The caller's key, wherever the providers look for it.
 fn key(parts: &Parts) -> Option<&[u8]> {
     let headers = &parts.headers;
-    let bearer = headers
+    let authorization = headers
         .get(http::header::AUTHORIZATION)
-        .map(HeaderValue::as_bytes)
-        .and_then(|value| value.strip_prefix(b"Bearer "));
+        .map(HeaderValue::as_bytes);
+    let bearer = authorization.and_then(|value| {
+        value
+            .strip_prefix(b"Bearer ")
+            .or_else(|| sigv4::access_key(value))
+    });
     let own = || {
         ["x-api-key", "api-key", "x-goog-api-key"]
             .into_iter()

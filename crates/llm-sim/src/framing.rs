@@ -3,7 +3,8 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::wire::Wire;
+use crate::script::Garbling;
+use crate::wire::{Wire, bedrock, eventstream};
 
 /// The grammar of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,12 @@ pub(crate) enum Framing {
     Gemini,
     /// One JSON array, an element a chunk: Gemini without `alt=sse`.
     GeminiArray,
+    /// Binary frames: Bedrock's Converse.
+    Converse,
+    /// Named server-sent events: Cohere's chat.
+    Cohere,
+    /// A line of JSON each: Ollama.
+    Lines,
 }
 
 impl Framing {
@@ -29,33 +36,38 @@ impl Framing {
             Wire::GeminiGenerate | Wire::VertexGemini if is_sse() => Self::Gemini,
             Wire::GeminiGenerate | Wire::VertexGemini => Self::GeminiArray,
             Wire::OpenAiResponses => Self::Responses,
-            Wire::OpenAiChat | Wire::OpenAiEmbeddings | Wire::GeminiEmbeddings | Wire::Models => {
-                Self::Chat
-            }
+            Wire::BedrockConverse => Self::Converse,
+            Wire::CohereChat => Self::Cohere,
+            Wire::OllamaChat => Self::Lines,
+            Wire::OpenAiChat
+            | Wire::OpenAiEmbeddings
+            | Wire::GeminiEmbeddings
+            | Wire::CohereEmbeddings
+            | Wire::OllamaEmbeddings
+            | Wire::Models => Self::Chat,
         }
     }
 
     pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Self::Chat | Self::Responses | Self::Messages => "text/event-stream; charset=utf-8",
-            Self::Gemini => "text/event-stream",
+            Self::Gemini | Self::Cohere => "text/event-stream",
             Self::GeminiArray => "application/json; charset=UTF-8",
+            Self::Converse => "application/vnd.amazon.eventstream",
+            Self::Lines => "application/x-ndjson",
         }
     }
 
     /// Whether its lines may end with carriage return and line feed.
     pub(crate) const fn has_lines(self) -> bool {
-        match self {
-            Self::Chat | Self::Responses | Self::Messages | Self::Gemini | Self::GeminiArray => {
-                true
-            }
-        }
+        !matches!(self, Self::Converse)
     }
 
     /// What a provider sends when its stream has nothing to say yet.
     pub(crate) const fn sign_of_life(self) -> Option<Bytes> {
         match self {
-            Self::Chat | Self::Responses | Self::Gemini => {
+            Self::Converse | Self::Lines => None,
+            Self::Chat | Self::Responses | Self::Gemini | Self::Cohere => {
                 Some(Bytes::from_static(b": keep-alive\n\n"))
             }
             // White space between two elements means nothing.
@@ -66,9 +78,13 @@ impl Framing {
         }
     }
 
-    /// An event that cannot be read, well framed.
-    pub(crate) const fn broken_event(self) -> Bytes {
+    /// An event that cannot be read, well framed; or, where events have checksums, one with a false one.
+    pub(crate) fn broken_event(self, garbling: Garbling) -> Bytes {
         Bytes::from_static(match self {
+            Self::Converse if garbling == Garbling::Checksum => {
+                return eventstream::with_false_checksum(&bedrock::lost_event());
+            }
+            Self::Converse => return self.shortened(&bedrock::lost_event()),
             Self::Chat => b"data: {\"id\":\"chatcmpl-broken\",\"choices\":[{\"ind\n\n",
             Self::Responses => {
                 b"event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"seq\n\n"
@@ -78,30 +94,40 @@ impl Framing {
             Self::Messages => {
                 b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"ind\n\n"
             }
+            Self::Cohere => {
+                b"event: content-delta\ndata: {\"type\":\"content-delta\",\"ind\n\n"
+            }
+            Self::Lines => b"{\"model\":\"broken\",\"mess\n",
         })
     }
 
-    /// An error body as an event.
+    /// An error body as an event, where that is all there is to it.
     pub(crate) fn error_event(self, body: &Bytes) -> Bytes {
-        let head: &[u8] = match self {
-            Self::Chat | Self::Responses | Self::Gemini | Self::GeminiArray => b"data: ",
-            Self::Messages => b"event: error\ndata: ",
+        let (head, tail): (&[u8], &[u8]) = match self {
+            Self::Messages => (b"event: error\ndata: ", b"\n\n"),
+            Self::Lines => (b"", b"\n"),
+            _ => (b"data: ", b"\n\n"),
         };
-        Bytes::from([head, body, b"\n\n"].concat())
+        Bytes::from([head, body, tail].concat())
     }
 
     /// The same event with broken JSON in it.
     pub(crate) fn shortened(self, event: &Bytes) -> Bytes {
-        let kept = event.slice(..event.len() * 2 / 3);
+        let short = |event: &Bytes| event.slice(..event.len() * 2 / 3);
         match self {
-            Self::GeminiArray => kept,
-            _ => Bytes::from([&kept[..], b"\n\n"].concat()),
+            Self::GeminiArray => short(event),
+            Self::Converse => eventstream::with_payload(event, short),
+            Self::Lines => Bytes::from([&short(event), &b"\n"[..]].concat()),
+            _ => Bytes::from([&short(event), &b"\n\n"[..]].concat()),
         }
     }
 
     /// The same event with bytes in its text that are no UTF-8.
     pub(crate) fn spoilt(self, event: &Bytes) -> Bytes {
-        spoil(event)
+        match self {
+            Self::Converse => eventstream::with_payload(event, spoil),
+            _ => spoil(event),
+        }
     }
 }
 

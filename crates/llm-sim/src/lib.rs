@@ -91,6 +91,7 @@ mod script;
 mod seed;
 mod server;
 mod shared;
+mod sigv4;
 mod sim;
 mod socket;
 mod stage;

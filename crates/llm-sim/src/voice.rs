@@ -1,7 +1,10 @@
 //! How a provider says that something is wrong: statuses, kinds, words, bodies, headers. One file a provider.
 
 mod anthropic;
+mod aws;
+mod cohere;
 mod google;
+mod ollama;
 mod openai;
 
 use std::time::Duration;
@@ -51,6 +54,11 @@ pub(crate) trait Voice: Sync {
         Vec::new()
     }
 
+    /// Whether a reply that refuses a call for its rate has those headers, too.
+    fn limits_a_refusal(&self) -> bool {
+        true
+    }
+
     /// Headers that come with an error.
     fn error_headers(&self, _problem: &Problem) -> Headers {
         Vec::new()
@@ -79,6 +87,9 @@ impl Family {
             Self::Anthropic => &anthropic::Anthropic,
             Self::Google => &google::Google { is_vertex: false },
             Self::Vertex => &google::Google { is_vertex: true },
+            Self::Aws => &aws::Aws,
+            Self::Cohere => &cohere::Cohere,
+            Self::Ollama => &ollama::Ollama,
         }
     }
 }

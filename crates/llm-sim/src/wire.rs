@@ -1,9 +1,13 @@
 //! The wires the simulator speaks and how a request's path chooses one.
 
 pub(crate) mod anthropic;
+pub(crate) mod bedrock;
+pub(crate) mod cohere;
 pub(crate) mod embedding;
+pub(crate) mod eventstream;
 pub(crate) mod gemini;
 pub(crate) mod model;
+pub(crate) mod ollama;
 pub(crate) mod openai;
 pub(crate) mod responses;
 
@@ -34,13 +38,23 @@ pub enum Wire {
     VertexGemini,
     /// `POST …/publishers/anthropic/models/{model}:rawPredict` and `:streamRawPredict`, Anthropic's messages on Vertex.
     VertexAnthropic,
+    /// `POST …/model/{id}/converse` and `…/converse-stream`, Bedrock's Converse.
+    BedrockConverse,
+    /// `POST …/v2/chat`, Cohere's chat.
+    CohereChat,
+    /// `POST …/v2/embed`, Cohere's embeddings.
+    CohereEmbeddings,
+    /// `POST …/api/chat`, Ollama's own chat; it streams unless told otherwise.
+    OllamaChat,
+    /// `POST …/api/embed`, Ollama's own embeddings.
+    OllamaEmbeddings,
     /// `GET …/models` and `GET …/models/{id}`, in the shape of whichever provider the request's headers name.
     Models,
 }
 
 impl Wire {
     /// Every wire.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::OpenAiChat,
         Self::OpenAiResponses,
         Self::OpenAiEmbeddings,
@@ -49,6 +63,11 @@ impl Wire {
         Self::GeminiEmbeddings,
         Self::VertexGemini,
         Self::VertexAnthropic,
+        Self::BedrockConverse,
+        Self::CohereChat,
+        Self::CohereEmbeddings,
+        Self::OllamaChat,
+        Self::OllamaEmbeddings,
         Self::Models,
     ];
 
@@ -64,6 +83,11 @@ impl Wire {
             Self::GeminiEmbeddings => "gemini_embeddings",
             Self::VertexGemini => "vertex_gemini",
             Self::VertexAnthropic => "vertex_anthropic",
+            Self::BedrockConverse => "bedrock_converse",
+            Self::CohereChat => "cohere_chat",
+            Self::CohereEmbeddings => "cohere_embeddings",
+            Self::OllamaChat => "ollama_chat",
+            Self::OllamaEmbeddings => "ollama_embeddings",
             Self::Models => "models",
         }
     }
@@ -93,6 +117,16 @@ impl Wire {
             Some(Self::OpenAiChat)
         } else if path.ends_with("/responses") {
             Some(Self::OpenAiResponses)
+        } else if converse(path).is_some() {
+            Some(Self::BedrockConverse)
+        } else if path.ends_with("/v2/chat") {
+            Some(Self::CohereChat)
+        } else if path.ends_with("/v2/embed") {
+            Some(Self::CohereEmbeddings)
+        } else if path.ends_with("/api/chat") {
+            Some(Self::OllamaChat)
+        } else if path.ends_with("/api/embed") {
+            Some(Self::OllamaEmbeddings)
         } else if path.ends_with("/messages") {
             Some(Self::AnthropicMessages)
         } else if path.ends_with("/embeddings") {
@@ -134,6 +168,9 @@ impl Wire {
             Self::AnthropicMessages => Some(Family::Anthropic),
             Self::GeminiGenerate | Self::GeminiEmbeddings => Some(Family::Google),
             Self::VertexGemini | Self::VertexAnthropic => Some(Family::Vertex),
+            Self::BedrockConverse => Some(Family::Aws),
+            Self::CohereChat | Self::CohereEmbeddings => Some(Family::Cohere),
+            Self::OllamaChat | Self::OllamaEmbeddings => Some(Family::Ollama),
             Self::Models => None,
         }
     }
@@ -168,9 +205,18 @@ impl Target {
                 model: place.rsplit('/').next().map(str::to_owned),
                 stream: verb.starts_with("stream"),
             },
+            (Some(Wire::BedrockConverse), _) => {
+                let (model, is_streamed) = converse(path).unwrap_or_default();
+                Self {
+                    model: Some(decoded(model)),
+                    stream: is_streamed,
+                }
+            }
             _ => Self {
                 model: field("model").and_then(Value::as_str).map(str::to_owned),
-                stream: field("stream").and_then(Value::as_bool).unwrap_or(false),
+                stream: field("stream")
+                    .and_then(Value::as_bool)
+                    .unwrap_or(wire == Some(Wire::OllamaChat)),
             },
         }
     }
@@ -182,6 +228,37 @@ fn model_and_verb(path: &str) -> Option<(&str, &str)> {
     (place.contains("/models/") && !verb.contains('/')).then_some((place, verb))
 }
 
+/// Takes `…/model/{id}/converse` and `…/model/{id}/converse-stream` apart: the id, and whether it is the latter.
+fn converse(path: &str) -> Option<(&str, bool)> {
+    let (place, is_streamed) = match path.strip_suffix("/converse-stream") {
+        Some(place) => (place, true),
+        None => (path.strip_suffix("/converse")?, false),
+    };
+    let (_, model) = place.split_once("/model/")?;
+    Some((model, is_streamed))
+}
+
+/// Undoes percent-encoding: AWS's SDKs encode the colon in a model's id, and the slash of an ARN.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        bytes.extend_from_slice(before.as_bytes());
+        let byte = after
+            .get(..2)
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        rest = if let Some(byte) = byte {
+            bytes.push(byte);
+            after.get(2..).unwrap_or_default()
+        } else {
+            bytes.push(b'%');
+            after
+        };
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// Whose error shape and headers are spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
@@ -191,11 +268,23 @@ pub(crate) enum Family {
     Google,
     /// Google's Vertex, whoever's model it is.
     Vertex,
+    /// Amazon's Bedrock.
+    Aws,
+    Cohere,
+    Ollama,
 }
 
 impl Family {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 4] = [Self::OpenAi, Self::Anthropic, Self::Google, Self::Vertex];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::OpenAi,
+        Self::Anthropic,
+        Self::Google,
+        Self::Vertex,
+        Self::Aws,
+        Self::Cohere,
+        Self::Ollama,
+    ];
 
     /// The family of a call; a wire shared by several providers is told apart by the header that only one's clients send.
     pub(crate) fn of(wire: Option<Wire>, headers: &http::HeaderMap) -> Self {
@@ -256,11 +345,41 @@ mod tests {
                 "/v1beta/models/e:batchEmbedContents",
                 Some(Wire::GeminiEmbeddings),
             ),
+            (
+                "/model/anthropic.claude-3-haiku-20240307-v1%3A0/converse-stream",
+                Some(Wire::BedrockConverse),
+            ),
+            ("/model/m/invoke", None),
+            ("/v2/chat", Some(Wire::CohereChat)),
+            ("/api/chat", Some(Wire::OllamaChat)),
             ("/v1beta/models/g:countTokens", None),
             ("/v1/completions", None),
             ("/", None),
         ] {
             assert_eq!(Wire::of_path(path), wire, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_model_in_the_path_is_decoded() {
+        for (path, model, stream) in [
+            (
+                "/model/amazon.nova-lite-v1%3A0/converse",
+                "amazon.nova-lite-v1:0",
+                false,
+            ),
+            (
+                "/model/arn%3Aaws%3Ab%2Fx/converse-stream",
+                "arn:aws:b/x",
+                true,
+            ),
+            ("/model/a%zz%/converse", "a%zz%", false),
+        ] {
+            let target = Target::of(Wire::of_path(path), path, None);
+            assert_eq!(
+                (target.model.as_deref(), target.stream),
+                (Some(model), stream)
+            );
         }
     }
 

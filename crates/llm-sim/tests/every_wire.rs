@@ -183,6 +183,14 @@ async fn a_bad_event_among_good_ones_takes_no_text_with_it() {
             "{}",
             dialect.wire
         );
+        let seen = ask(&rule("garbled = \"checksum\"").await, dialect, true).await;
+        let read = dialect.read(&seen.body);
+        assert_eq!(
+            (read.text.as_str(), read.bad_events),
+            (TEXT, 1),
+            "{}",
+            dialect.wire
+        );
         let seen = ask(&rule("garbled = \"json\"").await, dialect, true).await;
         let read = dialect.read(&seen.body);
         assert_eq!(

@@ -62,7 +62,8 @@ pub(super) fn read(mut ask: Ask, family: Family, body: &Value) -> Result<Ask, Pr
 ///
 /// <https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai>, read 2026-11-26.
 pub(super) fn read_on_vertex(ask: Ask, body: &Value) -> Result<Ask, Problem> {
-    if body.get("anthropic_version").and_then(Value::as_str) != Some("vertex-2023-10-16") {
+    let version = body.get("anthropic_version").and_then(Value::as_str);
+    if version.is_none_or(str::is_empty) {
         return Err(Family::Anthropic.voice().missing_field("anthropic_version"));
     }
     read(ask, Family::Anthropic, body)

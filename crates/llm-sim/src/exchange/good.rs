@@ -11,7 +11,10 @@ use crate::json;
 use crate::preset::Preset;
 use crate::script::{Blank, Fault, Garbling};
 use crate::voice::Problem;
-use crate::wire::{Family, Frames, Wire, anthropic, embedding, gemini, model, openai, responses};
+use crate::wire::{
+    Family, Frames, Wire, anthropic, bedrock, cohere, embedding, gemini, model, ollama, openai,
+    responses,
+};
 
 /// How newer Claude models refuse a prefill; read 2026-11-23 in reports of users of several SDKs
 /// (<https://github.com/strands-agents/sdk-python/issues/1694>) and announced at
@@ -65,6 +68,8 @@ impl Exchange<'_> {
         let vectors = match wire {
             Wire::OpenAiEmbeddings => Some(embedding::openai(seed, body)?),
             Wire::GeminiEmbeddings => Some(embedding::gemini(seed, body)?),
+            Wire::CohereEmbeddings => Some(embedding::cohere(seed, body)?),
+            Wire::OllamaEmbeddings => Some(embedding::ollama(seed, body)?),
             _ => None,
         };
         if let Some(body) = vectors {
@@ -114,9 +119,15 @@ impl Exchange<'_> {
             Wire::AnthropicMessages | Wire::VertexAnthropic => anthropic::whole(ask, answer),
             Wire::OpenAiResponses => responses::whole(ask, answer),
             Wire::GeminiGenerate | Wire::VertexGemini => gemini::whole(ask, answer),
-            Wire::OpenAiChat | Wire::OpenAiEmbeddings | Wire::GeminiEmbeddings | Wire::Models => {
-                openai::whole(ask, answer)
-            }
+            Wire::BedrockConverse => bedrock::whole(answer),
+            Wire::CohereChat => cohere::whole(answer),
+            Wire::OllamaChat => ollama::whole(ask, answer),
+            Wire::OpenAiChat
+            | Wire::OpenAiEmbeddings
+            | Wire::GeminiEmbeddings
+            | Wire::CohereEmbeddings
+            | Wire::OllamaEmbeddings
+            | Wire::Models => openai::whole(ask, answer),
         }
     }
 
@@ -127,6 +138,9 @@ impl Exchange<'_> {
             Framing::Responses => responses::stream(ask, answer),
             Framing::Messages => anthropic::stream(ask, answer),
             Framing::Gemini | Framing::GeminiArray => gemini::stream(ask, answer, framing),
+            Framing::Converse => bedrock::stream(answer),
+            Framing::Cohere => cohere::stream(answer),
+            Framing::Lines => ollama::stream(ask, answer),
         };
         let error = match self.fault {
             Some(Fault::ErrorEvent {
@@ -146,7 +160,11 @@ impl Exchange<'_> {
                         responses::error(ask, answer, &problem, frames.opening.len() + before)
                     }
                     Framing::Gemini | Framing::GeminiArray => gemini::error(&body, framing, before),
-                    Framing::Chat | Framing::Messages => framing.error_event(&body),
+                    Framing::Converse => bedrock::exception(&problem),
+                    Framing::Cohere => cohere::error(answer, &problem),
+                    Framing::Chat | Framing::Messages | Framing::Lines => {
+                        framing.error_event(&body)
+                    }
                 })
             }
             _ => None,

@@ -103,6 +103,8 @@ pub enum Garbling {
     Utf8,
     /// Streamed: one extra malformed event among good ones, no text lost. Whole: as [`Garbling::Json`].
     Event,
+    /// As [`Garbling::Event`], with good JSON but a false checksum where events have one (Bedrock).
+    Checksum,
     /// A page of HTML with status 200.
     Html,
 }

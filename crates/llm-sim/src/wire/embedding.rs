@@ -28,28 +28,22 @@ pub(crate) fn openai(seed: u64, body: &Value) -> Result<Bytes, Problem> {
             Problem::invalid("you must provide a model parameter".to_owned()).param("model"),
         );
     };
-    let inputs = inputs(body.get("input").unwrap_or(&Value::Null));
-    if inputs.is_empty() || inputs.len() > MAX_INPUTS {
-        return Err(
-            Problem::invalid(format!("'input' must hold 1 to {MAX_INPUTS} texts.")).param("input"),
-        );
-    }
-    let dimensions = dimensions(body.get("dimensions"), "dimensions")?;
+    let all = Embedded::read(seed, body, "input", "dimensions")?;
     let base64 = body.get("encoding_format").and_then(Value::as_str) == Some("base64");
-    let data: Vec<Value> = inputs
+    let data: Vec<Value> = all
+        .vectors
         .iter()
         .enumerate()
-        .map(|(index, input)| {
-            let vector = vector(seed, input, dimensions);
+        .map(|(index, vector)| {
             let embedding = if base64 {
-                json!(encode(&vector))
+                json!(encode(vector))
             } else {
                 json!(vector)
             };
             json!({"object": "embedding", "index": index, "embedding": embedding})
         })
         .collect();
-    let tokens: u64 = inputs.iter().map(|input| prose::count(input)).sum();
+    let tokens = all.tokens;
     Ok(json::bytes(&json!({
         "object": "list", "data": data, "model": model, "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
     })))
@@ -85,6 +79,61 @@ pub(crate) fn gemini(seed: u64, body: &Value) -> Result<Bytes, Problem> {
     }
     let all: Vec<Value> = requests.iter().map(one).collect::<Result<_, _>>()?;
     Ok(json::bytes(&json!({ "embeddings": all })))
+}
+
+/// Answers a request of Cohere's, in floats (<https://docs.cohere.com/reference/embed>, read 2026-11-26).
+pub(crate) fn cohere(seed: u64, body: &Value) -> Result<Bytes, Problem> {
+    let all = Embedded::read(seed, body, "texts", "output_dimension")?;
+    let meta =
+        json!({"api_version": {"version": "2"}, "billed_units": {"input_tokens": all.tokens}});
+    let id = format!("{:016x}", seed::hash(seed, b"embed"));
+    Ok(json::bytes(
+        &json!({"id": id, "response_type": "embeddings_by_type", "embeddings": {"float": all.vectors},
+        "texts": all.texts, "meta": meta}),
+    ))
+}
+
+/// Answers a request of Ollama's (<https://github.com/ollama/ollama/blob/main/docs/api.md>, read 2026-11-26).
+pub(crate) fn ollama(seed: u64, body: &Value) -> Result<Bytes, Problem> {
+    let all = Embedded::read(seed, body, "input", "dimensions")?;
+    Ok(json::bytes(
+        &json!({"model": body.get("model"), "embeddings": all.vectors, "total_duration": 10_000_000,
+        "load_duration": 1_000_000, "prompt_eval_count": all.tokens}),
+    ))
+}
+
+/// Texts, their vectors, and how many tokens they have.
+struct Embedded {
+    texts: Vec<String>,
+    vectors: Vec<Vec<f32>>,
+    tokens: u64,
+}
+
+impl Embedded {
+    /// The texts are under `field`, the length of a vector under `length`.
+    fn read(
+        seed: u64,
+        body: &Value,
+        field: &'static str,
+        length: &'static str,
+    ) -> Result<Self, Problem> {
+        let texts = inputs(body.get(field).unwrap_or(&Value::Null));
+        if texts.is_empty() || texts.len() > MAX_INPUTS {
+            let message = format!("'{field}' must hold 1 to {MAX_INPUTS} texts.");
+            return Err(Problem::invalid(message).param(field));
+        }
+        let dimensions = dimensions(body.get(length), length)?;
+        let vectors = texts
+            .iter()
+            .map(|text| vector(seed, text, dimensions))
+            .collect();
+        let tokens = texts.iter().map(|text| prose::count(text)).sum();
+        Ok(Self {
+            texts,
+            vectors,
+            tokens,
+        })
+    }
 }
 
 /// How long a vector is asked for.

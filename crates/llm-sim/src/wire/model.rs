@@ -33,7 +33,9 @@ pub(crate) fn reply(family: Family, path: &str, models: &[String]) -> Result<Byt
         Family::Anthropic => {
             json!({"data": data, "has_more": false, "first_id": listed.first(), "last_id": listed.last()})
         }
-        Family::OpenAi => json!({"object": "list", "data": data}),
+        Family::OpenAi | Family::Aws | Family::Cohere | Family::Ollama => {
+            json!({"object": "list", "data": data})
+        }
     }))
 }
 
@@ -45,7 +47,7 @@ fn entry(family: Family, model: &str) -> Value {
         Family::Anthropic => {
             json!({"type": "model", "id": model, "display_name": model, "created_at": "2025-12-01T00:00:00Z"})
         }
-        Family::OpenAi => {
+        Family::OpenAi | Family::Aws | Family::Cohere | Family::Ollama => {
             json!({"id": model, "object": "model", "created": CREATED, "owned_by": "simulated"})
         }
     }

@@ -1,6 +1,8 @@
 //! The wires as a table: how each is asked, and how a reader that shares nothing with the simulator reads its answers.
 
+#![allow(dead_code, reason = "every test file uses a part of it")]
 #![expect(
+    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a test's helper: whatever it does not expect fails the test"
 )]
@@ -112,6 +114,61 @@ fn array(body: &[u8]) -> Vec<Option<Value>> {
     elements
 }
 
+/// Binary frames, as far as they came, both checksums checked: `{"kind": …, "data": …}`.
+fn frames(mut body: &[u8]) -> Vec<Option<Value>> {
+    let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().expect("four bytes"));
+    let mut events = Vec::new();
+    while body.len() >= 16 {
+        let (total, head) = (number(&body[..4]) as usize, number(&body[4..8]) as usize);
+        assert_eq!(
+            crc(&body[..8]),
+            number(&body[8..12]),
+            "the prelude's checksum"
+        );
+        if body.len() < total {
+            break;
+        }
+        let (frame, rest) = body.split_at(total);
+        body = rest;
+        if crc(&frame[..total - 4]) != number(&frame[total - 4..]) {
+            events.push(None);
+            continue;
+        }
+        let (mut headers, mut kind) = (&frame[12..12 + head], String::new());
+        while !headers.is_empty() {
+            let (name, rest) = headers[1..].split_at(usize::from(headers[0]));
+            assert_eq!(rest[0], 7, "a text");
+            let length = usize::from(u16::from_be_bytes([rest[1], rest[2]]));
+            let (value, rest) = rest[3..].split_at(length);
+            headers = rest;
+            if name == b":event-type" || name == b":exception-type" {
+                kind = String::from_utf8_lossy(value).into_owned();
+            }
+        }
+        let data: Option<Value> = serde_json::from_slice(&frame[12 + head..total - 4]).ok();
+        events.push(data.map(|data| json!({"kind": kind, "data": data})));
+    }
+    events
+}
+
+/// CRC-32, bit by bit.
+fn crc(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ if crc & 1 == 1 { 0xEDB8_8320 } else { 0 }
+        })
+    })
+}
+
+/// Lines of JSON; one without its end is none.
+fn lines(body: &[u8]) -> Vec<Option<Value>> {
+    let body = String::from_utf8_lossy(body);
+    body.split_inclusive('\n')
+        .filter(|line| line.ends_with('\n'))
+        .map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
 fn chat(read: &mut Read, event: &Value) {
     if event == "[DONE]" {
         read.is_finished = true;
@@ -155,6 +212,35 @@ fn gemini(read: &mut Read, event: &Value) {
 fn gemini_array(read: &mut Read, event: &Value) {
     gemini(read, event);
     read.is_finished &= event == "]";
+}
+
+fn converse(read: &mut Read, event: &Value) {
+    match event["kind"].as_str() {
+        Some("contentBlockDelta") => push(read, event, "/data/delta/text"),
+        Some("metadata") => read.is_finished = true,
+        Some(kind) if kind.ends_with("Exception") => read.error = Some(event.clone()),
+        _ => {}
+    }
+}
+
+fn cohere(read: &mut Read, event: &Value) {
+    match event["type"].as_str() {
+        Some("content-delta") => push(read, event, "/delta/message/content/text"),
+        Some("message-end") if event["delta"]["finish_reason"] == "ERROR" => {
+            read.error = Some(event.clone());
+        }
+        Some("message-end") => read.is_finished = true,
+        _ => {}
+    }
+}
+
+fn ollama(read: &mut Read, event: &Value) {
+    if event.get("error").is_some() {
+        read.error = Some(event.clone());
+    } else {
+        push(read, event, "/message/content");
+        read.is_finished = event["done"] == true;
+    }
 }
 
 fn gemini_body() -> Value {
@@ -244,5 +330,32 @@ pub(crate) const ALL: &[Dialect] = &[
         whole: |reply| text(reply, "/content/0/text"),
         events: sse,
         take: messages,
+    },
+    Dialect {
+        wire: Wire::BedrockConverse,
+        paths: ["/model/m/converse", "/model/m/converse-stream"],
+        body: || json!({"messages": [{"role": "user", "content": [{"text": "hello there"}]}]}),
+        says_stream: false,
+        whole: |reply| text(reply, "/output/message/content/0/text"),
+        events: frames,
+        take: converse,
+    },
+    Dialect {
+        wire: Wire::CohereChat,
+        paths: ["/v2/chat"; 2],
+        body: || json!({"model": "m", "messages": [{"role": "user", "content": "hello there"}]}),
+        says_stream: true,
+        whole: |reply| text(reply, "/message/content/0/text"),
+        events: sse,
+        take: cohere,
+    },
+    Dialect {
+        wire: Wire::OllamaChat,
+        paths: ["/api/chat"; 2],
+        body: || json!({"model": "m", "messages": [{"role": "user", "content": "hello there"}]}),
+        says_stream: true,
+        whole: |reply| text(reply, "/message/content"),
+        events: lines,
+        take: ollama,
     },
 ];
