@@ -11,7 +11,13 @@ mod watch;
 mod wire;
 
 pub use self::reply::{decode_reply, encode_reply};
+use self::request::encode_on_vertex;
+pub(crate) use self::request::thinking_fields;
 pub use self::request::{decode_request, encode_request};
 pub use self::stream::{StreamDecoder, StreamEncoder};
 use self::watch::{Watch, glance_at_reply};
 pub(crate) use self::wire::AnthropicMessages;
+
+/// The version of this wire that Vertex asks for, in the body
+/// (<https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai>, read 2026-11-26).
+pub(crate) const VERTEX_VERSION: &str = "vertex-2023-10-16";

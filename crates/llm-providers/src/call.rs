@@ -244,6 +244,16 @@ impl Call {
         splice::splice(&self.body, self.model_span(), model_json)
     }
 
+    /// The body with the field of the model's name, key and value, replaced by `field`.
+    pub(crate) fn body_with_field(&self, field: &[u8]) -> Bytes {
+        let value = self.model_span();
+        let before = self.body.get(..value.start).unwrap_or_default();
+        let key = before.trim_ascii_end().strip_suffix(b":");
+        let key = key.and_then(|key| key.trim_ascii_end().strip_suffix(b"\""));
+        let start = key.and_then(|key| memchr::memrchr(b'"', key));
+        splice::splice(&self.body, start.unwrap_or(value.start)..value.end, field)
+    }
+
     fn model_span(&self) -> Range<usize> {
         self.scan.model_span.clone()
     }

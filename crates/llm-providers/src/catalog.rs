@@ -28,6 +28,10 @@ pub enum Layout {
     /// Azure: `/openai/deployments/<model>/chat/completions?api-version=…`, unless the base URL
     /// already ends in `/v1`, Azure's newer form, which is plain.
     AzureDeployments,
+    /// Amazon Bedrock: a host a region.
+    BedrockRegion,
+    /// Vertex: a host a region, and project, region, publisher and model in the path.
+    VertexProject,
 }
 
 /// What is known of a provider.
@@ -39,6 +43,8 @@ pub struct Entry {
     /// Its public address, up to and including the version; `None` where every customer or
     /// machine has its own.
     pub base_url: Option<&'static str>,
+    /// Its address for OpenAI's wire, where it speaks another at `base_url`.
+    pub compatible_url: Option<&'static str>,
     /// The wire it speaks.
     pub wire: Wire,
     /// How its key travels.
@@ -71,6 +77,7 @@ const fn hosted(
     Entry {
         provider,
         base_url: Some(base_url),
+        compatible_url: None,
         wire: Wire::OpenAiChat,
         auth: Auth::Bearer,
         needs_key: true,
@@ -85,6 +92,7 @@ const fn local(provider: Provider, base_url: Option<&'static str>) -> Entry {
     Entry {
         provider,
         base_url,
+        compatible_url: None,
         wire: Wire::OpenAiChat,
         auth: Auth::Bearer,
         needs_key: false,
@@ -123,24 +131,50 @@ pub const CATALOG: &[Entry] = &[
             Quirks::OPENAI,
         )
     },
-    hosted(
-        Provider::Gemini,
-        "https://generativelanguage.googleapis.com/v1beta/openai",
-        "GEMINI_API_KEY",
-        Quirks::COMPATIBLE,
-    ),
+    Entry {
+        compatible_url: Some("https://generativelanguage.googleapis.com/v1beta/openai"),
+        auth: Auth::Header("x-goog-api-key"),
+        wire: Wire::Gemini,
+        ..hosted(
+            Provider::Gemini,
+            "https://generativelanguage.googleapis.com/v1beta",
+            "GEMINI_API_KEY",
+            Quirks::COMPATIBLE,
+        )
+    },
+    Entry {
+        base_url: None,
+        wire: Wire::Gemini,
+        layout: Layout::VertexProject,
+        ..hosted(Provider::Vertex, "", "", Quirks::COMPATIBLE)
+    },
+    Entry {
+        base_url: None,
+        wire: Wire::BedrockConverse,
+        layout: Layout::BedrockRegion,
+        ..hosted(
+            Provider::Bedrock,
+            "",
+            "AWS_BEARER_TOKEN_BEDROCK",
+            Quirks::COMPATIBLE,
+        )
+    },
     hosted(
         Provider::Mistral,
         "https://api.mistral.ai/v1",
         "MISTRAL_API_KEY",
         Quirks::MISTRAL,
     ),
-    hosted(
-        Provider::Cohere,
-        "https://api.cohere.ai/compatibility/v1",
-        "CO_API_KEY",
-        Quirks::COHERE,
-    ),
+    Entry {
+        compatible_url: Some("https://api.cohere.ai/compatibility/v1"),
+        wire: Wire::CohereChat,
+        ..hosted(
+            Provider::Cohere,
+            "https://api.cohere.com/v2",
+            "CO_API_KEY",
+            Quirks::COHERE,
+        )
+    },
     hosted(
         Provider::Groq,
         "https://api.groq.com/openai/v1",
@@ -251,6 +285,17 @@ pub fn entry(provider: Provider) -> Entry {
     known.copied().unwrap_or_else(|| local(provider, None))
 }
 
+/// The wire that `provider` speaks for `model`: on Vertex, Claude models are spoken to in their own
+/// words.
+#[must_use]
+pub fn wire(provider: Provider, model: &str) -> Wire {
+    if provider == Provider::Vertex && model.starts_with("claude") {
+        Wire::AnthropicMessages
+    } else {
+        entry(provider).wire
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,7 +308,7 @@ mod tests {
                     .iter()
                     .any(|other| other.provider == row.provider)
             );
-            if let Some(url) = row.base_url {
+            for url in row.base_url.into_iter().chain(row.compatible_url) {
                 let uri: http::Uri = url.parse().unwrap();
                 assert!(uri.scheme().is_some() && !url.ends_with('/'), "{url}");
                 assert_eq!(row.needs_key, url.starts_with("https://"), "{url}");

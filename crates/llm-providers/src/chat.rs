@@ -25,6 +25,7 @@ mod tool;
 
 pub use self::assembly::Assembly;
 pub use self::event::StreamEvent;
+pub(crate) use self::message::name_of_call;
 pub use self::message::{
     Audio, Document, Image, Message, Part, Role, Source, Text, Thinking, ToolResult,
 };

@@ -1,14 +1,19 @@
 //! Where one target is reached: address, key, wire and the model's name there.
 
-use crate::address::escape;
+use crate::address::{self, escape};
+use crate::anthropic::VERTEX_VERSION;
+use crate::call::Call;
 use crate::catalog::{self, AZURE_API_VERSION, Auth, Entry, Layout};
+use crate::credential::Credential;
 use crate::openai::Quirks;
 use crate::wire::Wire;
+use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use llm_errors::Provider;
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 /// Output tokens asked for where the wire demands a number and the caller gave none.
 pub const DEFAULT_MAX_TOKENS: u32 = 4_096;
@@ -24,6 +29,8 @@ pub struct Endpoint {
     /// Where streamed answers have an address of their own.
     stream_uri: Option<Uri>,
     headers: HeaderMap,
+    credential: Option<Arc<dyn Credential>>,
+    layout: Layout,
     quirks: Quirks,
     default_max_tokens: u32,
 }
@@ -35,8 +42,12 @@ pub struct Endpoint {
 pub struct EndpointBuilder {
     entry: Entry,
     model: String,
+    wire: Option<Wire>,
     base_url: Option<String>,
-    credential: Option<SecretString>,
+    region: Option<String>,
+    project: Option<String>,
+    key: Option<SecretString>,
+    credential: Option<Arc<dyn Credential>>,
     headers: Vec<(String, String)>,
     query: Vec<(String, String)>,
     default_max_tokens: u32,
@@ -53,6 +64,15 @@ pub enum EndpointError {
     /// query in it.
     #[error("the base URL {0}")]
     BadBaseUrl(&'static str),
+    /// The provider has an address a region, so a region must be given, or a base URL.
+    #[error("provider `{0}` has an address in each region: give a region")]
+    NoRegion(Provider),
+    /// The provider's addresses name a project.
+    #[error("provider `{0}` has a project in its addresses: give a project")]
+    NoProject(Provider),
+    /// A region or a project holds characters that no such name has.
+    #[error("the {0} holds characters that no such name has")]
+    BadPlace(&'static str),
     /// The model's name is empty.
     #[error("the model's name is empty")]
     NoModel,
@@ -82,7 +102,11 @@ impl Endpoint {
         EndpointBuilder {
             entry: catalog::entry(provider),
             model: model.into(),
+            wire: None,
             base_url: None,
+            region: None,
+            project: None,
+            key: None,
             credential: None,
             headers: Vec::new(),
             query: Vec::new(),
@@ -121,8 +145,23 @@ impl Endpoint {
         self.uri.port_u16().unwrap_or(if plain { 80 } else { 443 })
     }
 
-    pub(crate) fn model_json(&self) -> &[u8] {
-        &self.model_json
+    /// The body of a call in the same dialect: only the model's name is another. On Vertex, where the
+    /// name is in the address, the version that Vertex asks for stands in its place.
+    pub(crate) fn body_of(&self, call: &Call) -> Bytes {
+        if self.on_vertex() && self.wire == Wire::AnthropicMessages {
+            let field = format!("\"anthropic_version\":\"{VERTEX_VERSION}\"");
+            call.body_with_field(field.as_bytes())
+        } else {
+            call.body_for(&self.model_json)
+        }
+    }
+
+    pub(crate) fn credential(&self) -> Option<&dyn Credential> {
+        self.credential.as_deref()
+    }
+
+    pub(crate) fn on_vertex(&self) -> bool {
+        self.layout == Layout::VertexProject
     }
 
     pub(crate) fn uri(&self, stream: bool) -> &Uri {
@@ -165,16 +204,36 @@ impl EndpointBuilder {
         self
     }
 
+    /// Sets the region, for providers that have an address in each: `eu-central-1` at Bedrock,
+    /// `europe-west4` or `global` on Vertex.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// Sets the project in whose name a model on Vertex is called.
+    pub fn project(mut self, project: impl Into<String>) -> Self {
+        self.project = Some(project.into());
+        self
+    }
+
     /// Sets the key. Default: none is sent.
     pub fn credential(mut self, key: SecretString) -> Self {
-        self.credential = Some(key);
+        self.key = Some(key);
+        self
+    }
+
+    /// Sets who authorises each request, in place of a fixed key: a signature of AWS, a token of
+    /// Google. Targets may share one, and its token.
+    pub fn authorized_by(mut self, credential: Arc<dyn Credential>) -> Self {
+        self.credential = Some(credential);
         self
     }
 
     /// Sets the wire. Default: the provider's own. A provider that offers several wires at several
     /// addresses needs the other address as well.
     pub fn wire(mut self, wire: impl Into<Wire>) -> Self {
-        self.entry.wire = wire.into();
+        self.wire = Some(wire.into());
         self
     }
 
@@ -209,10 +268,12 @@ impl EndpointBuilder {
     /// # Errors
     ///
     /// [`EndpointError`] names what is missing or malformed.
-    pub fn build(self) -> Result<Endpoint, EndpointError> {
+    pub fn build(mut self) -> Result<Endpoint, EndpointError> {
         if self.model.trim().is_empty() {
             return Err(EndpointError::NoModel);
         }
+        let own = catalog::wire(self.entry.provider, &self.model);
+        self.entry.wire = self.wire.unwrap_or(own);
         let uri = self.address(false)?;
         let stream_uri = Some(self.address(true)?).filter(|own| *own != uri);
         let headers = self.header_map()?;
@@ -225,17 +286,16 @@ impl EndpointBuilder {
             uri,
             stream_uri,
             headers,
+            credential: self.credential,
+            layout: self.entry.layout,
             quirks: self.entry.quirks,
             default_max_tokens: self.default_max_tokens.max(1),
         })
     }
 
     fn address(&self, stream: bool) -> Result<Uri, EndpointError> {
-        let base = match (&self.base_url, self.entry.base_url) {
-            (Some(url), _) => url.as_str(),
-            (None, Some(url)) => url,
-            (None, None) => return Err(EndpointError::NoBaseUrl(self.entry.provider)),
-        };
+        let base = self.base()?;
+        let base = base.as_str();
         let parsed: Uri = base
             .parse()
             .map_err(|_| EndpointError::BadBaseUrl("is not a URL"))?;
@@ -265,6 +325,7 @@ impl EndpointBuilder {
             {
                 self.azure_address(base)
             }
+            Layout::VertexProject => self.vertex_address(base, stream)?,
             _ => {
                 let target = self.entry.wire.target();
                 target.address(base, &self.model, stream)
@@ -281,6 +342,48 @@ impl EndpointBuilder {
             .map_err(|_| EndpointError::BadBaseUrl("is not a URL"))
     }
 
+    /// The given address, or the provider's own for this wire and region.
+    fn base(&self) -> Result<String, EndpointError> {
+        if let Some(url) = &self.base_url {
+            return Ok(url.clone());
+        }
+        let provider = self.entry.provider;
+        let own = match self.entry.compatible_url {
+            Some(url) if self.entry.wire == Wire::OpenAiChat => Some(url),
+            _ => self.entry.base_url,
+        };
+        if let Some(url) = own {
+            return Ok(url.to_owned());
+        }
+        match self.entry.layout {
+            Layout::BedrockRegion => self.place_of_region().map(address::bedrock),
+            Layout::VertexProject => self.place_of_region().map(address::vertex),
+            Layout::Plain | Layout::AzureDeployments => Err(EndpointError::NoBaseUrl(provider)),
+        }
+    }
+
+    fn place_of_region(&self) -> Result<&str, EndpointError> {
+        let region = self.region.as_deref();
+        let region = region.ok_or(EndpointError::NoRegion(self.entry.provider))?;
+        place(region, "region")
+    }
+
+    fn vertex_address(&self, base: &str, stream: bool) -> Result<String, EndpointError> {
+        let project = self.project.as_deref();
+        let project = project.ok_or(EndpointError::NoProject(self.entry.provider))?;
+        let project = place(project, "project")?;
+        let region = self.place_of_region()?;
+        let base = format!("{base}/projects/{project}/locations/{region}");
+        Ok(match self.entry.wire {
+            Wire::AnthropicMessages => address::claude_on_vertex(&base, &self.model, stream),
+            Wire::OpenAiChat => format!("{base}/endpoints/openapi/chat/completions"),
+            wire => {
+                let base = format!("{base}/publishers/google");
+                wire.target().address(&base, &self.model, stream)
+            }
+        })
+    }
+
     fn azure_address(&self, base: &str) -> String {
         let root = base.strip_suffix("/openai").unwrap_or(base);
         let mut address = format!("{root}/openai/deployments/");
@@ -295,8 +398,10 @@ impl EndpointBuilder {
     fn header_map(&self) -> Result<HeaderMap, EndpointError> {
         let mut headers = HeaderMap::with_capacity(4 + self.headers.len());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.entry.wire.target().add_headers(&mut headers);
-        if let Some(key) = &self.credential {
+        if self.entry.layout != Layout::VertexProject {
+            self.entry.wire.target().add_headers(&mut headers);
+        }
+        if let Some(key) = &self.key {
             let key = key.expose_secret();
             let (name, text) = match self.entry.auth {
                 Auth::Bearer => (AUTHORIZATION, format!("Bearer {key}")),
@@ -333,6 +438,15 @@ impl fmt::Debug for EndpointBuilder {
             .field("model", &self.model)
             .finish_non_exhaustive()
     }
+}
+
+/// A region's or a project's name, which goes into hosts and paths.
+fn place<'a>(name: &'a str, what: &'static str) -> Result<&'a str, EndpointError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    if name.is_empty() || !name.bytes().all(plain) {
+        return Err(EndpointError::BadPlace(what));
+    }
+    Ok(name)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::call::{Call, Features};
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, MAX_ERROR_BODY_BYTES};
 use crate::stream::{
-    Clocks, Course, Facts, Glance, Parts, REPLY_TOOL_CALLS, ReplyStream, Translator,
+    Clocks, Course, Facts, Glance, Name, Parts, REPLY_TOOL_CALLS, ReplyStream, Translator,
 };
 use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
 use crate::wire::{Dialect, Terms};
@@ -122,11 +122,19 @@ pub async fn exchange(
     windows: &Windows,
     now: SystemTime,
 ) -> Result<Exchange, Failure> {
-    let outgoing = prepare(endpoint, call, windows)?;
+    let mut outgoing = prepare(endpoint, call, windows)?;
     let started = Instant::now();
     let total = started + windows.total;
     let first = total.min(started + windows.first_token);
     let limit = if call.is_stream() { first } else { total };
+    if let Some(credential) = endpoint.credential() {
+        let authorize = credential.authorize(&mut outgoing.request, transport, now);
+        match timeout_at(limit, authorize).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(Failure::new(error.verdict())),
+            Err(_) => return Err(timed_out(Phase::Connect)),
+        }
+    }
     let response = match timeout_at(limit, transport.send(outgoing.request)).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
@@ -190,10 +198,7 @@ fn prepare(endpoint: &Endpoint, call: &Call, windows: &Windows) -> Result<Outgoi
     let same = endpoint.wire() == call.dialect();
     let mut headers = endpoint.headers().clone();
     let (body, mut dropped) = if same {
-        (
-            call.body_for(endpoint.model_json()),
-            call.dropped().to_vec(),
-        )
+        (endpoint.body_of(call), call.dropped().to_vec())
     } else {
         let features = call.features();
         if NATIVE_ONLY.iter().any(|only| features.contains(*only)) {
@@ -205,6 +210,7 @@ fn prepare(endpoint: &Endpoint, call: &Call, windows: &Windows) -> Result<Outgoi
             model: endpoint.model(),
             quirks: endpoint.quirks(),
             default_max_tokens: endpoint.default_max_tokens(),
+            on_vertex: endpoint.on_vertex(),
         };
         let encoded = endpoint.wire().target().encode(request, &terms);
         (encoded.body, encoded.dropped)
@@ -215,7 +221,7 @@ fn prepare(endpoint: &Endpoint, call: &Call, windows: &Windows) -> Result<Outgoi
         add_callers_headers(&mut headers, call.headers());
     }
     let accept = if call.is_stream() {
-        "text/event-stream"
+        endpoint.wire().target().framing().media_type()
     } else {
         "application/json"
     };
@@ -323,9 +329,12 @@ impl Attempt<'_> {
         let dialect = self.call.dialect();
         let include_usage = self.call.include_usage();
         let created = self.seconds();
-        let translator = || Translator::new(upstream, dialect, include_usage, created);
+        let framing = upstream.target().framing();
+        let name = self.name(&facts);
+        let translator = || Translator::new(upstream, dialect, include_usage, created, name);
         let parts = |body, course, facts| Parts {
             body,
+            framing,
             course,
             provider: self.endpoint.provider(),
             status: self.status,
@@ -340,7 +349,7 @@ impl Attempt<'_> {
             Ok(None) => Bytes::new(),
             Err(_) => return Err(timed_out(Phase::FirstByte)),
         };
-        if !is_document(&first, &facts.headers) {
+        if !framing.is_told_from_documents() || !is_document(&first, &facts.headers) {
             let body = stream::iter([Ok(first)]).chain(body).boxed();
             let course = if upstream == dialect {
                 Course::Pass(dialect.caller().watch())
@@ -366,6 +375,7 @@ impl Attempt<'_> {
     fn decode(&self, body: &Bytes, facts: &mut Facts) -> Result<chat::Reply, Failure> {
         let decoded = self.endpoint.wire().target().decode(body);
         let mut reply = decoded.ok_or_else(|| self.garbled(body, facts))?;
+        self.name(facts).fill(&mut reply.id, &mut reply.model);
         if reply.has_broken_calls() {
             if reply.finish != Some(chat::FinishReason::Length) {
                 let verdict = Verdict::new(ErrorKind::ToolCallInvalid, Phase::FirstByte);
@@ -375,6 +385,14 @@ impl Attempt<'_> {
             facts.dropped.push(REPLY_TOOL_CALLS);
         }
         Ok(reply)
+    }
+
+    /// What an answer is called, of which its wire does not say so.
+    fn name(&self, facts: &Facts) -> Name {
+        Name {
+            id: facts.request_id.clone().unwrap_or_default(),
+            model: self.endpoint.model().into(),
+        }
     }
 
     /// Reads a whole body after its `first` chunk.

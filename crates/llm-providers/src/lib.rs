@@ -53,8 +53,8 @@
 //! # Dialects
 //!
 //! [`Wire`] names what targets speak, [`Dialect`] those of them that callers speak as well. Each is a
-//! folder ([`openai`], [`anthropic`]) that encodes requests and decodes answers and streams; a
-//! caller's dialect does the reverse too. All meet in [`chat`], so a further wire is one folder and
+//! folder that encodes requests and decodes answers and streams; a caller's dialect ([`openai`],
+//! [`anthropic`]) does the reverse too. All meet in [`chat`], so a further wire is one folder and
 //! one row, not one for every pair. [`catalog`] holds what is known of each provider: address, key
 //! header, wire, quirks.
 //!
@@ -64,6 +64,19 @@
 //! JSON schema and an empty text go unmentioned. Reasoning of other providers does not reach callers
 //! of Anthropic's wire (`reply.reasoning`): without Anthropic's signature it could not be sent back,
 //! and every later turn of the conversation would be refused.
+//!
+//! | wire | whole answer | streamed in | notes |
+//! |---|---|---|---|
+//! | `openai_chat` | JSON | server-sent events, `[DONE]` | and all that is compatible: [`openai::Quirks`] |
+//! | `anthropic_messages` | JSON | server-sent events, `message_stop` | on Vertex: the model in the address, the version in the body |
+//! | `gemini` | JSON | server-sent events, no end marker | at AI Studio and on Vertex |
+//! | `bedrock_converse` | JSON | AWS's binary stream, checksums verified | signed by [`AwsCredential`], or a Bedrock key |
+//! | `cohere_chat` | JSON | server-sent events, `message-end` | version 2 |
+//! | `ollama_chat` | JSON | JSON, one object a line | the server's own; it speaks OpenAI's as well |
+//!
+//! A key that is fixed travels in a header. What must be made for each request, a signature or a
+//! token that runs out, comes from a [`Credential`]: [`AwsCredential`], [`GoogleCredential`], or your
+//! own.
 //!
 //! # Bounds
 //!
@@ -75,6 +88,7 @@
 //! | one event of a translated stream, one comment of any | [`MAX_EVENT_BYTES`], 1 MiB |
 //! | one event of a stream that passes as it came | [`MAX_REPLY_BYTES`], 32 MiB |
 //! | what is held before the first content | [`MAX_HELD_BYTES`], 256 KiB |
+//! | a token to fetch | 5 s, by one attempt for all that wait; 64 KiB |
 //! | broken events in a row | [`MAX_BROKEN_RUN`], 8 |
 //! | time | [`Windows`]: connect, first token, idle, total |
 //!
@@ -89,15 +103,20 @@
 
 mod address;
 pub mod anthropic;
+mod bedrock;
 mod call;
 pub mod catalog;
 pub mod chat;
 mod codec;
+mod cohere;
+mod credential;
 mod endpoint;
 mod exchange;
 mod failure;
 pub mod form;
+mod framing;
 mod gemini;
+mod ollama;
 pub mod openai;
 mod splice;
 mod sse;
@@ -107,6 +126,7 @@ mod wire;
 
 pub use self::call::{BadRequest, Call, Features};
 pub use self::codec::{Encoded, Untranslatable};
+pub use self::credential::{AwsCredential, AwsKeys, Credential, CredentialError, GoogleCredential};
 pub use self::endpoint::{DEFAULT_MAX_TOKENS, Endpoint, EndpointBuilder, EndpointError};
 pub use self::exchange::{Exchange, MAX_REPLY_BYTES, Whole, Windows, exchange};
 pub use self::failure::{Failure, MAX_ERROR_BODY_BYTES, MAX_MESSAGE_BYTES};

@@ -5,6 +5,7 @@
 //! straddles chunks is copied together. Line ends may be LF, CRLF or CR
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 
+use crate::framing::Event;
 use bytes::{Bytes, BytesMut};
 use std::borrow::Cow;
 
@@ -131,15 +132,6 @@ impl Frames {
         }
         None
     }
-}
-
-/// One event's fields.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Event<'a> {
-    /// The `event` field; empty where there is none.
-    pub(crate) name: &'a [u8],
-    /// The `data` fields, joined by line feeds; `None` for comments and blank lines.
-    pub(crate) data: Option<Cow<'a, [u8]>>,
 }
 
 /// Reads one event. `id` and `retry` are of no use here: a request that costs money is never

@@ -22,11 +22,12 @@ mod translate;
 pub use self::glance::Facts;
 pub(crate) use self::glance::{Glance, is_filled, is_object, text_of};
 use self::translate::Stuck;
-pub(crate) use self::translate::Translator;
+pub(crate) use self::translate::{Name, Translator};
 
 use crate::exchange::MAX_REPLY_BYTES;
 use crate::failure::{Failure, MAX_ERROR_BODY_BYTES};
-use crate::sse::{self, Frames, MAX_EVENT_BYTES};
+use crate::framing::{BadFrame, Frames, Framing};
+use crate::sse::MAX_EVENT_BYTES;
 use crate::transport::TransportError;
 use crate::wire::Watch;
 use bytes::Bytes;
@@ -120,6 +121,7 @@ impl Course {
 /// What a stream is made of.
 pub(crate) struct Parts {
     pub(crate) body: BoxStream<'static, Result<Bytes, TransportError>>,
+    pub(crate) framing: Framing,
     pub(crate) course: Course,
     pub(crate) provider: Provider,
     pub(crate) status: u16,
@@ -137,7 +139,7 @@ impl ReplyStream {
         };
         let mut stream = Self {
             body: Some(parts.body),
-            frames: Frames::new(longest),
+            frames: Frames::new(parts.framing, longest),
             course: parts.course,
             provider: parts.provider,
             status: parts.status,
@@ -169,7 +171,7 @@ impl ReplyStream {
         let total = parts.clocks.total;
         Self {
             body: None,
-            frames: Frames::new(MAX_EVENT_BYTES),
+            frames: Frames::new(Framing::Sse, MAX_EVENT_BYTES),
             course: parts.course,
             provider: parts.provider,
             status: parts.status,
@@ -224,7 +226,7 @@ impl ReplyStream {
     async fn step(&mut self) {
         match self.frames.next() {
             Some(Ok(frame)) => self.take_frame(frame),
-            Some(Err(sse::Oversized)) => self.fail_transport(TransportFault::Protocol),
+            Some(Err(BadFrame)) => self.fail_transport(TransportFault::Protocol),
             None => self.read().await,
         }
     }
@@ -240,24 +242,17 @@ impl ReplyStream {
             Ok(Some(Err(error))) => self.fail_transport(error.fault),
             Ok(None) => {
                 self.body = None;
-                let rest = self.frames.rest();
-                if !rest.trim_ascii().is_empty() {
-                    self.take_rest(rest);
+                // An event that the end of the connection cut off is good if it is whole.
+                if let Some(rest) = self.frames.rest() {
+                    self.take_frame(rest);
                 }
             }
             Err(_) => self.fail_transport(TransportFault::Timeout),
         }
     }
 
-    /// An event that the end of the connection cut off before its blank line: good if it is whole.
-    fn take_rest(&mut self, rest: Bytes) {
-        let mut whole = bytes::BytesMut::from(rest);
-        whole.extend_from_slice(b"\n\n");
-        self.take_frame(whole.freeze());
-    }
-
     fn take_frame(&mut self, frame: Bytes) {
-        let event = sse::parse(&frame);
+        let event = self.frames.parse(&frame);
         let Some(data) = event.data else {
             self.pass(frame);
             return;

@@ -14,15 +14,17 @@ pub use self::reqwest::{
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, Method, Uri};
 use llm_errors::{Phase, TransportFault};
 use std::fmt;
 use std::time::Duration;
 
-/// A `POST` to send.
+/// A request to send: a `POST`, but where a token is fetched.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HttpRequest {
+    /// How.
+    pub method: Method,
     /// Where to.
     pub uri: Uri,
     /// The headers, key included.
@@ -71,6 +73,7 @@ impl HttpRequest {
     #[must_use]
     pub const fn new(uri: Uri, headers: HeaderMap, body: Bytes, connect: Duration) -> Self {
         Self {
+            method: Method::POST,
             uri,
             headers,
             body,

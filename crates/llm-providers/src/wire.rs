@@ -9,7 +9,7 @@ mod target;
 pub(crate) use self::caller::{Caller, Watch, Writer};
 pub(crate) use self::target::{Reader, Target, Terms};
 
-use crate::{anthropic, gemini, openai};
+use crate::{anthropic, bedrock, cohere, gemini, ollama, openai};
 use std::fmt;
 use std::str::FromStr;
 
@@ -34,6 +34,12 @@ pub enum Wire {
     AnthropicMessages,
     /// Google's `generateContent`.
     Gemini,
+    /// Amazon Bedrock's Converse.
+    BedrockConverse,
+    /// Cohere's chat, version 2.
+    CohereChat,
+    /// Ollama's own chat.
+    OllamaChat,
 }
 
 impl Dialect {
@@ -66,7 +72,14 @@ impl Dialect {
 
 impl Wire {
     /// Every wire.
-    pub const ALL: &'static [Self] = &[Self::OpenAiChat, Self::AnthropicMessages, Self::Gemini];
+    pub const ALL: &'static [Self] = &[
+        Self::OpenAiChat,
+        Self::AnthropicMessages,
+        Self::Gemini,
+        Self::BedrockConverse,
+        Self::CohereChat,
+        Self::OllamaChat,
+    ];
 
     /// The stable name: used in configuration, metrics and traces.
     #[must_use]
@@ -75,6 +88,9 @@ impl Wire {
             Self::OpenAiChat => "openai_chat",
             Self::AnthropicMessages => "anthropic_messages",
             Self::Gemini => "gemini",
+            Self::BedrockConverse => "bedrock_converse",
+            Self::CohereChat => "cohere_chat",
+            Self::OllamaChat => "ollama_chat",
         }
     }
 
@@ -91,6 +107,9 @@ impl Wire {
             Self::OpenAiChat => &openai::OpenAiChat,
             Self::AnthropicMessages => &anthropic::AnthropicMessages,
             Self::Gemini => &gemini::Gemini,
+            Self::BedrockConverse => &bedrock::BedrockConverse,
+            Self::CohereChat => &cohere::CohereChat,
+            Self::OllamaChat => &ollama::OllamaChat,
         }
     }
 }

@@ -6,4 +6,6 @@ mod encode;
 pub(super) use self::decode::decode_blocks;
 pub use self::decode::decode_request;
 pub(super) use self::encode::encode_block;
+pub(super) use self::encode::encode_on_vertex;
 pub use self::encode::encode_request;
+pub(crate) use self::encode::thinking_fields;

@@ -188,3 +188,14 @@ impl Source {
         }
     }
 }
+
+/// The tool that was called by this id, for wires on which results name it; the id itself where there
+/// is no such call.
+pub(crate) fn name_of_call<'a>(id: &'a str, messages: &'a [Message]) -> &'a str {
+    let calls = messages.iter().rev().flat_map(|message| &message.parts);
+    let mut names = calls.filter_map(|part| match part {
+        Part::ToolCall(call) if call.id == id => Some(call.name.as_str()),
+        _ => None,
+    });
+    names.next().unwrap_or(id)
+}

@@ -3,7 +3,7 @@
 use super::model::{Model, Thinking};
 use crate::chat::{
     Effort, Message, Part, Reasoning, Request, ResponseFormat, Role, Source, Tool, ToolChoice,
-    ToolResult,
+    ToolResult, name_of_call,
 };
 use crate::codec::{Encoded, Object, Turns, field_name, guess_media_type, note};
 use serde_json::{Map, Value, json};
@@ -328,14 +328,4 @@ impl Encoder<'_> {
         }
         out.0.into()
     }
-}
-
-/// The tool that was called by this id; results name it here.
-fn name_of_call<'a>(id: &'a str, messages: &'a [Message]) -> &'a str {
-    let calls = messages.iter().rev().flat_map(|message| &message.parts);
-    let mut names = calls.filter_map(|part| match part {
-        Part::ToolCall(call) if call.id == id => Some(call.name.as_str()),
-        _ => None,
-    });
-    names.next().unwrap_or(id)
 }

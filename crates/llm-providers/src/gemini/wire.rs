@@ -24,7 +24,7 @@ impl Target for Gemini {
     }
 
     fn encode(&self, request: &Request, terms: &Terms<'_>) -> Encoded {
-        request::encode_request(request, terms.model, false)
+        request::encode_request(request, terms.model, terms.on_vertex)
     }
 
     fn decode(&self, body: &[u8]) -> Option<Reply> {

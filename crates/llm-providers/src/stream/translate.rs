@@ -22,6 +22,25 @@ impl From<Untranslatable> for Stuck {
     }
 }
 
+/// What an answer is called where its wire does not say so.
+#[derive(Debug)]
+pub(crate) struct Name {
+    pub(crate) id: Box<str>,
+    pub(crate) model: Box<str>,
+}
+
+impl Name {
+    /// Fills what is empty.
+    pub(crate) fn fill(&self, id: &mut String, model: &mut String) {
+        if id.is_empty() {
+            id.push_str(&self.id);
+        }
+        if model.is_empty() {
+            model.push_str(&self.model);
+        }
+    }
+}
+
 /// Reads one wire and writes the other.
 #[derive(Debug)]
 pub(crate) struct Translator {
@@ -31,6 +50,7 @@ pub(crate) struct Translator {
     events: Vec<StreamEvent>,
     /// The latest event cannot be said in the caller's dialect.
     unsayable: bool,
+    name: Name,
     out: BytesMut,
     /// The arguments of each tool call so far; all together at most [`MAX_EVENT_BYTES`], and what goes
     /// beyond is not judged.
@@ -41,12 +61,19 @@ pub(crate) struct Translator {
 impl Translator {
     /// From `upstream`'s wire to `caller`'s. `include_usage` is the caller's wish on OpenAI's wire,
     /// `created` the time in seconds since 1970.
-    pub(crate) fn new(upstream: Wire, caller: Dialect, include_usage: bool, created: u64) -> Self {
+    pub(crate) fn new(
+        upstream: Wire,
+        caller: Dialect,
+        include_usage: bool,
+        created: u64,
+        name: Name,
+    ) -> Self {
         Self {
             reader: upstream.target().reader(),
             writer: caller.caller().writer(include_usage, created),
             events: Vec::new(),
             unsayable: false,
+            name,
             out: BytesMut::new(),
             arguments: Vec::new(),
             argument_bytes: 0,
@@ -58,6 +85,9 @@ impl Translator {
         self.events.clear();
         let read = self.reader.read(name, data, facts, &mut self.events);
         self.unsayable = read.is_err();
+        if let Some(StreamEvent::Start { id, model }) = self.events.first_mut() {
+            self.name.fill(id, model);
+        }
         read.unwrap_or(Glance::Quiet)
     }
 

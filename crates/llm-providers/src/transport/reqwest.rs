@@ -5,7 +5,7 @@ use super::{HttpRequest, HttpResponse, Transport, TransportError};
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, TryStreamExt};
 use llm_errors::{Phase, TransportFault};
-use reqwest::{Client, Method, Url};
+use reqwest::{Client, Url};
 use std::error::Error as StdError;
 use std::fmt;
 use std::io::ErrorKind as Io;
@@ -130,7 +130,7 @@ impl Transport for ReqwestTransport {
         Box::pin(async move {
             let url = Url::parse(&request.uri.to_string())
                 .map_err(|_| TransportError::new(TransportFault::Other, Phase::Connect))?;
-            let mut outgoing = reqwest::Request::new(Method::POST, url);
+            let mut outgoing = reqwest::Request::new(request.method, url);
             *outgoing.headers_mut() = request.headers;
             *outgoing.body_mut() = Some(request.body.into());
             let mut response = WINDOW

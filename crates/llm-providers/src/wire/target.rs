@@ -2,6 +2,7 @@
 
 use crate::chat::{Reply, Request, StreamEvent};
 use crate::codec::{Encoded, Untranslatable};
+use crate::framing::Framing;
 use crate::openai::Quirks;
 use crate::stream::{Facts, Glance};
 use http::HeaderMap;
@@ -16,6 +17,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) quirks: Quirks,
     /// Output tokens to ask for where the wire demands a number and the caller gave none.
     pub(crate) default_max_tokens: u32,
+    /// The model is hosted on Vertex, where a wire may differ a little from its provider's own.
+    pub(crate) on_vertex: bool,
 }
 
 /// A wire as targets speak it.
@@ -36,6 +39,11 @@ pub(crate) trait Target: Sync {
 
     /// Looks at a whole answer and notes what it tells. `Glance::Life` is one without content.
     fn glance(&self, body: &[u8], facts: &mut Facts) -> Glance;
+
+    /// How a streamed answer is cut into events.
+    fn framing(&self) -> Framing {
+        Framing::Sse
+    }
 
     /// Starts reading a streamed answer.
     fn reader(&self) -> Box<dyn Reader>;

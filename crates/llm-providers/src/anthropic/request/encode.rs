@@ -1,5 +1,6 @@
 //! Writes a request body.
 
+use crate::anthropic::VERTEX_VERSION;
 use crate::chat::{
     Effort, Message, Part, Reasoning, Request, ResponseFormat, Role, Source, Tool, ToolChoice,
 };
@@ -14,6 +15,21 @@ const MIN_BUDGET_TOKENS: u32 = 1_024;
 /// this wire demands one.
 #[must_use]
 pub fn encode_request(request: &Request, model: &str, default_max_tokens: u32) -> Encoded {
+    encode(request, model, default_max_tokens, ("model", model))
+}
+
+/// The same for a model on Vertex: its name is in the address there, and the wire's version in the
+/// body.
+pub(in crate::anthropic) fn encode_on_vertex(
+    request: &Request,
+    model: &str,
+    default_max_tokens: u32,
+) -> Encoded {
+    let head = ("anthropic_version", VERTEX_VERSION);
+    encode(request, model, default_max_tokens, head)
+}
+
+fn encode(request: &Request, model: &str, default_max_tokens: u32, head: (&str, &str)) -> Encoded {
     let mut dropped = request.lost.clone();
     let mut out = Object::default();
     if request.extra_dialect == Some(Dialect::AnthropicMessages) {
@@ -21,7 +37,7 @@ pub fn encode_request(request: &Request, model: &str, default_max_tokens: u32) -
     } else {
         dropped.extend(request.extra.keys().map(|key| field_name(key)));
     }
-    out.set("model", model);
+    out.set(head.0, head.1);
     let (mut system, mut messages) = encode_messages(&request.messages, &mut dropped);
     if messages.is_empty() && !system.is_empty() {
         // Instructions alone are refused here: they become what the user says.
@@ -137,6 +153,31 @@ fn encode_sampling(
         request.frequency_penalty.is_some_and(|p| p != 0.0),
         "frequency_penalty",
     );
+}
+
+/// Writes the fields that tell a Claude model how to think, for wires that carry them as they are.
+/// True where it will think; then `max_tokens` leaves room for it.
+pub(crate) fn thinking_fields(
+    request: &Request,
+    model: &str,
+    out: &mut Object,
+    max_tokens: &mut u32,
+    dropped: &mut Vec<&'static str>,
+) -> bool {
+    let Some(reasoning) = request.reasoning else {
+        return false;
+    };
+    let thinking = Thinking {
+        request,
+        reasoning,
+        model,
+    };
+    let mut config = Object::default();
+    let thinks = thinking.encode(out, &mut config, max_tokens, dropped);
+    if !config.0.is_empty() {
+        out.set("output_config", config.0);
+    }
+    thinks
 }
 
 /// Whether and how the model is to think.

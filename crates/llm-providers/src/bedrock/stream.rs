@@ -1,0 +1,222 @@
+//! Reads a stream's events.
+
+use super::reply::{UsageWire, finish_reason};
+use crate::chat::StreamEvent;
+use crate::codec::Untranslatable;
+use crate::stream::{Facts, Glance};
+use crate::wire::Reader;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+#[derive(Deserialize)]
+struct BlockStart<'a> {
+    #[serde(borrow)]
+    start: Option<Start<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Start<'a> {
+    #[serde(borrow)]
+    tool_use: Option<ToolStart<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ToolStart<'a> {
+    #[serde(borrow)]
+    tool_use_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct BlockDelta<'a> {
+    #[serde(borrow)]
+    delta: Delta<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Delta<'a> {
+    #[serde(borrow)]
+    text: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    tool_use: Option<ToolDelta<'a>>,
+    #[serde(borrow)]
+    reasoning_content: Option<ReasoningDelta<'a>>,
+    #[serde(borrow)]
+    citation: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ToolDelta<'a> {
+    #[serde(borrow)]
+    input: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReasoningDelta<'a> {
+    #[serde(borrow)]
+    text: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    signature: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    redacted_content: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Stop<'a> {
+    #[serde(borrow)]
+    stop_reason: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    usage: Option<UsageWire>,
+}
+
+/// Reads a stream.
+#[derive(Debug, Default)]
+pub(super) struct StreamReader {
+    started: bool,
+    /// Tool calls so far.
+    calls: u32,
+    /// The open block is a tool call; whether it has had arguments.
+    open_call: Option<bool>,
+    stopped: bool,
+}
+
+impl Reader for StreamReader {
+    fn read(
+        &mut self,
+        name: &[u8],
+        data: &[u8],
+        facts: &mut Facts,
+        out: &mut Vec<StreamEvent>,
+    ) -> Result<Glance, Untranslatable> {
+        if name == b"error" {
+            return Ok(Glance::Error);
+        }
+        if !self.started {
+            self.started = true;
+            // Neither is told on this wire.
+            out.push(StreamEvent::Start {
+                id: String::new(),
+                model: String::new(),
+            });
+        }
+        match name {
+            b"messageStart" => Ok(Glance::Life),
+            b"contentBlockStart" => parsed(data, |block| self.start(block, out)),
+            b"contentBlockDelta" => parsed(data, |block| self.delta(block, facts, out)),
+            b"contentBlockStop" => {
+                // A call without arguments is an empty object, not an empty text.
+                if self.open_call.take() == Some(false) {
+                    out.push(StreamEvent::ToolArguments {
+                        index: self.calls.saturating_sub(1),
+                        json: "{}".to_owned(),
+                    });
+                }
+                Ok(Glance::Life)
+            }
+            b"messageStop" => parsed(data, |stop: Stop<'_>| {
+                let Some(reason) = finish_reason(&stop.stop_reason) else {
+                    return Glance::Error;
+                };
+                self.stopped = true;
+                facts.finish = Some(reason);
+                out.push(StreamEvent::Finish {
+                    reason,
+                    stop_sequence: None,
+                });
+                Glance::Life
+            }),
+            b"metadata" => parsed(data, |metadata: Metadata| {
+                if let Some(usage) = metadata.usage {
+                    facts.usage = usage.into_usage();
+                    out.push(StreamEvent::Usage(facts.usage));
+                }
+                Glance::End
+            }),
+            // A message that is none, and one of an unknown sort.
+            b"" => Ok(Glance::Broken),
+            _ => Ok(Glance::Quiet),
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.stopped
+    }
+}
+
+/// Reads an event's payload. A known event of an unknown shape may have carried a part of the answer.
+fn parsed<'a, T: Deserialize<'a>>(
+    data: &'a [u8],
+    then: impl FnOnce(T) -> Glance,
+) -> Result<Glance, Untranslatable> {
+    match serde_json::from_slice(data) {
+        Ok(event) => Ok(then(event)),
+        Err(error) if error.is_data() => Err(Untranslatable(())),
+        Err(_) => Ok(Glance::Broken),
+    }
+}
+
+impl StreamReader {
+    fn start(&mut self, block: BlockStart<'_>, out: &mut Vec<StreamEvent>) -> Glance {
+        self.open_call = None;
+        let Some(call) = block.start.and_then(|start| start.tool_use) else {
+            return Glance::Life;
+        };
+        out.push(StreamEvent::ToolCall {
+            index: self.calls,
+            id: call.tool_use_id.unwrap_or_default().into_owned(),
+            name: call.name.unwrap_or_default().into_owned(),
+        });
+        self.calls = self.calls.saturating_add(1);
+        self.open_call = Some(false);
+        Glance::Content
+    }
+
+    fn delta(
+        &mut self,
+        block: BlockDelta<'_>,
+        facts: &mut Facts,
+        out: &mut Vec<StreamEvent>,
+    ) -> Glance {
+        let before = out.len();
+        let delta = block.delta;
+        let filled = |text: Option<Cow<'_, str>>| {
+            let text = text.filter(|text| !text.is_empty());
+            text.map(Cow::into_owned)
+        };
+        out.extend(filled(delta.text).map(StreamEvent::Text));
+        if let Some(json) = filled(delta.tool_use.and_then(|call| call.input)) {
+            self.open_call = Some(true);
+            out.push(StreamEvent::ToolArguments {
+                index: self.calls.saturating_sub(1),
+                json,
+            });
+        }
+        let mut sealed = 0;
+        if let Some(reasoning) = delta.reasoning_content {
+            out.extend(filled(reasoning.text).map(StreamEvent::Thinking));
+            out.extend(filled(reasoning.redacted_content).map(StreamEvent::RedactedThinking));
+            if let Some(signature) = filled(reasoning.signature) {
+                out.push(StreamEvent::ThinkingSignature(signature));
+                sealed = 1;
+            }
+        }
+        if delta.citation.is_some() {
+            facts.drop_once("reply.citations");
+        }
+        if out.len() > before + sealed {
+            Glance::Content
+        } else {
+            Glance::Life
+        }
+    }
+}
