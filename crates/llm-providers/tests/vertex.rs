@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
     reason = "tests"
 )]
 
@@ -305,8 +306,7 @@ fn from_base64url(text: &str) -> Vec<u8> {
             .iter()
             .fold(0_u32, |bits, byte| bits << 6 | u32::from(digit(*byte)));
         let bits = bits << (6 * (4 - four.len()));
-        let bytes = [(bits >> 16) as u8, (bits >> 8) as u8, bits as u8];
-        out.extend_from_slice(&bytes[..four.len() - 1]);
+        out.extend_from_slice(&bits.to_be_bytes()[1..four.len()]);
     }
     out
 }

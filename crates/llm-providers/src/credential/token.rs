@@ -126,11 +126,14 @@ mod tests {
         UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
-    async fn given(name: &'static str, until: u64) -> Result<Token, CredentialError> {
-        Ok(Token {
+    fn given(
+        name: &'static str,
+        until: u64,
+    ) -> impl Future<Output = Result<Token, CredentialError>> + Send {
+        std::future::ready(Ok(Token {
             header: HeaderValue::from_static(name),
             until: at(until),
-        })
+        }))
     }
 
     #[tokio::test(start_paused = true)]
