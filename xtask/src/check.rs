@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{failures, shell, tidy};
+use crate::{failures, models, shell, tidy};
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
     if let Some(arg) = args.first() {
@@ -67,6 +67,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     println!("\n== docs/failures.md is current");
     if let Err(error) = failures::run(true) {
         failed.push(format!("docs/failures.md: {error:#}"));
+    }
+
+    println!("\n== the table of models is current");
+    if let Err(error) = models::run(&["--check".to_owned()]) {
+        failed.push(format!("models: {error:#}"));
     }
 
     let took = shell::shown_time(start.elapsed());

@@ -14,6 +14,7 @@ mod corpus;
 mod e2e;
 mod failures;
 mod http;
+mod models;
 mod server;
 mod shell;
 mod simulate;
@@ -87,6 +88,12 @@ const TASKS: &[Task] = &[
         arguments: "[--check]",
         about: "write docs/failures.md from the code, or check that it is current",
         run: |args| failures::run(args.iter().any(|arg| arg == "--check")),
+    },
+    Task {
+        name: "models",
+        arguments: "[--check]",
+        about: "build the table of models from crates/llm-providers/models, or check that it is current",
+        run: models::run,
     },
 ];
 

@@ -6,6 +6,7 @@
 
 pub(crate) mod fault;
 pub(crate) mod key;
+pub(crate) mod known;
 mod limit;
 mod price;
 mod reader;

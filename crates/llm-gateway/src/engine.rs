@@ -12,7 +12,9 @@ use std::time::Instant;
 
 pub(crate) use llm_resilience::Client;
 pub(crate) use llm_resilience::errors::{ErrorKind, Provider};
+pub(crate) use llm_resilience::list_price;
 pub(crate) use llm_resilience::providers::catalog::entry as catalog_entry;
+pub(crate) use llm_resilience::providers::model::{self, Model};
 pub(crate) use llm_resilience::providers::{Dialect, Features, Wire};
 pub(crate) use llm_resilience::router::{Hedging, Limits, MAX_CANDIDATES, Policy, Price, Strategy};
 
@@ -121,13 +123,11 @@ fn target_spec(target: &config::Target) -> anyhow::Result<TargetSpec> {
             turn => spec.credential(format!("{label}, replaced by reload {turn}")),
         };
     }
-    if let Some(tokens) = target.context_window {
-        spec = spec.context_window(tokens);
-    }
-    if !target.lacks.is_empty() {
-        spec = spec.features(Features::from_bits(u32::MAX).without(target.lacks));
-    }
-    Ok(spec)
+    // What pages state of the model was weighed when the file was read; here the file's word is the last.
+    let abilities = Features::from_bits(u32::MAX).without(target.lacks);
+    Ok(spec
+        .context_window(target.context_window.unwrap_or(0))
+        .features(abilities))
 }
 
 fn route_spec(route: &config::Route, targets: &[config::Target]) -> RouteSpec {

@@ -15,6 +15,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -216,6 +217,11 @@ impl Metrics {
 
     fn register(&self, registry: &mut Registry) {
         let ours = registry.sub_registry_with_prefix("llm_gateway");
+        ours.register(
+            "model_data",
+            "The day on which public pages about models were read",
+            Info::new(vec![("date", engine::model::date())]),
+        );
         ours.register(
             "requests",
             "Requests that entered a route, by what the caller got",

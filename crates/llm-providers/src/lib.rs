@@ -56,7 +56,8 @@
 //! folder that encodes requests and decodes answers and streams; a caller's dialect ([`openai`],
 //! [`anthropic`]) does the reverse too. All meet in [`chat`], so a further wire is one folder and
 //! one row, not one for every pair. [`catalog`] holds what is known of each provider: address, key
-//! header, wire, quirks.
+//! header, wire, quirks. [`model`] holds what public pages state of models: window, abilities, price
+//! and last day, with the date on which that was read.
 //!
 //! What a wire cannot carry is named in [`Facts::dropped`], never lost in silence. Three things are
 //! adapted and named as well: JSON mode on Anthropic's wire becomes an instruction, a system message
@@ -116,6 +117,7 @@ mod failure;
 pub mod form;
 mod framing;
 mod gemini;
+pub mod model;
 mod ollama;
 pub mod openai;
 mod splice;

@@ -6,7 +6,7 @@ use crate::keep::keyring;
 use crate::observe::{Log, Observer};
 use llm_breaker::BreakerConfig;
 use llm_cache::{Cache, CacheConfig};
-use llm_providers::{Endpoint, Features, ReqwestTransport, Transport, TransportBuildError};
+use llm_providers::{Endpoint, Features, ReqwestTransport, Transport, TransportBuildError, model};
 use llm_router::{Abilities, Limits, Member, Policy, Price, Route, Table, TableError, Target};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -26,17 +26,20 @@ pub struct TargetSpec {
 }
 
 impl TargetSpec {
-    /// The target `name`, served by `endpoint`.
+    /// The target `name`, served by `endpoint`. Window, abilities and price are those that public
+    /// pages state of the model ([`model::lookup`]), where they do; the setters replace them.
     #[must_use]
     pub fn new(name: impl Into<Box<str>>, endpoint: Endpoint) -> Self {
+        let known = model::lookup(endpoint.provider(), endpoint.model());
+        let stated = known.and_then(|known| known.price);
         Self {
             name: name.into(),
             endpoint,
             credential: None,
-            context_window: 0,
-            features: None,
+            context_window: known.and_then(|known| known.context_window).unwrap_or(0),
+            features: known.map(|known| Features::from_bits(u32::MAX).without(known.cannot)),
             limits: Limits::default(),
-            price: Price::default(),
+            price: stated.map_or_else(Price::default, list_price),
         }
     }
 
@@ -49,7 +52,7 @@ impl TargetSpec {
         self
     }
 
-    /// The context window in tokens; 0, the default, means unknown.
+    /// The context window in tokens; 0 means unknown. Defaults to what pages state of the model.
     #[must_use]
     pub fn context_window(mut self, tokens: u32) -> Self {
         self.context_window = tokens;
@@ -64,18 +67,30 @@ impl TargetSpec {
         self
     }
 
-    /// The price, for the strategy that prefers the cheapest.
+    /// The price, for the strategy that prefers the cheapest. Defaults to the list price, where one is stated.
     #[must_use]
     pub fn price(mut self, price: Price) -> Self {
         self.price = price;
         self
     }
 
-    /// What the model can do. Defaults to everything.
+    /// What the model can do. Defaults to everything but what pages state that it cannot.
     #[must_use]
     pub fn features(mut self, features: Features) -> Self {
         self.features = Some(features);
         self
+    }
+}
+
+/// The list price as the router counts: where the price of cached tokens is not stated, that of others.
+#[must_use]
+pub fn list_price(stated: model::Price) -> Price {
+    Price {
+        input: stated.input,
+        output: stated.output,
+        cache_read: stated.cache_read.unwrap_or(stated.input),
+        cache_write: stated.cache_write.unwrap_or(stated.input),
+        per_request: 0,
     }
 }
 

@@ -1,11 +1,12 @@
 //! `check`: is this configuration right, before it is relied on?
 
 use crate::config::secret::Process;
-use crate::config::{Config, walk};
-use crate::engine;
+use crate::config::{Config, known, walk};
+use crate::engine::{self, model};
 use crate::metrics::Metrics;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// Checks a configuration: every fault with line, key and mend, and every fallback path for what would surprise.
 #[derive(Debug, clap::Args)]
@@ -24,12 +25,28 @@ impl Check {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let config = Config::load(&self.config, &Process)?;
         engine::build(&config, Arc::new(Metrics::new(&config)))?;
-        let warnings = walk::warnings(&config);
+        let mut warnings = walk::warnings(&config);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a command is the outermost shell, and asks which models end soon"
+        )]
+        let now = SystemTime::now();
+        warnings.extend(known::warnings(&config, now));
         for warning in &warnings {
             say!("warning: {warning}");
         }
-        for note in walk::notes(&config) {
+        for note in walk::notes(&config)
+            .into_iter()
+            .chain(known::dearer(&config))
+        {
             say!("note: {note}");
+        }
+        say!(
+            "models, as public pages stated on {} unless the file says otherwise:",
+            model::date()
+        );
+        for line in known::lines(&config) {
+            say!("  {line}");
         }
         let origin = self.config.display();
         let (targets, routes) = (config.targets.len(), config.routes.len());

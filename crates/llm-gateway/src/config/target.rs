@@ -6,7 +6,9 @@ use super::price;
 use super::reader::{Entries, Reader, Value};
 use super::secret::{Source, World};
 use super::wording::unknown_mend;
-use crate::engine::{Features, Limits, Price, Provider, Wire, catalog_entry};
+use crate::engine::{
+    Features, Limits, Model, Price, Provider, Wire, catalog_entry, list_price, model,
+};
 use http::{HeaderName, HeaderValue, Uri};
 use secrecy::SecretString;
 use std::fmt;
@@ -48,6 +50,8 @@ pub(crate) struct Target {
     pub(crate) limits: Limits,
     /// What the model costs, if known.
     pub(crate) price: Option<Price>,
+    /// What public pages state of the model. The three above hold it already, where the file says nothing else.
+    pub(crate) known: Option<Model>,
 }
 
 impl fmt::Debug for Target {
@@ -148,10 +152,13 @@ fn target(
     let lacks = lacks(reader, table);
     let limits = limit::read(reader, table);
     let price = price::read(reader, table);
+    let (provider, model) = (provider?, model?);
+    let known = model::lookup(provider, &model);
+    let stated = known.unwrap_or(model::UNKNOWN);
     Some(Target {
         name: name.to_owned(),
-        provider: provider?,
-        model: model?,
+        provider,
+        model,
         base_url,
         wire,
         api_key,
@@ -159,10 +166,11 @@ fn target(
         key_turn: 0,
         headers,
         query,
-        context_window,
-        lacks,
+        context_window: context_window.or(stated.context_window),
+        lacks: lacks.unwrap_or(stated.cannot),
         limits,
-        price,
+        price: price.or(stated.price.map(list_price)),
+        known,
     })
 }
 
@@ -429,11 +437,10 @@ fn headers(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Vec<(HeaderName,
     headers
 }
 
-fn lacks(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Features {
+/// `None` where the key is not there: an empty list says that nothing is lacking.
+fn lacks(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Option<Features> {
+    let (_, list) = reader.list(table, "lacks", "[\"vision\"]")?;
     let mut lacks = Features::NONE;
-    let Some((_, list)) = reader.list(table, "lacks", "[\"vision\"]") else {
-        return lacks;
-    };
     let known: Vec<_> = Features::from_bits(u32::MAX)
         .names()
         .filter_map(|name| Some((name, Features::from_name(name)?)))
@@ -447,5 +454,5 @@ fn lacks(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Features {
             lacks |= lack;
         }
     }
-    lacks
+    Some(lacks)
 }

@@ -1,7 +1,7 @@
 //! Walks every fallback path and names what would surprise on the day it is used.
 
 use super::{Config, Degraded, Route, Target};
-use crate::engine::{Strategy, catalog_entry};
+use crate::engine::{Features, Strategy, catalog_entry};
 
 /// What is not wrong but likely not meant.
 pub(crate) fn warnings(config: &Config) -> Vec<String> {
@@ -87,7 +87,7 @@ fn walk(config: &Config, route: &Route, warnings: &mut Vec<String>) {
                 target.name, first.name, first.name
             ));
         }
-        let missing: Vec<_> = target.lacks.without(first.lacks).names().collect();
+        let missing: Vec<_> = missing(first, target).names().collect();
         if !missing.is_empty() {
             warnings.push(format!(
                 "routes.{name}: the {role} `{}` lacks {}, which `{}` has: such requests are lost when `{}` fails",
@@ -130,6 +130,13 @@ fn walk(config: &Config, route: &Route, warnings: &mut Vec<String>) {
             "routes.{name}: degraded modes after one that always answers are never used"
         ));
     }
+}
+
+/// What `target` lacks and `first` has. Where a page alone says that it is lacking, a page must say that the other has it.
+fn missing(first: &Target, target: &Target) -> Features {
+    let stated = target.known.map_or(Features::NONE, |known| known.cannot);
+    let unknown = stated.without(first.known.map_or(Features::NONE, |known| known.can));
+    target.lacks.without(first.lacks).without(unknown)
 }
 
 fn plain_http_with_key(target: &Target) -> bool {

@@ -5,7 +5,7 @@ use super::secret::{Source, World};
 use super::stick::StickTo;
 use super::target::Target;
 use super::{Breaker, Cache, Config, DEFAULT_LISTEN, Server};
-use crate::engine::{Features, Limits, Provider, catalog_entry};
+use crate::engine::{Limits, Provider, catalog_entry, list_price, model};
 
 /// Targets in the order of fallback: name, provider, and its current small general model or the stable alias of it.
 /// Those of Gemini and DeepSeek are from the vendors' pages, those of OpenAI, Anthropic and xAI from third-party lists
@@ -45,7 +45,7 @@ pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
 pub(crate) fn from_environment(world: &dyn World) -> Option<Config> {
     let targets: Vec<Target> = WELL_KNOWN
         .iter()
-        .filter_map(|&(name, provider, model)| {
+        .filter_map(|&(name, provider, model_name)| {
             let variable = catalog_entry(provider).key_variable;
             let source = Source::Env(variable.to_owned());
             world.variable(variable)?;
@@ -56,10 +56,12 @@ pub(crate) fn from_environment(world: &dyn World) -> Option<Config> {
                     return None;
                 }
             };
+            let known = model::lookup(provider, model_name);
+            let stated = known.unwrap_or(model::UNKNOWN);
             Some(Target {
                 name: name.to_owned(),
                 provider,
-                model: model.to_owned(),
+                model: model_name.to_owned(),
                 base_url: None,
                 wire: None,
                 api_key: Some(key),
@@ -67,10 +69,11 @@ pub(crate) fn from_environment(world: &dyn World) -> Option<Config> {
                 key_turn: 0,
                 headers: Vec::new(),
                 query: Vec::new(),
-                context_window: None,
-                lacks: Features::NONE,
+                context_window: stated.context_window,
+                lacks: stated.cannot,
                 limits: Limits::default(),
-                price: None,
+                price: stated.price.map(list_price),
+                known,
             })
         })
         .collect();

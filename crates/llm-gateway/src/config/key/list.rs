@@ -211,15 +211,15 @@ pub(crate) const KEYS: &[Key] = &[
         Section::Target,
         "context_window",
         "whole number",
-        "unknown",
+        "as public pages state, else unknown",
         "The model's window in tokens. A call that cannot fit goes elsewhere at once.",
     ),
     key(
         Section::Target,
         "lacks",
         "list of features",
-        "none",
-        "What the target cannot do: `tools`, `parallel_tools`, `json_mode`, `json_schema`, `vision`, `audio` and others. Calls that need it go elsewhere.",
+        "as public pages state, else none",
+        "What the target cannot do: `tools`, `parallel_tools`, `json_mode`, `json_schema`, `vision`, `audio` and others. Calls that need it go elsewhere. `[]` says that it can do everything.",
     ),
     key(
         Section::Target,
@@ -232,7 +232,7 @@ pub(crate) const KEYS: &[Key] = &[
         Section::Target,
         "price",
         "table",
-        "unknown",
+        "the list price, where one is public",
         "What the model costs, for the strategy `cheapest`.",
     ),
     key(
