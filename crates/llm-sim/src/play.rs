@@ -63,7 +63,9 @@ pub(crate) struct Play {
     /// Bytes of the present step that a drip has not sent yet.
     rest: Bytes,
     drip: Option<Duration>,
-    /// Whether a dripped byte has just gone out.
+    /// The bytes of one drop of a drip.
+    drop_bytes: usize,
+    /// Whether a drop has just gone out.
     dripped: bool,
     sleep: Option<Pin<Box<Sleep>>>,
     /// What is sent during waits, and how often.
@@ -84,6 +86,7 @@ impl Play {
             steps: steps.into_iter(),
             rest: Bytes::new(),
             drip: None,
+            drop_bytes: 1,
             dripped: false,
             sleep: None,
             pulse: None,
@@ -109,8 +112,10 @@ impl Play {
         }
     }
 
-    pub(crate) const fn drip(mut self, drip: Option<Duration>) -> Self {
-        self.drip = drip;
+    /// Sends the body in pieces of so many bytes (one if not said), with a wait between two (none if not said).
+    pub(crate) fn drip(mut self, wait: Option<Duration>, bytes: Option<usize>) -> Self {
+        self.drip = wait.or(bytes.map(|_| Duration::ZERO));
+        self.drop_bytes = bytes.unwrap_or(1).max(1);
         self
     }
 
@@ -180,7 +185,7 @@ impl Body for Play {
                 }
             }
             if this.rest.has_remaining() {
-                // Every byte but the first of the body waits; a wait of zero still lets the byte before it leave alone.
+                // Every drop but the first of the body waits; a wait of zero still lets the one before it leave alone.
                 if this.dripped {
                     this.dripped = false;
                     match this.drip {
@@ -195,8 +200,8 @@ impl Body for Play {
                     continue;
                 }
                 this.dripped = true;
-                let byte = this.rest.split_to(1);
-                return this.send(byte);
+                let drop = this.rest.split_to(this.drop_bytes.min(this.rest.len()));
+                return this.send(drop);
             }
             match this.steps.next() {
                 None => {

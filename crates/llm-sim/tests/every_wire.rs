@@ -260,6 +260,7 @@ async fn odd_but_lawful_streams_say_the_same() {
     for dialect in ALL {
         for manner in [
             "drip = \"0ms\"",
+            "split = 7",
             "crlf = true",
             "slow = { first_token = \"60ms\", per_chunk = \"30ms\" }\nkeep_alive = \"10ms\"",
             "keep_alive = \"10ms\"\nstall = { after_chunks = 2, for = \"60ms\" }\ncrlf = true",

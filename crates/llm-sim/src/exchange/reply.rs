@@ -109,7 +109,10 @@ impl Exchange<'_> {
     ) -> Response<Play> {
         call.status(status);
         let play = play
-            .drip(self.rule.and_then(|rule| rule.drip))
+            .drip(
+                self.rule.and_then(|rule| rule.drip),
+                self.rule.and_then(|rule| rule.split),
+            )
             .call(call, slot);
         let mut response = Response::new(play);
         *response.status_mut() =

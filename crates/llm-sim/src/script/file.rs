@@ -67,6 +67,7 @@ struct RuleFile {
     finish: Option<Finish>,
     slow: Option<SlowFile>,
     drip: Option<Span>,
+    split: Option<usize>,
     keep_alive: Option<Span>,
     #[serde(default)]
     crlf: bool,
@@ -223,6 +224,7 @@ fn rule(file: RuleFile) -> Result<Rule, String> {
                 .map_or_else(Default::default, |Span(wait)| wait),
         }),
         drip: file.drip.map(|Span(wait)| wait),
+        split: file.split,
         keep_alive: file.keep_alive.map(|Span(every)| every),
         crlf: file.crlf,
         fault,

@@ -102,6 +102,7 @@ pub struct Rule {
     pub(crate) finish: Option<Finish>,
     pub(crate) pace: Option<Pace>,
     pub(crate) drip: Option<Duration>,
+    pub(crate) split: Option<usize>,
     pub(crate) keep_alive: Option<Duration>,
     pub(crate) crlf: bool,
     pub(crate) fault: Option<Fault>,
@@ -138,6 +139,7 @@ impl Rule {
             finish: None,
             pace: None,
             drip: None,
+            split: None,
             keep_alive: None,
             crlf: false,
             fault: None,
@@ -269,6 +271,13 @@ impl Rule {
         self
     }
 
+    /// Sends the body in pieces of so many bytes (at least one), whatever events or characters they cut through; with
+    /// [`drip`](Self::drip) these are what it waits between. An event's last piece may be shorter.
+    pub const fn split(mut self, bytes: usize) -> Self {
+        self.split = Some(bytes);
+        self
+    }
+
     /// Sends a sign of life into a stream during every wait, so often (at least 10 ms): a comment line where
     /// streams are server-sent events, a `ping` on Anthropic's wire, white space in a JSON array, nothing elsewhere. A
     /// caller that takes these for progress never times out.
@@ -339,6 +348,9 @@ impl Rule {
             .any(|text| text.len() > MAX_TEXT_BYTES)
         {
             return Err(format!("a text is longer than {MAX_TEXT_BYTES} bytes"));
+        }
+        if self.split == Some(0) {
+            return Err("split = 0; a piece has at least one byte".to_owned());
         }
         if self.keep_alive.is_some_and(|every| every < MIN_KEEP_ALIVE) {
             return Err("keep_alive must be at least 10ms".to_owned());

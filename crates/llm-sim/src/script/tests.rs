@@ -47,6 +47,7 @@ fn every_key_is_read() {
         finish = "length"
         slow = { latency = "1s", first_token = "2s", per_chunk = "3s" }
         drip = "1ms"
+        split = 7
         keep_alive = "50ms"
         crlf = true
         retry_after = "7s"
@@ -82,6 +83,7 @@ fn every_key_is_read() {
                 .per_chunk(second * 3),
         )
         .drip(Duration::from_millis(1))
+        .split(7)
         .keep_alive(Duration::from_millis(50))
         .crlf()
         .retry_after(second * 7)
