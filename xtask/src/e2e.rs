@@ -16,7 +16,7 @@ use std::sync::Mutex;
 
 use anyhow::{Result, bail};
 
-use crate::shell;
+use crate::{shell, witness};
 use driver::{Driver, Sdk, Wire};
 use install::Sdks;
 use play::Case;
@@ -75,6 +75,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         Ok(())
     });
     outcome?;
+    if filter.is_empty() || filter.starts_with("witness") {
+        let witnesses = witness::play(&programs.sim, filter)?;
+        passed += witnesses.passed;
+        failed.extend(witnesses.failed);
+    }
     if passed + failed.len() == 0 {
         bail!("no check's line contains `{filter}`");
     }

@@ -1,5 +1,5 @@
 //! `cargo xtask TASK`: the workspace's own build tool. One file a task; every task runs on a machine that has only Rust,
-//! except `e2e` (and `ci`, which includes it), which also wants Python and Node for the official SDKs.
+//! except `e2e`, its part `witness` and `ci`, which includes both: they also want Python and Node for the official SDKs.
 
 #![expect(
     clippy::print_stdout,
@@ -15,11 +15,13 @@ mod e2e;
 mod failures;
 mod http;
 mod models;
+mod sdk;
 mod server;
 mod shell;
 mod simulate;
 mod test;
 mod tidy;
+mod witness;
 mod workspace;
 
 use std::process::ExitCode;
@@ -56,8 +58,14 @@ const TASKS: &[Task] = &[
     Task {
         name: "e2e",
         arguments: "[FILTER]",
-        about: "official SDKs (Python, Node) through the gateway against failing providers",
+        about: "official SDKs (Python, Node) through the gateway against failing providers; includes witness",
         run: e2e::run,
+    },
+    Task {
+        name: "witness",
+        arguments: "[FILTER]",
+        about: "official SDKs straight at the simulated provider: does it speak as the providers do",
+        run: witness::run,
     },
     Task {
         name: "bench",

@@ -166,8 +166,11 @@ impl Stream<'_> {
         if self.strike(count, count) {
             return;
         }
-        self.steps
-            .extend(frames.closing.into_iter().map(Step::Send));
+        let mut closing = frames.closing;
+        if matches!(self.fault, Some(Fault::NoEnd)) {
+            closing.pop();
+        }
+        self.steps.extend(closing.into_iter().map(Step::Send));
     }
 
     /// Lets the fault strike before the chunk `index` of `count`; true if nothing may follow.

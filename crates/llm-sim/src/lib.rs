@@ -1,7 +1,8 @@
 //! A simulated LLM provider on real HTTP that fails by script.
 //!
-//! It listens on the loopback, speaks the wires of OpenAI (chat completions, responses, embeddings, models) and
-//! Anthropic (messages, models), streamed and whole, and goes wrong exactly as told: with the provider's own error bodies, with
+//! It listens on the loopback, speaks the wires of OpenAI (chat completions, responses, embeddings), Anthropic (messages),
+//! Gemini and Vertex, Bedrock (Converse), Cohere and Ollama, streamed and whole, with tools, schemas and thinking,
+//! and goes wrong exactly as told: with the provider's own error bodies, with
 //! silence, resets, cut or garbled answers. It records what it received, so that a test can assert both sides of a
 //! call. It shares no code with anything it is used to test.
 //!
@@ -50,8 +51,24 @@
 //! | [`Fault::Reset`] | TCP RST, before the reply or within it |
 //! | [`Fault::Close`] | FIN without a reply |
 //! | [`Fault::Cut`] | the answer ends too early: the HTTP message broken, or whole but without its end marker |
+//! | [`Fault::NoEnd`] | a stream that lacks only its end marker |
 //! | [`Fault::Empty`], [`Fault::Garbled`] | a 200 with nothing, or with nonsense, in it |
 //! | [`Fault::ErrorEvent`] | an error object inside a stream that began with 200 |
+//!
+//! Every fault means the same on every wire, in the wire's own words:
+//!
+//! | wire | proper end of a stream | [`Fault::ErrorEvent`] | [`Rule::keep_alive`] | [`Rule::retry_after`] |
+//! |---|---|---|---|---|
+//! | OpenAI chat | `[DONE]` | `data: {"error": …}` | comment | headers |
+//! | OpenAI responses | `response.completed`, `.incomplete` | `response.failed` or `error` | comment | headers |
+//! | Anthropic, also on Vertex | `message_stop` | `event: error` | `ping` | headers; none on Vertex |
+//! | Gemini, also on Vertex | `finishReason`; the `]` of an array | `{"error": …}` | comment; white space in an array | `RetryInfo`; none on Vertex |
+//! | Bedrock Converse | `messageStop`, `metadata` | exception frame | nothing | headers |
+//! | Cohere | `message-end` | `message-end`, `ERROR` | comment | headers |
+//! | Ollama | `"done": true` | `{"error": …}` | nothing | headers |
+//!
+//! How a wire is built: `ask/` reads its requests, `wire/` writes its answers, `framing.rs` puts them in a row, `voice/`
+//! refuses in the provider's words. The README has the paths and what else differs.
 //!
 //! # What is made up, and how
 //!
@@ -63,8 +80,8 @@
 //!
 //! # What it does not do
 //!
-//! No TLS, no HTTP/2, no `n` above one, no images, no log probabilities. It checks of a request only what is cheap and
-//! matters to callers: JSON, model, messages, `max_tokens`.
+//! No TLS, no HTTP/2, no `n` above one, no log probabilities. Images are taken in and not looked at. It checks of a request
+//! only what is cheap and matters to callers: JSON, model, messages, `max_tokens`; of an AWS signature the form.
 //!
 //! # Bounds
 //!

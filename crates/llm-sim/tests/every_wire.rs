@@ -101,6 +101,23 @@ async fn a_cut_after_every_possible_chunk_leaves_a_beginning_and_no_end() {
 }
 
 #[tokio::test]
+async fn a_stream_without_its_end_says_everything_but_that_it_is_over() {
+    let sim = rule("no_end = true").await;
+    for dialect in ALL {
+        let seen = ask(&sim, dialect, true).await;
+        let read = dialect.read(&seen.body);
+        assert_eq!(
+            (seen.end, read.text.as_str(), read.is_finished, read.error),
+            (End::Complete, TEXT, false, None),
+            "{}",
+            dialect.wire
+        );
+        let whole = ask(&sim, dialect, false).await.json();
+        assert_eq!((dialect.whole)(&whole).as_deref(), Some(TEXT));
+    }
+}
+
+#[tokio::test]
 async fn a_cut_or_reset_by_bytes_strikes_at_the_byte() {
     for dialect in ALL {
         let full = ask(&start(&format!("text = \"{TEXT}\"")).await, dialect, true).await;

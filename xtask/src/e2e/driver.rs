@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use super::install::Sdks;
+use crate::sdk::plain_environment;
 use crate::shell;
 
 /// The SDKs that are driven.
@@ -73,22 +74,19 @@ impl Driver {
     pub(super) fn start(sdk: Sdk, sdks: &Sdks) -> Result<Self> {
         let mut command = match sdk {
             Sdk::PythonOpenAi | Sdk::PythonAnthropic => {
-                let mut command = Command::new(&sdks.python);
+                let mut command = sdks.python.command();
                 command
                     .arg(shell::root().join("xtask/e2e/driver.py"))
                     .arg(sdk.wire().as_str());
-                if let Some(path) = &sdks.python_path {
-                    command.env("PYTHONPATH", path);
-                }
                 command
             }
             Sdk::NodeOpenAi => {
                 let mut command = Command::new("node");
+                plain_environment(&mut command);
                 command.arg(sdks.node.join("driver.mjs"));
                 command
             }
         };
-        plain_environment(&mut command);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -134,26 +132,5 @@ impl Drop for Driver {
         // It may have ended by itself; there is nothing to do about any other failure here.
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// Takes away what would lead calls to the loopback astray or change an SDK's ways.
-pub(super) fn plain_environment(command: &mut Command) {
-    for name in [
-        "http_proxy",
-        "https_proxy",
-        "all_proxy",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "ALL_PROXY",
-        "OPENAI_BASE_URL",
-        "OPENAI_API_KEY",
-        "OPENAI_LOG",
-        "ANTHROPIC_BASE_URL",
-        "ANTHROPIC_API_KEY",
-        "ANTHROPIC_AUTH_TOKEN",
-        "ANTHROPIC_LOG",
-    ] {
-        command.env_remove(name);
     }
 }

@@ -9,9 +9,10 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::driver::{Wire, plain_environment};
+use super::driver::Wire;
 use super::scenario::{Scenario, Upstream};
 use crate::http;
+use crate::sdk::plain_environment;
 use crate::server::{Server, free_address};
 use crate::shell;
 

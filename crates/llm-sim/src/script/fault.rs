@@ -37,6 +37,9 @@ pub enum Fault {
         /// Whether the HTTP message itself is left broken.
         end: CutEnd,
     },
+    /// A stream in which all is said and only the end marker is missing (the last event of its proper end); the HTTP message
+    /// ends in order. A whole reply is left alone.
+    NoEnd,
     /// A 200 with nothing in it.
     Empty(Blank),
     /// A 200 that cannot be read as it should.

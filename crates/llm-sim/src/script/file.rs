@@ -83,6 +83,7 @@ struct RuleFile {
     reset: Option<ResetFile>,
     close: Option<bool>,
     cut: Option<CutFile>,
+    no_end: Option<bool>,
     empty: Option<Blank>,
     garbled: Option<Garbling>,
     error_event: Option<ErrorEventFile>,
@@ -275,6 +276,11 @@ fn fault(file: &RuleFile) -> Result<Option<Fault>, String> {
     match file.close {
         Some(true) => found.push(("close", Fault::Close)),
         Some(false) => return Err("`close = false` says nothing; leave it out".to_owned()),
+        None => {}
+    }
+    match file.no_end {
+        Some(true) => found.push(("no_end", Fault::NoEnd)),
+        Some(false) => return Err("`no_end = false` says nothing; leave it out".to_owned()),
         None => {}
     }
     if let Some(cut) = &file.cut {

@@ -308,7 +308,8 @@ impl Rule {
         self.fault(Fault::Reply(Reply::new(status)))
     }
 
-    /// Adds `retry-after` in seconds (rounded up; with `retry-after-ms` if it is not whole) to an error reply.
+    /// States a wait: in the header `retry-after` in seconds (rounded up; with `retry-after-ms` if it is not whole), or,
+    /// where the provider has none, in the body of its error.
     pub const fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
