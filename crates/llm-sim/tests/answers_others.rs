@@ -226,3 +226,29 @@ async fn embeddings_have_each_providers_shape() {
         (8, &json!(2))
     );
 }
+
+#[tokio::test]
+async fn embeddings_can_be_an_error_with_status_200() {
+    let sim = start("[[rule]]\nerror_event = { preset = \"server_error\" }").await;
+    for (path, body, place) in [
+        (
+            "/v1/embeddings",
+            r#"{"model": "e", "input": "x"}"#,
+            "/error/message",
+        ),
+        ("/v2/embed", r#"{"model": "e", "texts": ["x"]}"#, "/message"),
+        ("/api/embed", r#"{"model": "e", "input": "x"}"#, "/error"),
+        (
+            "/v1beta/models/e:embedContent",
+            r#"{"content": {"parts": [{"text": "x"}]}}"#,
+            "/error/status",
+        ),
+    ] {
+        let seen = post(sim.addr(), path, &[], body).await;
+        assert_eq!(seen.status, Some(200), "{path}");
+        assert!(
+            seen.json().pointer(place).is_some_and(Value::is_string),
+            "{path}"
+        );
+    }
+}

@@ -51,7 +51,7 @@ impl Exchange<'_> {
         let (script, voice) = (&self.stage.script, self.family.voice());
         if wire == Wire::Models {
             let body = model::reply(self.family, self.parts.uri.path(), &script.models)?;
-            return Ok(self.spoil(Good::whole(body)));
+            return Ok(self.spoil(self.unless_an_error(body)));
         }
         let Some(body) = body else {
             return Err(Problem::invalid(
@@ -73,7 +73,7 @@ impl Exchange<'_> {
             _ => None,
         };
         if let Some(body) = vectors {
-            return Ok(self.spoil(Good::whole(body)));
+            return Ok(self.spoil(self.unless_an_error(body)));
         }
         let ask = Ask::read(wire, self.family, self.target, body)?;
         if let Some(limit) = script
@@ -100,6 +100,16 @@ impl Exchange<'_> {
             }
         };
         Ok(self.spoil(good))
+    }
+
+    /// A reply that is never streamed, or the error that a rule puts in its place.
+    fn unless_an_error(&self, body: Bytes) -> Good {
+        Good::whole(match self.fault {
+            Some(Fault::ErrorEvent { preset, .. }) => {
+                self.problem(*preset).body(self.family, &self.request_id)
+            }
+            _ => body,
+        })
     }
 
     fn whole(&self, wire: Wire, ask: &Ask, answer: &Answer) -> Bytes {
