@@ -4,6 +4,7 @@
 //! `engine.rs`. The reader walks the document by hand instead of deserialising it, because that is the only way to name
 //! line, key and mend for *every* fault in one run rather than for the first one.
 
+mod cloud;
 pub(crate) mod fault;
 pub(crate) mod key;
 pub(crate) mod known;
@@ -30,6 +31,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+pub(crate) use cloud::{Cloud, Identity};
 pub(crate) use route::{Degraded, Preset, Route};
 pub(crate) use stick::{StickTo, key_of};
 pub(crate) use target::Target;

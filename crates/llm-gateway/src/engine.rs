@@ -4,18 +4,19 @@ use crate::config::{self, Config, Preset};
 use anyhow::Context as _;
 use llm_resilience::breaker::{BreakerConfig, Snapshot, State};
 use llm_resilience::cache::{Cache, CacheConfig};
-use llm_resilience::providers::Endpoint;
+use llm_resilience::providers::{AwsCredential, AwsKeys, Endpoint, EndpointBuilder};
 use llm_resilience::router::{Member, TargetId};
 use llm_resilience::{ClientBuilder, Degraded, Observer, RouteSpec, StaticAnswer, TargetSpec};
+use secrecy::ExposeSecret as _;
 use std::sync::Arc;
 use std::time::Instant;
 
 pub(crate) use llm_resilience::Client;
 pub(crate) use llm_resilience::errors::{ErrorKind, Provider};
 pub(crate) use llm_resilience::list_price;
-pub(crate) use llm_resilience::providers::catalog::entry as catalog_entry;
+pub(crate) use llm_resilience::providers::catalog::{entry as catalog_entry, wire as catalog_wire};
 pub(crate) use llm_resilience::providers::model::{self, Model};
-pub(crate) use llm_resilience::providers::{Dialect, Features, Wire};
+pub(crate) use llm_resilience::providers::{Dialect, Features, GoogleCredential, Wire};
 pub(crate) use llm_resilience::router::{Hedging, Limits, MAX_CANDIDATES, Policy, Price, Strategy};
 
 /// Builds the client that a configuration describes. Targets and routes keep their order, so that their indices are
@@ -97,6 +98,38 @@ fn cache(settings: &config::Cache) -> Cache {
     )
 }
 
+/// Where in a cloud an endpoint is, and who asks there.
+fn place(mut endpoint: EndpointBuilder, cloud: &config::Cloud) -> anyhow::Result<EndpointBuilder> {
+    if let Some(region) = &cloud.region {
+        endpoint = endpoint.region(region);
+    }
+    if let Some(project) = &cloud.project {
+        endpoint = endpoint.project(project);
+    }
+    Ok(match &cloud.identity {
+        None => endpoint,
+        Some(config::Identity::Aws {
+            access_key_id,
+            secret_access_key,
+            session_token,
+        }) => {
+            let mut keys = AwsKeys::new(access_key_id.expose_secret(), secret_access_key.clone());
+            if let Some(token) = session_token {
+                keys = keys.session_token(token.clone());
+            }
+            let region = cloud.region.as_deref().context("region")?;
+            endpoint.authorized_by(Arc::new(AwsCredential::new(keys, region, "bedrock")))
+        }
+        Some(config::Identity::ServiceAccount(file)) => {
+            let account = GoogleCredential::service_account(file.expose_secret().as_bytes());
+            endpoint.authorized_by(Arc::new(account.context("service_account")?))
+        }
+        Some(config::Identity::Machine) => {
+            endpoint.authorized_by(Arc::new(GoogleCredential::machine()))
+        }
+    })
+}
+
 fn target_spec(target: &config::Target) -> anyhow::Result<TargetSpec> {
     let mut endpoint = Endpoint::builder(target.provider, &target.model);
     if let Some(url) = &target.base_url {
@@ -108,6 +141,7 @@ fn target_spec(target: &config::Target) -> anyhow::Result<TargetSpec> {
     if let Some(key) = &target.api_key {
         endpoint = endpoint.credential(key.clone());
     }
+    endpoint = place(endpoint, &target.cloud)?;
     for (name, value) in &target.headers {
         endpoint = endpoint.header(name.as_str(), value.to_str().context("headers")?);
     }

@@ -126,9 +126,9 @@ fn turn_keys(present: &Config, next: &mut Config, turn: u32) {
             continue;
         };
         let key = |of: &Target| {
-            of.api_key
-                .as_ref()
-                .map(|key| key.expose_secret().to_owned())
+            let fixed = of.api_key.as_ref();
+            let fixed = fixed.map(|key| key.expose_secret().to_owned());
+            (fixed, of.cloud.secrets())
         };
         target.key_turn = if key(known) == key(target) {
             known.key_turn

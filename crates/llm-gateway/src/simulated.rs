@@ -1,6 +1,6 @@
 //! The embedded simulator, for those who have no key yet.
 
-use crate::config::{Config, Target, wellknown};
+use crate::config::{Cloud, Config, Target, wellknown};
 use crate::engine::{Features, Limits, Provider};
 use llm_sim::{Script, Sim, SimHandle};
 
@@ -61,6 +61,7 @@ pub(crate) fn target(name: &str, provider: Provider, base_url: String) -> Target
         model: format!("{name}-model"),
         base_url: Some(base_url),
         wire: None,
+        cloud: Cloud::default(),
         api_key: None,
         credential: None,
         key_turn: 0,

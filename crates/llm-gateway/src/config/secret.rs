@@ -69,6 +69,19 @@ impl Source {
 
     /// Fetches the key. Space around it is dropped; what cannot be sent in a header is refused.
     pub(crate) fn fetch(&self, world: &dyn World) -> Result<SecretString, Missing> {
+        self.fetch_as(world, clean)
+    }
+
+    /// Fetches a document of several lines, such as the file of a service account.
+    pub(crate) fn fetch_document(&self, world: &dyn World) -> Result<SecretString, Missing> {
+        self.fetch_as(world, |text| Ok(SecretString::from(text)))
+    }
+
+    fn fetch_as(
+        &self,
+        world: &dyn World,
+        clean: impl Fn(&str) -> Result<SecretString, &'static str>,
+    ) -> Result<SecretString, Missing> {
         if let Self::Env(text) | Self::File(text) = self
             && looks_like_a_key(text)
         {
@@ -82,7 +95,7 @@ impl Source {
         match self {
             Self::Env(name) => {
                 let mend = format!(
-                    "export {name}=... before starting, or name another source: api_key = {{ file = \"/run/secrets/key\" }}"
+                    "export {name}=... before starting, or name another source: {{ file = \"/run/secrets/key\" }}"
                 );
                 match world.variable(name) {
                     None => Err(Missing {
@@ -97,7 +110,7 @@ impl Source {
             }
             Self::File(path) => {
                 let mend = format!(
-                    "put the key, alone, into {path} and let this user read it, or name another source: api_key = {{ env = \"...\" }}"
+                    "put the key, alone, into {path} and let this user read it, or name another source: {{ env = \"...\" }}"
                 );
                 match world.file(Path::new(path)) {
                     Err(error) => Err(Missing {

@@ -1,5 +1,6 @@
 //! Reads `[targets.NAME]`: what can be called.
 
+use super::cloud::{self, Cloud};
 use super::key::Section;
 use super::limit;
 use super::price;
@@ -31,6 +32,8 @@ pub(crate) struct Target {
     pub(crate) base_url: Option<String>,
     /// What it speaks, if not the provider's own dialect.
     pub(crate) wire: Option<Wire>,
+    /// Where in a cloud it is, and who asks there.
+    pub(crate) cloud: Cloud,
     /// The key, if one is sent.
     pub(crate) api_key: Option<SecretString>,
     /// A label for the key: targets that share it are set aside together.
@@ -64,6 +67,7 @@ impl fmt::Debug for Target {
             .field("model", &self.model)
             .field("base_url", &self.base_url)
             .field("wire", &self.wire)
+            .field("cloud", &self.cloud)
             .field("credential", &self.credential)
             .field("headers", &headers)
             .field("query", &query)
@@ -135,7 +139,11 @@ fn target(
     if let Some(provider) = provider {
         check_address(reader, table, provider);
     }
-    let source = key_source(reader, table);
+    let source = source_of(reader, table, "api_key");
+    let (cloud, asker) = match provider {
+        Some(provider) => cloud::read(reader, table, provider, world),
+        None => Default::default(),
+    };
     let label = reader.text(table, "credential").map(str::to_owned);
     let api_key = source
         .as_ref()
@@ -162,7 +170,10 @@ fn target(
         base_url,
         wire,
         api_key,
-        credential: label.or_else(|| source.map(|(_, source)| source.label())),
+        cloud,
+        credential: label
+            .or_else(|| source.map(|(_, source)| source.label()))
+            .or(asker),
         key_turn: 0,
         headers,
         query,
@@ -247,7 +258,10 @@ fn leads_to(url: &str, listen: SocketAddr) -> bool {
 
 /// A provider without an address of its own needs one.
 fn check_address(reader: &mut Reader<'_>, table: &Entries<'_, '_>, provider: Provider) {
-    if table.get("base_url").is_none() && catalog_entry(provider).base_url.is_none() {
+    // Those that have one in each region are asked for the region.
+    let regional = matches!(provider, Provider::Bedrock | Provider::Vertex);
+    let known = regional || catalog_entry(provider).base_url.is_some();
+    if table.get("base_url").is_none() && !known {
         let mend = "add base_url = \"https://HOST/v1\", the address up to and with the version";
         reader.fault(
             table.at,
@@ -302,20 +316,27 @@ fn base_url(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Option<String> 
     None
 }
 
-fn key_source(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Option<(usize, Source)> {
-    let value = table.get("api_key")?;
+/// Where a key, or another secret, is to be found.
+pub(super) fn source_of(
+    reader: &mut Reader<'_>,
+    table: &Entries<'_, '_>,
+    name: &str,
+) -> Option<(usize, Source)> {
+    let value = table.get(name)?;
     let at = value.span().start;
     if value.get_ref().is_str() {
-        let mend = "put the key into an environment variable and write api_key = { env = \"NAME\" }; change the key if this file was shared";
+        let mend = format!(
+            "put the key into an environment variable and write {name} = {{ env = \"NAME\" }}; change the key if this file was shared"
+        );
         reader.fault(
             at,
-            table.path_of("api_key"),
+            table.path_of(name),
             "a key does not belong in this file",
             mend,
         );
         return None;
     }
-    let entries = reader.table_value(value, Section::ApiKey, table.path_of("api_key"))?;
+    let entries = reader.table_value(value, Section::ApiKey, table.path_of(name))?;
     let env = reader
         .text(&entries, "env")
         .map(|name| Source::Env(name.to_owned()));
@@ -327,7 +348,7 @@ fn key_source(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Option<(usize
         (Some(_), Some(_)) => {
             reader.fault(
                 at,
-                table.path_of("api_key"),
+                table.path_of(name),
                 "both env and file",
                 "keep one of the two",
             );
@@ -335,8 +356,8 @@ fn key_source(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Option<(usize
         }
         (None, None) => {
             if entries.get("env").is_none() && entries.get("file").is_none() {
-                let mend = "write { env = \"NAME\" } or { file = \"/run/secrets/key\" }, or remove api_key to send none";
-                reader.fault(at, table.path_of("api_key"), "no source", mend);
+                let mend = "write { env = \"NAME\" } or { file = \"/run/secrets/key\" }, or remove it to send none";
+                reader.fault(at, table.path_of(name), "no source", mend);
             }
             None
         }

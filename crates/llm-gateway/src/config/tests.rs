@@ -1,6 +1,7 @@
 //! One test a fault: the exact line, the key and the mend.
 
 mod choosing;
+mod cloud;
 
 use super::*;
 use crate::config::route::Member;
@@ -205,7 +206,7 @@ fn a_missing_key_names_the_variable_and_the_mend() {
     single(
         "{ env = \"KEY\" }",
         "{ env = \"OPENAI_API_KEY\" }",
-        "gateway.toml:16:11: targets.primary.api_key: the environment variable OPENAI_API_KEY is not set\n    mend: export OPENAI_API_KEY=... before starting, or name another source: api_key = { file = \"/run/secrets/key\" }",
+        "gateway.toml:16:11: targets.primary.api_key: the environment variable OPENAI_API_KEY is not set\n    mend: export OPENAI_API_KEY=... before starting, or name another source: { file = \"/run/secrets/key\" }",
     );
     let text = faults("{ env = \"KEY\" }", "{ file = \"/run/secrets/k\" }");
     assert!(

@@ -1,14 +1,15 @@
 //! Walks every fallback path and names what would surprise on the day it is used.
 
 use super::{Config, Degraded, Route, Target};
-use crate::engine::{Features, Strategy, catalog_entry};
+use crate::engine::{Features, Strategy, catalog_entry, catalog_wire};
 
 /// What is not wrong but likely not meant.
 pub(crate) fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = Vec::new();
     for (index, target) in config.targets.iter().enumerate() {
         let entry = catalog_entry(target.provider);
-        if entry.needs_key && target.api_key.is_none() && target.base_url.is_none() {
+        let asks = target.api_key.is_some() || target.cloud.identity.is_some();
+        if entry.needs_key && !asks && target.base_url.is_none() {
             let (name, provider, variable) = (&target.name, target.provider, entry.key_variable);
             warnings.push(format!(
                 "targets.{name}: {provider} refuses calls without a key; add api_key = {{ env = \"{variable}\" }}"
@@ -40,7 +41,7 @@ pub(crate) fn warnings(config: &Config) -> Vec<String> {
 /// What is meant, and good to know: where a fallback speaks another dialect than the first choice.
 pub(crate) fn notes(config: &Config) -> Vec<String> {
     let spoken = |target: &Target| {
-        let own = catalog_entry(target.provider).wire;
+        let own = catalog_wire(target.provider, &target.model);
         target.wire.unwrap_or(own)
     };
     let mut notes = Vec::new();

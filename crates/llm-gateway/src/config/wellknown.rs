@@ -1,5 +1,6 @@
 //! Without a file: targets for the providers whose keys are in the environment under their usual names.
 
+use super::cloud::Cloud;
 use super::route::{Degraded, Member, Preset, Route, Windows};
 use super::secret::{Source, World};
 use super::stick::StickTo;
@@ -64,6 +65,7 @@ pub(crate) fn from_environment(world: &dyn World) -> Option<Config> {
                 model: model_name.to_owned(),
                 base_url: None,
                 wire: None,
+                cloud: Cloud::default(),
                 api_key: Some(key),
                 credential: Some(source.label()),
                 key_turn: 0,
