@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::quantile::Quantile;
+use crate::quantile::{Quantile, Slower};
 
 /// Requests that take comparable time: by input length, and streamed (to the first token) or whole (to the end).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,6 +20,15 @@ const BOUNDS: [u64; 3] = [1_000, 8_000, 32_000];
 const CLASSES: usize = 8;
 
 impl SizeClass {
+    /// How many there are.
+    pub const COUNT: usize = CLASSES;
+
+    /// The position among all classes, below [`COUNT`](Self::COUNT): for arrays kept by the caller.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
     /// A streamed request with this many input tokens: times are to the first token.
     #[must_use]
     pub fn streamed(input_tokens: u64) -> Self {
@@ -72,6 +81,12 @@ impl AdaptiveWindow {
         if let Some(quantile) = self.classes.get(usize::from(class.0)) {
             quantile.record(took, now);
         }
+    }
+
+    /// How times of the class at this [index](SizeClass::index) are spread; `None` while too little is known.
+    #[must_use]
+    pub fn slower(&self, class: usize, now: Instant) -> Option<Slower> {
+        self.classes.get(class)?.slower(now)
     }
 
     /// How long an attempt of this class may take.

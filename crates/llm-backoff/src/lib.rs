@@ -109,7 +109,7 @@ pub use self::deadline::Deadline;
 pub use self::hedge::{HedgeBudget, HedgeDelay};
 pub use self::preset::Preset;
 pub use self::progress::{Attempt, Progress, StopReason};
-pub use self::quantile::Quantile;
+pub use self::quantile::{Quantile, Slower};
 pub use self::retry::{Event, Hint, Limit, NoHint, NoLimit, Observer, Retry, Unobserved, Within};
 pub use self::sleep::Sleep;
 #[cfg(feature = "tokio")]

@@ -41,6 +41,24 @@ impl Half {
     }
 }
 
+/// How many of the recent durations were longer than a given one, as [`Quantile::slower`] found them.
+#[derive(Debug, Clone)]
+pub struct Slower {
+    at_least: [u32; BUCKETS],
+    total: u32,
+}
+
+impl Slower {
+    /// The share (above 0 and up to 1) of values that are longer than `age`, rounded up: by a bucket, and by one value more than were seen.
+    #[must_use]
+    pub fn than(&self, age: Duration) -> f32 {
+        let longer = self.at_least.get(index(age)).copied().unwrap_or(0);
+        #[expect(clippy::cast_precision_loss, reason = "a share")]
+        let share = (longer as f32 + 1.0) / (self.total as f32 + 1.0);
+        share.min(1.0)
+    }
+}
+
 /// One quantile of recent durations. About 3 KiB.
 #[derive(Debug)]
 pub struct Quantile {
@@ -96,6 +114,24 @@ impl Quantile {
         let age = self.tick(now).saturating_sub(start);
         let usable = known != 0 && age <= self.half_ms.saturating_mul(MAX_HALVES);
         usable.then(|| Duration::from_micros(known))
+    }
+
+    /// The whole of what is known, if enough recent values are there: computed anew at each call, in some 400 steps.
+    #[must_use]
+    pub fn slower(&self, now: Instant) -> Option<Slower> {
+        self.get(now)?;
+        let [a, b] = &self.halves;
+        let mut at_least = [0u32; BUCKETS];
+        let mut total = 0u32;
+        let counts = a.buckets.iter().zip(&b.buckets);
+        for (place, (a, b)) in at_least.iter_mut().zip(counts).rev() {
+            let count = a
+                .load(Ordering::Relaxed)
+                .saturating_add(b.load(Ordering::Relaxed));
+            total = total.saturating_add(count);
+            *place = total;
+        }
+        Some(Slower { at_least, total })
     }
 
     /// Values held now.
@@ -217,6 +253,17 @@ mod tests {
             let (low, width) = bounds(index(Duration::from_micros(us)));
             prop_assert!(units >= low && units < low + width);
             prop_assert!(width <= 1.0 || width / low <= 1.0 / 16.0);
+        }
+
+        #[test]
+        fn the_share_of_slower_ones_is_never_too_small(values in prop::collection::vec(1u64..20_000, 100..300), age in 0u64..30_000) {
+            let origin = start();
+            let quantile = Quantile::new(0.9, 100, S(30), origin);
+            for value in &values { quantile.record(MS(*value), origin); }
+            let share = f64::from(quantile.slower(origin).unwrap().than(MS(age)));
+            let count = |from: f64| values.iter().filter(|value| **value as f64 > from).count() as f64 / values.len() as f64;
+            prop_assert!(share >= count(age as f64) - 1e-6);
+            prop_assert!(share <= count(age as f64 * 0.9 - 1.0) + 0.02);
         }
 
         #[test]

@@ -1,106 +1,221 @@
 //! Evidence from calls that have not finished.
 //!
-//! A target that accepts and never answers produces no result to judge until the first timeout. But a call that has no first token at
-//! a time by which nearly all have one says something already. Calls are counted by the time slot they began in; once
-//! a slot is older than that time, its calls are judged: those that have their token are good, those still waiting are bad.
+//! A target that accepts and never answers produces no result to judge until the first timeout. But every call in flight
+//! says something by its age: one that is still silent when two thirds of its like have answered says a little, one that is
+//! when nearly all have says much, and twenty that began in the same second say it together long before any of them is late by
+//! itself. So calls are counted by the slot of time they began in, and all of them are weighed at once, by how many of their like were
+//! slower than they are old:
 //!
 //! ```text
-//! waiting: S += ln(0.7/0.05)      answered: S = max(0, S + ln(0.3/0.95))      alarm at S >= 10: four in a row from rest
+//! h = 0.95: the share of calls that never answer while a target hangs      S(a): the learnt share of calls that take longer than a
+//!
+//! silent for a:  ln((1 - h) + h / S(a / 1.3)), at most ln(48)              answered:  ln(1 - h)
+//!
+//! score = max over t of the sum over all calls begun since t
+//! alarm:  score >= max(10, 1.5 x the highest that passed without an alarm), and a silence of 2.25 s
 //! ```
 //!
-//! The time is the caller's to choose; one and a half to two times the learnt p90 of the time to first token keeps the share of healthy
-//! calls that are late below 5 %. Everything is bounded: 64 slots, calls older than the ring are forgotten.
+//! Both lines are logarithms of likelihood ratios: "it has hung since t" against "it is well, or at most 1.3 times as slow as usual". For
+//! each t their exponential is a martingale while the target is well, so the chance that a call ever starts a false alarm is
+//! below e^-10, one in 22 000 (Ville's inequality), whatever the shape of S, as long as it is known and calls are independent.
+//!
+//! They are not where load comes in waves: then all calls of a second are late together, and the score says no more than one call
+//! would. What such waves do to a target is learnt from the target: scores that rose and fell again raise what an alarm needs.
+//! `tests/hang.rs` tries both, and shapes that none of the numbers was chosen on.
+//!
+//! Everything is bounded: 256 slots of an eighth of a second; calls older than the ring (32 s) are forgotten.
 
 use std::time::{Duration, Instant};
 
 use crate::sync::{AtomicU64, Ordering};
 
-const SLOTS: u64 = 64;
-const RING: usize = 64;
+const SLOT_MS: u64 = 125;
+const RING: usize = 256;
+const SLOTS: u64 = 256;
 const COUNT: u64 = 0xffff;
-/// ln(p1/p0) and ln((1-p1)/(1-p0)) with p0 = 5 %, p1 = 70 %.
-const LATE: f32 = 2.639;
-const ANSWERED: f32 = -1.1527;
-const ALARM: f32 = 10.0;
 
-/// Watches the calls in flight to one target. Lock-free.
+/// The share of calls that are silent while a target hangs.
+const HUNG: f32 = 0.95;
+/// ln(1 - HUNG).
+const ANSWERED: f32 = -2.9957;
+/// The share of slower calls is never taken for less: the tail of what was learnt is not known better.
+const LEAST_SHARE: f32 = 0.02;
+/// Ages count this much less: a target that has grown a little slower does not hang.
+const SLACK: f32 = 1.3;
+/// The score of an alarm, where nothing is known of waves.
+const ALARM: f32 = 10.0;
+/// So many times as high as the highest score of a wave must that of an alarm be, but no higher than the limit.
+const ABOVE_WAVES: f32 = 1.5;
+const ALARM_MAX: f32 = 100.0;
+/// What each rise and fall of the score leaves of the memory of higher ones: half of it after 3 500.
+const MEMORY: f32 = 0.9998;
+/// Where the score stops.
+const SCORE_MAX: f32 = 200.0;
+/// The shortest silence that can be a hang: a pause of the provider's own is none.
+const LEAST_SILENCE_MS: u64 = 2250;
+/// Calls are weighed no more often.
+const WEIGH_MS: u64 = 50;
+
+/// Watches the calls in flight to one target. Lock-free, 2 KiB a class of calls.
 #[derive(Debug)]
 pub struct HangDetector {
-    /// Slot number 32 | begun 16 | still waiting 16.
-    slots: [AtomicU64; RING],
-    slot_ms: u64,
-    /// First slot not judged yet 32 | score (f32) 32.
-    judged: AtomicU64,
+    /// A ring of slots a class: slot number 32 | begun 16 | still silent 16.
+    rings: Box<[[AtomicU64; RING]]>,
+    /// When calls were last weighed, in steps of 50 ms 32 | the alarm's strength then (f32), 1 and more being one 32.
+    weighed: AtomicU64,
+    /// The highest score that passed without an alarm (f32) | the highest since the score was last 0 (f32).
+    waves: AtomicU64,
+    /// Calls of slots before this one are not weighed.
+    since: AtomicU64,
     origin: Instant,
 }
 
-/// A call in flight, given back with [`HangDetector::answered`].
+/// A call in flight, given back with [`HangDetector::answered`] or [`HangDetector::withdrawn`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use = "a call that is never reported as answered counts as hanging"]
-pub struct Waiting(u64);
+#[must_use = "a call that is never given back counts as silent"]
+pub struct Waiting {
+    slot: u32,
+    class: u32,
+}
 
 impl HangDetector {
-    /// Watches calls of up to `horizon`: choose it above the time given to [`is_hanging`](Self::is_hanging), such as the configured attempt timeout.
+    /// Watches calls of so many classes, each with times of its own: they are weighed together, each against its like.
     #[must_use]
-    pub fn new(horizon: Duration, origin: Instant) -> Self {
-        let horizon_ms = u64::try_from(horizon.as_millis()).unwrap_or(u64::MAX);
+    pub fn new(classes: usize, origin: Instant) -> Self {
+        let ring = |_| std::array::from_fn(|_| AtomicU64::new(0));
         Self {
-            slots: std::array::from_fn(|_| AtomicU64::new(0)),
-            slot_ms: (horizon_ms / (SLOTS - 2)).clamp(20, 60_000),
-            judged: AtomicU64::new(0),
+            rings: (0..classes).map(ring).collect(),
+            weighed: AtomicU64::new(0),
+            waves: AtomicU64::new(0),
+            since: AtomicU64::new(0),
             origin,
         }
     }
 
-    /// A call begins.
-    pub fn begin(&self, now: Instant) -> Waiting {
-        let number = self.number(now);
-        self.update(number, |begun, waiting| {
-            Some(((begun + 1).min(COUNT), (waiting + 1).min(COUNT)))
+    /// A call of this class begins. One of a class that does not exist is not watched.
+    pub fn begin(&self, class: usize, now: Instant) -> Waiting {
+        let call = Waiting {
+            slot: low(self.tick(now) / SLOT_MS),
+            class: u32::try_from(class).unwrap_or(u32::MAX),
+        };
+        self.update(call, |begun, silent| {
+            Some(((begun + 1).min(COUNT), (silent + 1).min(COUNT)))
         });
-        Waiting(number)
+        call
     }
 
-    /// It has its first token, or ended in any way that is judged elsewhere (an error, a cancellation).
+    /// It has its first token, or an error: somebody is there.
     pub fn answered(&self, call: Waiting) {
-        self.update(call.0, |begun, waiting| {
-            (begun > 0).then(|| (begun, waiting.saturating_sub(1)))
+        self.update(call, |begun, silent| {
+            (begun > 0).then(|| (begun, silent.saturating_sub(1)))
         });
     }
 
-    /// Judges all calls that began more than `due` ago and were not judged yet; whether the target hangs. Ask when a call
-    /// is about to be sent, or on a timer.
-    #[must_use]
-    pub fn is_hanging(&self, due: Duration, now: Instant) -> bool {
-        let due_ms = u64::try_from(due.as_millis()).unwrap_or(u64::MAX);
-        // The slot must have ended, not only begun, that long ago.
-        let end = (self.tick(now).saturating_sub(due_ms) / self.slot_ms) & u64::from(u32::MAX);
-        let seen = self.judged.load(Ordering::Relaxed);
-        let (first, mut score) = (seen >> 32, score_of(seen));
-        if end <= first {
-            return score >= ALARM;
-        }
-        for number in first.max(end.saturating_sub(SLOTS))..end {
-            let (begun, waiting) = self.read(number);
-            // Calls of one slot have no order, so its answers and its silences are weighed together: a few late calls
-            // among many that were answered are a tail, not a hang.
-            let slot =
-                f32::from(begun.saturating_sub(waiting)) * ANSWERED + f32::from(waiting) * LATE;
-            score = (score + slot).clamp(0.0, 3.0 * ALARM);
-        }
-        let next = (end << 32) | u64::from(score.to_bits());
-        // A lost race means that somebody else has judged the same slots.
-        let _ = self
-            .judged
-            .compare_exchange(seen, next, Ordering::Relaxed, Ordering::Relaxed);
-        score >= ALARM
+    /// It was given up and says nothing any more.
+    pub fn withdrawn(&self, call: Waiting) {
+        self.update(call, |begun, silent| {
+            Some((begun.checked_sub(1)?, silent.saturating_sub(1)))
+        });
     }
 
-    /// Takes the score back to zero: after a recovery.
-    pub fn reset(&self) {
-        let seen = self.judged.load(Ordering::Relaxed);
-        self.judged
-            .store(seen & !u64::from(u32::MAX), Ordering::Relaxed);
+    /// Whether the target hangs. Ask when a call is about to be sent, and while one is silent. `slower` gives, for a class, the share
+    /// (`0.0..=1.0`) of its calls that take longer than a time; `None` where too little is known, which leaves that class out. It is
+    /// called at most once in 50 ms, whoever asks.
+    pub fn is_hanging<S: Fn(Duration) -> f32>(
+        &self,
+        now: Instant,
+        slower: impl Fn(usize) -> Option<S>,
+    ) -> bool {
+        let t = self.tick(now);
+        let seen = self.weighed.load(Ordering::Relaxed);
+        let step = t / WEIGH_MS;
+        // Whoever loses the race takes the last judgement for the present one.
+        let claimed = pack(step, low(seen));
+        let mine = step > seen >> 32
+            && self
+                .weighed
+                .compare_exchange(seen, claimed, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if !mine {
+            return f32::from_bits(low(seen)) >= 1.0;
+        }
+        let (score, silence_ms) = self.weigh(t, slower);
+        let strength = self.compare(score, silence_ms);
+        let news = pack(step, strength.to_bits());
+        let _ = self
+            .weighed
+            .compare_exchange(claimed, news, Ordering::Relaxed, Ordering::Relaxed);
+        strength >= 1.0
+    }
+
+    /// The score beside what an alarm needs, which it teaches.
+    fn compare(&self, score: f32, silence_ms: u64) -> f32 {
+        let word = self.waves.load(Ordering::Relaxed);
+        let (known, highest) = (f32::from_bits(low(word >> 32)), f32::from_bits(low(word)));
+        let needed = (known * ABOVE_WAVES).clamp(ALARM, ALARM_MAX);
+        let long = silence_ms >= LEAST_SILENCE_MS;
+        // What became an alarm is no wave.
+        let (known, highest) = match (long && score >= needed, score > 0.0) {
+            (true, _) => (known, 0.0),
+            (false, true) => (known, highest.max(score)),
+            (false, false) if highest > 0.0 => ((known * MEMORY).max(highest), 0.0),
+            (false, false) => (known, 0.0),
+        };
+        let next = pack(u64::from(known.to_bits()), highest.to_bits());
+        if next != word {
+            self.waves.store(next, Ordering::Relaxed);
+        }
+        if long { score / needed } else { 0.0 }
+    }
+
+    /// Forgets all calls so far: after the target was left, and after a recovery.
+    pub fn reset(&self, now: Instant) {
+        let t = self.tick(now);
+        self.since.store(t / SLOT_MS + 1, Ordering::Relaxed);
+        self.weighed.store(pack(t / WEIGH_MS, 0), Ordering::Relaxed);
+        self.waves
+            .fetch_and(!u64::from(u32::MAX), Ordering::Relaxed);
+    }
+
+    /// The score at `t`, and how long the silence has lasted that it speaks of, in ms.
+    fn weigh<S: Fn(Duration) -> f32>(
+        &self,
+        t: u64,
+        slower: impl Fn(usize) -> Option<S>,
+    ) -> (f32, u64) {
+        let newest = t / SLOT_MS;
+        let oldest = (newest + 1)
+            .saturating_sub(SLOTS)
+            .max(self.since.load(Ordering::Relaxed));
+        // Calls of one slot have no order, so its answers and its silences are weighed together.
+        let mut weights = [0.0f32; RING];
+        for (class, ring) in self.rings.iter().enumerate() {
+            let Some(slower) = slower(class) else {
+                continue;
+            };
+            for (slot, weight) in (oldest..=newest).zip(&mut weights) {
+                let (begun, silent) = read(ring, slot);
+                if begun == 0 {
+                    continue;
+                }
+                *weight += f32::from(begun.saturating_sub(silent)) * ANSWERED;
+                if silent > 0 {
+                    // The age of the slot's youngest call.
+                    let age = t.saturating_sub((slot + 1) * SLOT_MS);
+                    let share = slower(Duration::from_millis(age).div_f32(SLACK));
+                    let share = share.clamp(LEAST_SHARE, 1.0);
+                    *weight += f32::from(silent) * ((1.0 - HUNG) + HUNG / share).ln();
+                }
+            }
+        }
+        let (mut score, mut silent_since) = (0.0f32, t);
+        for (slot, weight) in (oldest..=newest).zip(&weights) {
+            if score == 0.0 {
+                silent_since = ((slot + 1) * SLOT_MS).min(t);
+            }
+            score = (score + weight).clamp(0.0, SCORE_MAX);
+        }
+        (score, t - silent_since)
     }
 
     fn tick(&self, now: Instant) -> u64 {
@@ -108,49 +223,49 @@ impl HangDetector {
         span.as_secs() * 1000 + u64::from(span.subsec_millis())
     }
 
-    fn number(&self, now: Instant) -> u64 {
-        (self.tick(now) / self.slot_ms) & u64::from(u32::MAX)
-    }
-
-    fn slot(&self, number: u64) -> Option<&AtomicU64> {
-        self.slots.get(usize::try_from(number % SLOTS).ok()?)
-    }
-
-    fn read(&self, number: u64) -> (u16, u16) {
-        let Some(slot) = self.slot(number) else {
-            return (0, 0);
-        };
-        let word = slot.load(Ordering::Relaxed);
-        if word >> 32 != number {
-            return (0, 0);
-        }
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the two quarters are meant"
-        )]
-        let counts = ((word >> 16) as u16, word as u16);
-        counts
-    }
-
-    fn update(&self, number: u64, next: impl Fn(u64, u64) -> Option<(u64, u64)>) {
-        let Some(slot) = self.slot(number) else {
+    fn update(&self, call: Waiting, next: impl Fn(u64, u64) -> Option<(u64, u64)>) {
+        let ring = usize::try_from(call.class)
+            .ok()
+            .and_then(|class| self.rings.get(class));
+        let Some(cell) = ring.and_then(|ring| cell(ring, u64::from(call.slot))) else {
             return;
         };
+        let number = u64::from(call.slot);
         let change = |word: u64| {
-            let (begun, waiting) = if word >> 32 == number {
+            let (begun, silent) = if word >> 32 == number {
                 ((word >> 16) & COUNT, word & COUNT)
             } else {
                 (0, 0)
             };
-            let (begun, waiting) = next(begun, waiting)?;
-            Some((number << 32) | (begun << 16) | waiting)
+            let (begun, silent) = next(begun, silent)?;
+            Some((number << 32) | (begun << 16) | silent)
         };
-        let _ = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
+        let _ = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
     }
 }
 
-fn score_of(word: u64) -> f32 {
-    #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
-    let bits = word as u32;
-    f32::from_bits(bits)
+fn cell(ring: &[AtomicU64; RING], slot: u64) -> Option<&AtomicU64> {
+    ring.get(usize::try_from(slot % SLOTS).ok()?)
+}
+
+fn read(ring: &[AtomicU64; RING], slot: u64) -> (u16, u16) {
+    let word = cell(ring, slot).map_or(0, |cell| cell.load(Ordering::Relaxed));
+    if word >> 32 != slot {
+        return (0, 0);
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the two quarters are meant"
+    )]
+    let counts = ((word >> 16) as u16, word as u16);
+    counts
+}
+
+fn pack(high: u64, low: u32) -> u64 {
+    (high << 32) | u64::from(low)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
+fn low(word: u64) -> u32 {
+    word as u32
 }

@@ -1,33 +1,48 @@
 //! Is this target slower than its own past?
 //!
-//! A one-sided CUSUM on the logarithm of a time, measured in spreads above the baseline:
+//! A one-sided CUSUM of likelihood ratios: how much better does "everything takes 2.8 to 13 times as long" explain the times than "as ever"?
 //!
 //! ```text
-//! z = clip((ln x - median) / spread, -3, 3)        S = max(0, S + z - 1)        alarm at S >= 7.5
+//! S = max(0, S + clip(ln g(x) / f(x), -2.5, 2.5))        alarm at S >= 10
+//! g(x) = mean of f(x / k), k = 2.8, 4.8, 8, 13, and a twentieth of it spread over all that is slower than the median
 //! ```
 //!
-//! Median and spread (1.4826 x median absolute deviation) are learnt by small steps, and stand still while S is above 2, so that
-//! a slow hour does not become the baseline. Feed it time to first token and, in a second one, time per output token;
-//! never the total time, which is mostly the length of the answer.
+//! `f` is the learnt share of times in each quarter of an octave, smoothed with its neighbours. Because it is learnt, the shape of the times does not matter: a second mode or a tail without end is as usual there as it has been. Whatever `f`
+//! is, a healthy target's S reaches h in fewer than one of e^h stretches of calls (Page 1954; Lorden 1971). Nothing is learnt while S is
+//! above 2, so that a slow hour does not become the baseline. Feed it time to first token and, in a second one, time per output
+//! token; never the total time, which is mostly the length of the answer.
 //!
-//! Why a CUSUM: at equal false-alarm rates it sees a threefold slowdown about twice as early as the best rule of the kind "n slow calls in a row".
+//! Median and spread (1.4826 x median absolute deviation of the logarithms) are learnt by small steps; in spreads above the median, the recent level of a
+//! target can be compared with its peers'.
+//!
 //! What it cannot do: tell this target's trouble from a wave of load that slows everyone, since then successive calls are not
 //! independent. So its alarm lowers a target's weight; it opens a breaker only [beside peers](slow_beside) that are not slow.
 
 use std::time::Duration;
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// The score from which a target counts as slow.
-pub const SLOW: f32 = 7.5;
+pub const SLOW: f32 = 10.0;
 
 /// The score that opens a breaker, when peers are calm.
-const OPENING: f32 = 9.0;
+const OPENING: f32 = 11.5;
 
-const ALLOWANCE: f32 = 1.0;
-const CLIP: f32 = 3.0;
+const CLIP: f32 = 2.5;
+/// Quarters of an octave from 1 ms to 17 minutes.
+const BINS: usize = 80;
+const BINS_PER_OCTAVE: f32 = 4.0;
+const LEAST_SECONDS: f32 = 0.001;
+/// How much slower the other hypotheses are, in bins: the first is 2^(6/4) = 2.8 times.
+const SHIFTS: [usize; 4] = [6, 9, 12, 15];
+/// What every bin holds before anything was seen.
+const PRIOR: f32 = 1.0;
+/// The part of all times that a slow target puts into each bin above the median: a twentieth over forty.
+const TAIL: f32 = 0.05 / 40.0;
+/// Counts are halved after so many times, which forgets old ones.
+const HALVE: u32 = 4096;
 const FREEZE: f32 = 2.0;
-const SCORE_MAX: f32 = 12.0;
+const SCORE_MAX: f32 = 15.0;
 /// How far the recent level must stand above the median of the peers', in spreads.
 const APART: f32 = 1.5;
 /// Weight of the newest time in the recent level.
@@ -48,6 +63,8 @@ pub struct LatencyDetector {
     baseline: AtomicU64,
     /// Recent level: average of z (f32) | calls since the baseline last moved (u32).
     level: AtomicU64,
+    /// How often a time fell into each bin.
+    bins: [AtomicU32; BINS],
 }
 
 /// How a target's times compare with its own past.
@@ -65,6 +82,7 @@ impl Default for LatencyDetector {
             score: AtomicU64::new(0),
             baseline: AtomicU64::new(pack(0.0, 0.4f32.to_bits())),
             level: AtomicU64::new(0),
+            bins: std::array::from_fn(|_| AtomicU32::new(0)),
         }
     }
 }
@@ -78,11 +96,13 @@ impl LatencyDetector {
         let spread = (1.4826 * deviation).max(SPREAD_MIN);
         let z = ((x - median) / spread).clamp(-CLIP, CLIP);
         let (level, frozen) = unpack(self.level.load(Ordering::Relaxed));
+        let bin = bin_of(x);
         let (next, level) = if seen < WARM {
             (0.0, 0.0)
         } else {
+            let tail = if z > 0.0 { seen.min(HALVE) } else { 0 };
             (
-                (score + z - ALLOWANCE).clamp(0.0, SCORE_MAX),
+                (score + self.evidence(bin, tail)).clamp(0.0, SCORE_MAX),
                 level + LEVEL * (z - level),
             )
         };
@@ -97,6 +117,7 @@ impl LatencyDetector {
         self.level.store(pack(level, frozen), Ordering::Relaxed);
         if frozen == 0 || frozen > FREEZE_MAX {
             self.learn(x, seen, median, deviation);
+            self.count(bin, seen);
         }
         next
     }
@@ -137,6 +158,40 @@ impl LatencyDetector {
         self.level.store(0, Ordering::Relaxed);
     }
 
+    /// How much better a time in this bin goes with a slow target than with a usual one; `tail` times were seen, if it lies above their
+    /// median.
+    fn evidence(&self, bin: usize, tail: u32) -> f32 {
+        let faster = SHIFTS.iter().filter_map(|shift| bin.checked_sub(*shift));
+        let slow = faster.map(|faster| self.density(faster)).sum::<f32>() / 4.0;
+        #[expect(clippy::cast_precision_loss, reason = "a count, used as a weight")]
+        let slow = slow + tail as f32 * TAIL;
+        let usual = self.density(bin);
+        ((slow + PRIOR) / (usual + PRIOR)).ln().clamp(-CLIP, CLIP)
+    }
+
+    /// The count of a bin, smoothed with its neighbours'.
+    fn density(&self, bin: usize) -> f32 {
+        #[expect(clippy::cast_precision_loss, reason = "a count, used as a weight")]
+        let count = |bin: Option<usize>| {
+            let bin = bin.and_then(|bin| self.bins.get(bin));
+            bin.map_or(0, |bin| bin.load(Ordering::Relaxed)) as f32
+        };
+        let sides = count(bin.checked_sub(1)) + count(Some(bin + 1));
+        (count(Some(bin)) * 2.0 + sides) / 4.0
+    }
+
+    fn count(&self, bin: usize, seen: u32) {
+        if let Some(bin) = self.bins.get(bin) {
+            bin.fetch_add(1, Ordering::Relaxed);
+        }
+        if seen % HALVE == HALVE - 1 {
+            for bin in &self.bins {
+                // What others count meanwhile may be lost: it is a statistic.
+                bin.store(bin.load(Ordering::Relaxed) / 2, Ordering::Relaxed);
+            }
+        }
+    }
+
     fn learn(&self, x: f32, seen: u32, median: f32, deviation: f32) {
         #[expect(clippy::cast_precision_loss, reason = "a step size")]
         let step = (1.0 / (seen as f32 + 1.0)).max(STEP_MIN);
@@ -160,7 +215,7 @@ impl LatencyDetector {
     }
 }
 
-/// Whether a target is slow while its peers are not: its score is at least 9 (opening is a stronger act than lowering a weight,
+/// Whether a target is slow while its peers are not: its score is at least 11.5 (opening is a stronger act than lowering a weight,
 /// which [`SLOW`] is for), most of its peers' scores are calm, and its recent level stands 1.5 spreads above theirs. Without
 /// peers the answer is no: nothing tells the target's trouble from everyone's. Reorders `peers`.
 #[must_use]
@@ -174,6 +229,20 @@ pub fn slow_beside(own: Standing, peers: &mut [Standing]) -> bool {
         return false;
     };
     own.score >= OPENING && score <= FREEZE && own.level - level >= APART
+}
+
+/// The bin of a time whose logarithm this is.
+fn bin_of(x: f32) -> usize {
+    let place = (x - LEAST_SECONDS.ln()) * (BINS_PER_OCTAVE / std::f32::consts::LN_2);
+    #[expect(clippy::cast_precision_loss, reason = "80")]
+    let last = (BINS - 1) as f32;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and the last bin"
+    )]
+    let bin = place.clamp(0.0, last) as usize;
+    bin
 }
 
 fn pack(score: f32, low: u32) -> u64 {

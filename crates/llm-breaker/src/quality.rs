@@ -6,7 +6,7 @@
 //! bad: S += ln(p1/p0)      good: S = max(0, S + ln((1-p1)/(1-p0)))      alarm at S >= 6.5
 //! ```
 //!
-//! A good answer costs one addition to a counter: the goods since the last bad one are accounted for when the next
+//! Good answers are only counted, elsewhere: those since the last bad one are accounted for when the next
 //! bad one comes, which gives exactly the same score. `p0` is learnt, between 1 % and 30 %, and stands still while S is above 2.
 
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
@@ -24,8 +24,6 @@ const STEP: f32 = 1.0 / 500.0;
 /// Watches the share of bad answers of one target. Lock-free.
 #[derive(Debug)]
 pub(crate) struct QualityDetector {
-    /// Good answers since the last bad one.
-    good: AtomicU32,
     seen: AtomicU32,
     /// Score (f32) | p0 (f32).
     state: AtomicU64,
@@ -34,20 +32,13 @@ pub(crate) struct QualityDetector {
 impl QualityDetector {
     pub(crate) fn new() -> Self {
         Self {
-            good: AtomicU32::new(0),
             seen: AtomicU32::new(0),
             state: AtomicU64::new(pack(0.0, P0_MIN)),
         }
     }
 
-    #[inline]
-    pub(crate) fn good(&self) {
-        self.good.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Books a bad answer; whether that makes too many.
-    pub(crate) fn bad(&self) -> bool {
-        let good = self.good.swap(0, Ordering::Relaxed);
+    /// Books a bad answer after so many good ones since the last; whether that makes too many.
+    pub(crate) fn bad(&self, good: u32) -> bool {
         let before = self
             .seen
             .fetch_add(good.saturating_add(1).min(1 << 20), Ordering::Relaxed);
@@ -81,7 +72,6 @@ impl QualityDetector {
     /// Takes the score back to zero and keeps what was learnt.
     pub(crate) fn reset(&self) {
         self.state.store(pack(0.0, self.usual()), Ordering::Relaxed);
-        self.good.store(0, Ordering::Relaxed);
     }
 }
 
@@ -100,19 +90,23 @@ mod tests {
     use super::*;
     use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
-    fn warm(rate: f64, rng: &mut SmallRng) -> (QualityDetector, u32) {
-        let detector = QualityDetector::new();
-        let alarms = feed(&detector, rate, 3000, rng);
-        detector.reset();
-        (detector, alarms)
+    fn warm(rate: f64, rng: &mut SmallRng) -> Watched {
+        let mut watched = Watched(QualityDetector::new(), 0);
+        feed(&mut watched, rate, 3000, rng);
+        watched.0.reset();
+        watched
     }
 
-    fn feed(detector: &QualityDetector, rate: f64, calls: u32, rng: &mut SmallRng) -> u32 {
+    /// A detector, and the good answers since the last bad one.
+    struct Watched(QualityDetector, u32);
+
+    fn feed(watched: &mut Watched, rate: f64, calls: u32, rng: &mut SmallRng) -> u32 {
+        let Watched(detector, good) = watched;
         let mut alarms = 0;
         for _ in 0..calls {
             if rng.random::<f64>() >= rate {
-                detector.good();
-            } else if detector.bad() {
+                *good += 1;
+            } else if detector.bad(std::mem::take(good)) {
                 alarms += 1;
                 detector.reset();
             }
@@ -125,9 +119,9 @@ mod tests {
         let mut delays: Vec<u32> = (0..301)
             .map(|seed| {
                 let mut rng = SmallRng::seed_from_u64(seed);
-                let (detector, _) = warm(0.01, &mut rng);
+                let mut watched = warm(0.01, &mut rng);
                 (1..)
-                    .find(|_| feed(&detector, 0.3, 1, &mut rng) > 0)
+                    .find(|_| feed(&mut watched, 0.3, 1, &mut rng) > 0)
                     .unwrap()
             })
             .collect();
@@ -139,8 +133,8 @@ mod tests {
     fn a_target_as_good_as_ever_alarms_less_than_once_in_ten_thousand() {
         for rate in [0.002, 0.01] {
             let mut rng = SmallRng::seed_from_u64(5);
-            let (detector, _) = warm(rate, &mut rng);
-            let alarms = feed(&detector, rate, 400_000, &mut rng);
+            let mut watched = warm(rate, &mut rng);
+            let alarms = feed(&mut watched, rate, 400_000, &mut rng);
             assert!(alarms < 40, "{alarms} at {rate}");
         }
     }
@@ -148,12 +142,12 @@ mod tests {
     #[test]
     fn the_usual_share_is_learnt() {
         let mut rng = SmallRng::seed_from_u64(6);
-        let (detector, _) = warm(0.05, &mut rng);
-        feed(&detector, 0.05, 5000, &mut rng);
+        let mut watched = warm(0.05, &mut rng);
+        feed(&mut watched, 0.05, 5000, &mut rng);
         assert!(
-            (0.02..0.09).contains(&detector.usual()),
+            (0.02..0.09).contains(&watched.0.usual()),
             "{}",
-            detector.usual()
+            watched.0.usual()
         );
     }
 }

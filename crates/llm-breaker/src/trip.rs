@@ -25,8 +25,7 @@ pub(crate) const GOOD_MASK: u64 = (1 << 24) - 1;
 impl Breaker {
     #[inline]
     pub(crate) fn succeed(&self, t: u64) {
-        self.window.add(Sort::Good, t);
-        self.hot.quality.good();
+        self.window.good(t);
         if self.hot.streaks.load(Ordering::Relaxed) != 0 {
             self.hot.streaks.store(0, Ordering::Relaxed);
         }
@@ -41,7 +40,7 @@ impl Breaker {
                 return None;
             }
             Outcome::Hard => {
-                self.window.add(Sort::Hard, t);
+                self.window.failure(Sort::Hard, t);
                 let before = self.hot.streaks.fetch_add(1, Ordering::Relaxed);
                 #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
                 let count = (before as u32).wrapping_add(1);
@@ -49,15 +48,15 @@ impl Breaker {
                     .then_some(TripReason::Streak)
             }
             Outcome::BadAnswer => {
-                self.window.add(Sort::Soft, t);
+                self.window.failure(Sort::Soft, t);
                 let before = self.hot.streaks.fetch_add(1 << 32, Ordering::Relaxed);
                 let count = ((before >> 32) as u32).wrapping_add(1);
-                let drifted = self.hot.quality.bad();
+                let drifted = self.hot.quality.bad(self.window.take_goods());
                 (self.is_streak(&self.bad_times, count, t) || drifted)
                     .then_some(TripReason::Quality)
             }
             Outcome::Soft => {
-                self.window.add(Sort::Soft, t);
+                self.window.failure(Sort::Soft, t);
                 None
             }
         };
@@ -94,7 +93,7 @@ impl Breaker {
                 self.swap(gate, next).ok().map(|()| Change::Closed)
             }
             Outcome::Hard => {
-                self.window.add(Sort::Hard, t);
+                self.window.failure(Sort::Hard, t);
                 let ramp = self.hot.ramp.load(Ordering::Relaxed);
                 let again =
                     ramp & FAILED_BIT != 0 && (ramp & GOOD_MASK) < u64::from(self.config.ramp_good);
@@ -105,7 +104,7 @@ impl Breaker {
                 None
             }
             Outcome::Soft | Outcome::BadAnswer => {
-                self.window.add(Sort::Soft, t);
+                self.window.failure(Sort::Soft, t);
                 let failed = self.hot.ramp.load(Ordering::Relaxed) & FAILED_BIT;
                 self.restart_ramp(gate, failed, t);
                 None
@@ -142,6 +141,7 @@ impl Breaker {
             Outcome::Success => {
                 // Only the probe's owner is here: the past is forgotten before anyone is let in.
                 self.window.clear();
+                self.window.take_goods();
                 self.hot.quality.reset();
                 self.first_token.reset();
                 self.per_token.reset();

@@ -197,6 +197,23 @@ fn a_lost_probe_is_replaced_when_its_lease_ends_and_its_late_result_is_dropped()
 }
 
 #[test]
+fn a_target_comes_back_although_every_probe_before_was_lost() {
+    let mut clock = Clock::new();
+    let breaker = tripped(&clock);
+    clock.pass(60.0);
+    for _ in 0..50 {
+        assert_eq!(breaker.readiness(clock.now), Readiness::Probe);
+        let lost = breaker.acquire(clock.now).unwrap();
+        assert!(lost.is_probe());
+        clock.pass(150.0);
+    }
+    let last = breaker.acquire(clock.now).unwrap();
+    let change = breaker.settle(last, Outcome::Success, clock.now);
+    assert_eq!(change, Some(Change::Ramping));
+    assert!(breaker.acquire(clock.now).is_ok());
+}
+
+#[test]
 fn a_dropped_probe_permit_frees_the_lease_at_once() {
     let mut clock = Clock::new();
     let breaker = tripped(&clock);

@@ -1,0 +1,192 @@
+//! How soon a hang is seen in the calls in flight, and how seldom without cause. Seeded; the shares of slower calls are taken from a
+//! thousand earlier ones, as a caller would have learnt them.
+#![expect(clippy::panic, reason = "helpers of tests")]
+
+#[path = "support/clock.rs"]
+mod clock;
+#[path = "support/world.rs"]
+mod world;
+
+use clock::Clock;
+use llm_breaker::{HangDetector, Waiting};
+use rand::RngExt;
+use std::time::{Duration, Instant};
+use world::{HELD_OUT, Shape, World};
+
+const STREAMED: Shape = Shape::Lognormal {
+    sigma: 0.6,
+    stragglers: 0.03,
+};
+/// Median time to the end of a whole answer, whose p90 is then 3.1 s.
+const WHOLE: Shape = Shape::Lognormal {
+    sigma: 0.45,
+    stragglers: 0.01,
+};
+
+/// One target with calls in flight.
+struct Target {
+    clock: Clock,
+    detector: HangDetector,
+    world: World,
+    /// Earlier times in seconds, sorted.
+    learnt: Vec<f64>,
+    out: Vec<(Waiting, Instant)>,
+}
+
+impl Target {
+    fn new(mut world: World) -> Self {
+        let clock = Clock::new();
+        let mut learnt: Vec<f64> = (0..1000).map(|_| world.time(1.0).as_secs_f64()).collect();
+        learnt.sort_unstable_by(f64::total_cmp);
+        Self {
+            detector: HangDetector::new(1, clock.origin),
+            clock,
+            world,
+            learnt,
+            out: Vec::new(),
+        }
+    }
+
+    /// A call every `gap` seconds; whether the target seems to hang.
+    fn call(&mut self, gap: f64, takes: Option<Duration>) -> bool {
+        self.clock.pass(gap);
+        let now = self.clock.now;
+        self.out.retain(|(call, end)| {
+            let done = *end <= now;
+            if done {
+                self.detector.answered(*call);
+            }
+            !done
+        });
+        let learnt = &self.learnt;
+        let hangs = self.detector.is_hanging(now, |_| {
+            Some(|age: Duration| {
+                let slower = learnt.len() - learnt.partition_point(|t| *t <= age.as_secs_f64());
+                #[expect(clippy::cast_precision_loss, reason = "a share")]
+                let share = (slower as f32 + 1.0) / (learnt.len() as f32 + 1.0);
+                share
+            })
+        });
+        let never = Duration::from_secs(100_000);
+        self.out
+            .push((self.detector.begin(0, now), now + takes.unwrap_or(never)));
+        hangs
+    }
+}
+
+/// So many calls a second; answers as usual until it hangs: for all calls, or for this share of them. Seconds to the alarm.
+fn time_to_leave(world: World, per_second: f64, hanging: f64) -> f64 {
+    let mut target = Target::new(world);
+    let gap = 1.0 / per_second;
+    for n in 0..2000 {
+        let took = target.world.time(1.0);
+        let hangs = n >= 1000 && target.world.rng.random::<f64>() < hanging;
+        if target.call(gap, (!hangs).then_some(took)) {
+            assert!(n > 1000, "alarm without cause at {n}");
+            return f64::from(n - 1000) * gap;
+        }
+    }
+    panic!("the hang was not seen");
+}
+
+fn shapes() -> Vec<(&'static str, Shape, f64)> {
+    let mut shapes = vec![("streamed", STREAMED, 0.6), ("whole", WHOLE, 1.75)];
+    shapes.extend(HELD_OUT);
+    shapes
+}
+
+#[test]
+fn at_twenty_calls_a_second_a_hang_is_seen_in_under_three_seconds_whatever_the_shape() {
+    for (name, shape, typical) in shapes() {
+        for seed in 0..15 {
+            let seconds = time_to_leave(World::of(shape, typical, seed), 20.0, 1.0);
+            assert!((2.25..=2.75).contains(&seconds), "{name}: {seconds}");
+        }
+    }
+}
+
+#[test]
+fn a_target_that_hangs_for_most_calls_or_has_few_of_them_is_seen_as_well() {
+    for (name, shape, typical) in shapes() {
+        for seed in 0..10 {
+            let most = time_to_leave(World::of(shape, typical, seed), 20.0, 0.7);
+            assert!(most <= 7.0, "{name}, seven calls in ten: {most}");
+            let few = time_to_leave(World::of(shape, typical, seed), 2.0, 1.0);
+            assert!(few <= 5.5, "{name}, two calls a second: {few}");
+        }
+    }
+}
+
+/// Alarms of a healthy target, each forgotten as it comes.
+fn alarms(
+    target: &mut Target,
+    calls: u32,
+    mut next: impl FnMut(&mut World, u32) -> Duration,
+) -> u32 {
+    let mut alarms = 0;
+    for n in 0..calls {
+        let took = next(&mut target.world, n);
+        if target.call(0.05, Some(took)) {
+            alarms += 1;
+            target.detector.reset(target.clock.now);
+        }
+    }
+    alarms
+}
+
+#[test]
+fn a_healthy_target_alarms_less_than_once_in_ten_thousand_calls_whatever_the_shape() {
+    for (name, shape, typical) in shapes() {
+        let mut target = Target::new(World::of(shape, typical, 77));
+        let alarms = alarms(&mut target, 20_000, |world, _| world.time(1.0));
+        assert!(alarms < 2, "{name}: {alarms} in 20 000");
+    }
+}
+
+#[test]
+fn waves_teach_what_a_silence_is_worth() {
+    for wave in [0.5, 0.9] {
+        let shape = Shape::Lognormal {
+            sigma: 0.6,
+            stragglers: 0.0,
+        };
+        let mut world = World::of(shape, 0.6, 5);
+        world.wave = wave;
+        let alarms = alarms(&mut Target::new(world), 100_000, |world, _| world.time(1.0));
+        assert!(
+            alarms < 10,
+            "successive calls at {wave}: {alarms} in 100 000"
+        );
+    }
+    for memory in [0.5, 0.9] {
+        let mut target = Target::new(World::of(STREAMED, 0.6, 6));
+        let mut level = 0.0;
+        let alarms = alarms(&mut target, 40_000, |world, n| {
+            if n % 20 == 0 {
+                level = memory * level + (1.0f64 - memory * memory).sqrt() * world.normal();
+            }
+            world.time((0.5 * level).exp())
+        });
+        assert!(
+            alarms < 10,
+            "successive seconds at {memory}: {alarms} in 100 000"
+        );
+    }
+}
+
+#[test]
+fn what_is_withdrawn_and_what_was_before_a_reset_says_nothing() {
+    let mut target = Target::new(World::of(STREAMED, 0.6, 1));
+    for n in 0..200 {
+        target.clock.pass(0.05);
+        let call = target.detector.begin(0, target.clock.now);
+        if n % 2 == 0 {
+            target.detector.withdrawn(call);
+        }
+    }
+    assert!(target.call(0.05, None), "a hundred silent calls are a hang");
+    target.detector.reset(target.clock.now);
+    target.clock.pass(5.0);
+    let few = (0..3).any(|_| target.call(0.05, None));
+    assert!(!few);
+}
