@@ -17,6 +17,7 @@ mod beside;
 mod end;
 mod learn;
 mod live;
+mod room;
 mod search;
 mod send;
 
@@ -37,7 +38,6 @@ use llm_errors::{ErrorKind, Verdict, Window};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// The search for an answer to one request.
@@ -60,6 +60,8 @@ pub struct Plan {
     lives: Lives,
     /// A second attempt that is due.
     beside: Option<Beside>,
+    /// Until when it waits for room at an overloaded target, once it does.
+    room_until: Option<Instant>,
     /// Attempts that lost and were not yet said to be cancelled. At most one.
     cancels: Vec<AttemptId>,
     trace: Trace,
@@ -224,6 +226,7 @@ impl Plan {
             state: State::Choosing,
             lives: Lives::default(),
             beside: None,
+            room_until: None,
             cancels: Vec::new(),
             trace: Trace::new(route, seed),
             table,
@@ -330,6 +333,12 @@ impl Plan {
             }
             return Some(Action::Cancel(attempt));
         }
+        if let Some(attempt) = self.cut_if_late(now) {
+            return Some(Action::Cancel(attempt));
+        }
+        let cut_at = self.lives.iter().filter_map(|live| live.cut_at).min();
+        let end = self.deadline.instant();
+        let end = cut_at.map_or(end, |cut_at| cut_at.min(end));
         match self.beside {
             Some(due) if due.at <= now => {
                 self.beside = None;
@@ -342,8 +351,8 @@ impl Plan {
                     }),
                 }
             }
-            Some(due) => Some(Action::WaitUntil(due.at.min(self.deadline.instant()))),
-            None => Some(Action::WaitUntil(self.deadline.instant())),
+            Some(due) => Some(Action::WaitUntil(due.at.min(end))),
+            None => Some(Action::WaitUntil(end)),
         }
     }
 
@@ -401,7 +410,7 @@ impl Plan {
 
     fn settle(&mut self, table: &Table, slot: &Slot, live: Live, outcome: Settled, now: Instant) {
         let Settled { own, shared, used } = outcome;
-        slot.health.in_flight.fetch_sub(1, Ordering::Relaxed);
+        live.leave(slot);
         match used {
             Used::Tokens(tokens) => {
                 slot.pace.correct(live.reservation, tokens.as_cost(), now);
@@ -469,7 +478,7 @@ impl Drop for Plan {
             if let Some(candidate) = route.candidates.get(usize::from(live.position)) {
                 let slot = table.slot(candidate.target);
                 // No clock here: dropped without a word, it says nothing.
-                slot.health.vitals.end_silence(&self.request, live.waiting);
+                slot.health.vitals.forget_silence(live.waiting);
                 abandon(&table, slot, live);
             }
         }
@@ -477,7 +486,7 @@ impl Drop for Plan {
 }
 
 fn abandon(table: &Table, slot: &Slot, live: Live) {
-    slot.health.in_flight.fetch_sub(1, Ordering::Relaxed);
+    live.leave(slot);
     if let Some(tickets) = live.tickets {
         slot.health.gate.abandon(tickets.own);
         table.credential(slot).abandon(tickets.shared);

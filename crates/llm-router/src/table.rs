@@ -65,10 +65,18 @@ pub(crate) struct Resolved {
     pub(crate) name: Box<str>,
     /// All candidates, tier by tier.
     pub(crate) candidates: Box<[Candidate]>,
-    /// One weighted draw a tier; `None` where no member has a weight.
-    draws: Box<[Option<Alias>]>,
+    tiers: Box<[Span]>,
     pub(crate) policy: Policy,
     pub(crate) hedges: Arc<HedgeBudget>,
+}
+
+/// Where a tier's candidates are, and how one of them is drawn.
+#[derive(Debug)]
+struct Span {
+    first: u8,
+    length: u8,
+    /// `None` where no member has a weight.
+    draw: Option<Alias>,
 }
 
 /// One tier of a route.
@@ -309,13 +317,26 @@ fn resolve(
     if candidates.iter().all(|candidate| candidate.weight == 0) {
         return Err(TableError::EmptyRoute(route.name));
     }
-    let draws = candidates
+    let mut first = 0u8;
+    let span = |tier: &[Candidate]| {
+        let weights: Vec<u32> = tier.iter().map(|member| member.weight).collect();
+        // At most MAX_CANDIDATES in all, so lengths and positions fit a u8.
+        let length = u8::try_from(tier.len()).unwrap_or(u8::MAX);
+        let span = Span {
+            first,
+            length,
+            draw: Alias::new(&weights),
+        };
+        first = first.saturating_add(length);
+        span
+    };
+    let tiers = candidates
         .chunk_by(|a, b| a.tier == b.tier)
-        .map(|tier| Alias::new(&tier.iter().map(|member| member.weight).collect::<Vec<_>>()))
+        .map(span)
         .collect();
     Ok(Resolved {
         name: route.name,
-        draws,
+        tiers,
         candidates: candidates.into(),
         policy: route.policy,
         hedges,
@@ -341,16 +362,15 @@ impl Health {
 impl Resolved {
     /// The tiers in order.
     pub(crate) fn tiers(&self) -> impl Iterator<Item = Tier<'_>> {
-        let mut first = 0u8;
-        let tiers = self.candidates.chunk_by(|a, b| a.tier == b.tier);
-        tiers.zip(&self.draws).map(move |(candidates, draw)| {
-            let start = first;
-            // At most MAX_CANDIDATES in all, so positions fit a u8.
-            first = first.saturating_add(u8::try_from(candidates.len()).unwrap_or(u8::MAX));
+        self.tiers.iter().map(|span| {
+            let (first, length) = (usize::from(span.first), usize::from(span.length));
             Tier {
-                first: start,
-                candidates,
-                draw: draw.as_ref(),
+                first: span.first,
+                candidates: self
+                    .candidates
+                    .get(first..first + length)
+                    .unwrap_or_default(),
+                draw: span.draw.as_ref(),
                 strategy: self.policy.strategy,
             }
         })

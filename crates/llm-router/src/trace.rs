@@ -86,7 +86,7 @@ pub enum Refusal {
     CredentialSetAside,
     /// Its rate limit is spent for the moment, by our own count.
     Paced,
-    /// It has as many calls in flight as it may have.
+    /// It has as many calls in flight as it may have, or so many that another one would come too late.
     Full,
     /// The request exceeds its rate limit by itself.
     OverLimit,

@@ -4,6 +4,7 @@
 //! Times are to the first token for streams and to the end for whole answers; the two are learnt
 //! apart, for nothing else makes them comparable.
 
+use crate::crowd::Crowd;
 use crate::request::Request;
 use crate::route::Windows;
 use llm_backoff::{AdaptiveWindow, HedgeDelay, SizeClass};
@@ -11,18 +12,21 @@ use llm_breaker::{HangDetector, LatencyDetector, Waiting};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// The longest silence the hang detector looks back over.
-const HORIZON: Duration = Duration::from_secs(30);
-/// The shortest silence that can count as a hang: a pause of the provider's own is none.
+/// The shortest silence that says something of one call by itself.
 const LEAST_SILENCE: Duration = Duration::from_secs(1);
 /// Trials in a row that another target must win before a slow one is left.
 const TRIALS: u32 = 4;
 
-/// The learnt facts of one target. About 60 KiB.
+/// The learnt facts of one target. About 50 KiB.
 #[derive(Debug)]
 pub(crate) struct Vitals {
     streamed: Kind,
     whole: Kind,
+    /// How times are spread, by size class, streamed and whole ones apart.
+    window: AdaptiveWindow,
+    /// All calls in flight, by the same classes: each is weighed against its like.
+    hang: HangDetector,
+    crowd: Crowd,
     origin: Instant,
     /// Milliseconds since the origin at which trouble was last forgotten: calls sent before it
     /// say nothing about the time after.
@@ -33,8 +37,6 @@ pub(crate) struct Vitals {
 #[derive(Debug)]
 struct Kind {
     usual: HedgeDelay,
-    window: AdaptiveWindow,
-    hang: HangDetector,
     slow: LatencyDetector,
     /// Calls in a row in which another target, asked beside this one, was faster.
     lost_trials: AtomicU32,
@@ -44,9 +46,6 @@ impl Kind {
     fn new(origin: Instant) -> Self {
         Self {
             usual: HedgeDelay::new(origin),
-            // The route's own window is the cap; it is applied where the window is used.
-            window: AdaptiveWindow::new(Duration::MAX, origin),
-            hang: HangDetector::new(HORIZON, origin),
             slow: LatencyDetector::default(),
             lost_trials: AtomicU32::new(0),
         }
@@ -58,6 +57,10 @@ impl Vitals {
         Self {
             streamed: Kind::new(origin),
             whole: Kind::new(origin),
+            // The route's own window is the cap; it is applied where the window is used.
+            window: AdaptiveWindow::new(Duration::MAX, origin),
+            hang: HangDetector::new(SizeClass::COUNT, origin),
+            crowd: Crowd::new(origin),
             origin,
             forgotten_at: AtomicU64::new(0),
         }
@@ -73,12 +76,23 @@ impl Vitals {
 
     /// A call begins.
     pub(crate) fn begin(&self, request: &Request, now: Instant) -> Waiting {
-        self.of(request).hang.begin(now)
+        self.crowd.join();
+        self.hang.begin(class(request).index(), now)
     }
 
-    /// A call has shown that somebody is there, or was cancelled.
-    pub(crate) fn end_silence(&self, request: &Request, waiting: Waiting) {
-        self.of(request).hang.answered(waiting);
+    /// A call that has begun does not wait for its first token any more: it has it, or was given up. Once a call.
+    pub(crate) fn leave(&self) {
+        self.crowd.leave();
+    }
+
+    /// A call has shown that somebody is there.
+    pub(crate) fn end_silence(&self, waiting: Waiting) {
+        self.hang.answered(waiting);
+    }
+
+    /// A call was given up before its silence meant anything.
+    pub(crate) fn forget_silence(&self, waiting: Waiting) {
+        self.hang.withdrawn(waiting);
     }
 
     /// A caller whose first call went to this target had its first token, or its whole answer, after
@@ -89,9 +103,9 @@ impl Vitals {
 
     /// A call gave its first token, or its whole answer, so long after it was sent.
     pub(crate) fn answered(&self, request: &Request, took: Duration, now: Instant) {
-        let kind = self.of(request);
-        kind.window.record(class(request), took, now);
-        self.observe(kind, took, now);
+        self.crowd.answered(now);
+        self.window.record(class(request), took, now);
+        self.observe(self.of(request), took, now);
     }
 
     /// Books a time as evidence of slowness, unless its call began before trouble was forgotten.
@@ -111,13 +125,13 @@ impl Vitals {
     pub(crate) fn timed_out(&self, request: &Request, window: Duration, now: Instant) {
         let kind = self.of(request);
         kind.usual.record(window, now);
-        kind.window.record(class(request), window, now);
+        self.window.record(class(request), window, now);
         self.observe(kind, window, now);
     }
 
     /// The learnt window for the first token or the whole answer, inside the route's.
     pub(crate) fn windows(&self, request: &Request, route: Windows, now: Instant) -> Windows {
-        let learnt = self.of(request).window.window(class(request), now);
+        let learnt = self.window.window(class(request), now);
         if request.streamed {
             Windows {
                 first_token: route.first_token.min(learnt),
@@ -131,21 +145,48 @@ impl Vitals {
         }
     }
 
+    /// How long to wait for a first token where there is nobody else to ask: `usual` or, where this target is known to need more,
+    /// more.
+    pub(crate) fn patience(&self, request: &Request, usual: Duration, now: Instant) -> Duration {
+        match self.window.window(class(request), now) {
+            Duration::MAX => usual,
+            learnt => learnt.max(usual),
+        }
+    }
+
+    /// Whether it is known to be as quick as ever.
+    pub(crate) fn is_quick(&self, request: &Request) -> bool {
+        let slow = &self.of(request).slow;
+        slow.typical().is_some() && !slow.is_slow()
+    }
+
+    /// Whether a call that is sent now would wait for most of the time that is left, behind those already sent. To send it all the
+    /// same would help nobody: it would come too late, and so would those after it.
+    pub(crate) fn is_crowded(&self, request: &Request, left: Duration, now: Instant) -> bool {
+        self.slow_beyond(request).is_some()
+            && self
+                .crowd
+                .wait(now)
+                .is_some_and(|wait| wait > left * 17 / 20)
+    }
+
     /// The time by which nine of ten calls have answered; `None` while too little is known.
     pub(crate) fn usual(&self, request: &Request, now: Instant) -> Option<Duration> {
         self.of(request).usual.delay(now)
     }
 
-    /// The silence after which a call may be part of a hang; `None` while too little is known.
+    /// The silence of one call that is long by any measure; `None` while too little is known.
     pub(crate) fn suspicious_silence(&self, request: &Request, now: Instant) -> Option<Duration> {
         let usual = self.of(request).usual.delay(now)?;
         Some(LEAST_SILENCE.max(usual * 2))
     }
 
-    /// Whether calls go in and nothing comes out.
-    pub(crate) fn is_hanging(&self, request: &Request, now: Instant) -> bool {
-        self.suspicious_silence(request, now)
-            .is_some_and(|silence| self.of(request).hang.is_hanging(silence, now))
+    /// Whether calls go in and nothing comes out, as far as all those in flight can tell together.
+    pub(crate) fn is_hanging(&self, now: Instant) -> bool {
+        self.hang.is_hanging(now, |class| {
+            let slower = self.window.slower(class, now)?;
+            Some(move |age| slower.than(age))
+        })
     }
 
     /// The usual time of a target that has grown slow beside its own past: the moment at which to
@@ -170,8 +211,8 @@ impl Vitals {
     /// After a recovery: what was learnt of trouble is forgotten, usual times are kept.
     pub(crate) fn recovered(&self, now: Instant) {
         self.forgotten_at.store(self.millis(now), Ordering::Relaxed);
+        self.hang.reset(now);
         for kind in [&self.streamed, &self.whole] {
-            kind.hang.reset();
             kind.slow.reset();
             kind.lost_trials.store(0, Ordering::Relaxed);
         }

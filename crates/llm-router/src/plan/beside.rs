@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | is a breaker's probe | at the usual time (5 s where none is known) | nothing: it is the call the caller would have made |
 //! | goes to a target grown slow | at half again its old usual time | the second target's retry budget |
-//! | has been silent for twice the p90 (at least 1 s), and its breaker has opened meanwhile | then | nothing: it is the call the caller would have made |
+//! | has been silent for 1 s or more, and its target hangs or its breaker has opened meanwhile | then | nothing: it is the call the caller would have made |
 //! | is ordinary, and the route hedges | at the p90 | the route's hedge budget |
 //!
 //! Never for a request with side effects, never after a first token, at most one at a time. The
@@ -22,7 +22,8 @@ use std::time::{Duration, Instant};
 /// When to cover a probe of a target whose usual time is not known.
 const UNKNOWN_USUAL: Duration = Duration::from_secs(5);
 
-/// How often an attempt that is silent for suspiciously long is looked at.
+/// When an attempt that is silent is first looked at, and how often then: sooner while it is young.
+const LOOK: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// A second attempt that is due at a time unless the first answers before.
@@ -64,23 +65,19 @@ impl Plan {
                 at: now + usual,
                 why: Why::Hedge,
             }),
-            _ => self.plan_look(slot, now),
+            _ => Some(Beside {
+                at: now + LOOK,
+                why: Why::Rescue,
+            }),
         }
     }
 
-    /// When to look whether the target of an attempt under way has stopped answering.
-    fn plan_look(&self, slot: &Slot, now: Instant) -> Option<Beside> {
-        let silence = slot.health.vitals.suspicious_silence(&self.request, now)?;
-        Some(Beside {
-            at: now + silence,
-            why: Why::Rescue,
-        })
-    }
-
-    /// Looks at the attempt under way again in a moment.
+    /// Looks at the attempt under way again in a moment, or after an eighth of the time it has taken so far.
     pub(super) fn look_again(&mut self, now: Instant) {
+        let sent_at = self.lives.iter().map(|live| live.sent_at).min();
+        let age = now.saturating_duration_since(sent_at.unwrap_or(now));
         self.beside = Some(Beside {
-            at: now + LOOK_AGAIN,
+            at: now + LOOK_AGAIN.max(age / 8),
             why: Why::Rescue,
         });
     }
@@ -176,8 +173,12 @@ impl Plan {
                     .hops
                     .get(loser.attempt.index())
                     .map(|hop| hop.target);
+                let position = loser.position;
                 abandon(table, slot, loser);
-                if slot.health.vitals.lost_trial(&self.request, true) {
+                let route = table.resolved(self.route);
+                if slot.health.vitals.lost_trial(&self.request, true)
+                    && self.another_takes_all(table, route, position, now)
+                {
                     let change = slot.health.gate.trip(now, TripReason::Latency);
                     slot.health.vitals.recovered(now);
                     self.trace.changes.extend(target.zip(change));

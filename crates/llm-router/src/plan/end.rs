@@ -43,7 +43,12 @@ impl Plan {
             .zip(0u8..)
             .filter(|(_, position)| !tried.contains(*position))
             .filter_map(|(candidate, _)| {
-                let reason = select::refusal(&table, *candidate, &self.request, self.fit, now)?;
+                let crowded = || {
+                    let crowded = self.is_crowded(table.slot(candidate.target), now);
+                    crowded.then_some(Refusal::Full)
+                };
+                let reason = select::refusal(&table, *candidate, &self.request, self.fit, now)
+                    .or_else(crowded)?;
                 Some(Refused {
                     target: candidate.target,
                     reason,

@@ -50,7 +50,8 @@ impl Plan {
             (route.candidates.get(position), self.lives.find(attempt))
         {
             let slot = table.slot(candidate.target);
-            slot.health.vitals.end_silence(&self.request, waiting);
+            slot.health.vitals.end_silence(waiting);
+            slot.health.vitals.leave();
             slot.health.vitals.answered(&self.request, took, now);
             slot.health.ewma.record(took, now);
             // The delay until a hedge is that of the target which is asked first.
@@ -133,16 +134,16 @@ impl Plan {
             && verdict.phase != Phase::Connect
             && waited * 10 >= live.window * 9;
         if !silent {
-            slot.health.vitals.end_silence(&self.request, live.waiting);
+            slot.health.vitals.end_silence(live.waiting);
         } else if !live.fair {
             // The deadline left it no fair chance: that is no evidence against it.
-            slot.health.vitals.end_silence(&self.request, live.waiting);
+            slot.health.vitals.forget_silence(live.waiting);
             abandon(table, slot, live);
             return;
         } else if !live.spoke {
             slot.health
                 .vitals
-                .timed_out(&self.request, live.window, now);
+                .timed_out(&self.request, waited.max(live.window), now);
         }
         let consequence = reaction::consequence(verdict);
         if consequence.outcome != Outcome::Neutral {
@@ -209,7 +210,7 @@ impl Plan {
         let waited = now.saturating_duration_since(live.sent_at);
         let usual = vitals.suspicious_silence(&self.request, now);
         if live.spoke || usual.is_none_or(|usual| waited < usual) {
-            vitals.end_silence(&self.request, live.waiting);
+            vitals.forget_silence(live.waiting);
         }
     }
 

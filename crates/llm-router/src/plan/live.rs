@@ -2,7 +2,9 @@
 
 use super::AttemptId;
 use crate::pace::Reservation;
+use crate::table::Slot;
 use llm_breaker::{Ticket, Waiting};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// An attempt under way.
@@ -18,6 +20,8 @@ pub(super) struct Live {
     pub(super) sent_at: Instant,
     /// How long it may take until its first token, or its end.
     pub(super) window: Duration,
+    /// When to look whether it is late by itself; see [`Plan::cut_if_late`](super::Plan::cut_if_late).
+    pub(super) cut_at: Option<Instant>,
     /// The deadline did not take more than half of its usual window: a timeout is evidence.
     pub(super) fair: bool,
     /// Its first token has come.
@@ -34,6 +38,14 @@ pub(super) struct Tickets {
 }
 
 impl Live {
+    /// Is over: nobody counts on it any more.
+    pub(super) fn leave(&self, slot: &Slot) {
+        slot.health.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if !self.spoke {
+            slot.health.vitals.leave();
+        }
+    }
+
     /// Whether it is a breaker's probe whose outcome is not known yet.
     pub(super) fn is_probe(&self) -> bool {
         self.tickets

@@ -70,6 +70,9 @@ impl Plan {
         {
             return None;
         }
+        if self.wait_for_room(&table, route, now) {
+            return None;
+        }
         Some(self.end(now))
     }
 

@@ -5,7 +5,7 @@ use super::{Action, AttemptId, Live, Plan, RESERVE, State, abandon};
 use crate::money::Spend;
 use crate::route::Windows;
 use crate::select;
-use crate::table::{Resolved, Table};
+use crate::table::{Resolved, Slot, Table};
 use crate::trace::{Hop, HopResult, Refused, Why};
 use llm_breaker::TripReason;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl Plan {
         let route = table.resolved(self.route);
         let target = route.candidates.get(usize::from(position))?.target;
         let slot = table.slot(target);
-        if self.leave_if_hanging(&table, route, position, now) {
+        if self.leave_if_hanging(&table, route, position, now) || self.is_crowded(slot, now) {
             return None;
         }
         let shared = table.credential(slot).acquire(now).ok()?;
@@ -75,7 +75,7 @@ impl Plan {
             cost: Spend::default(),
             passed_over: self.passed_over(&table, route, position, now),
         });
-        let (windows, fair) = self.windows(&table, route, position, now);
+        let (windows, fair, cut) = self.windows(&table, route, position, now);
         let live = Live {
             attempt,
             position,
@@ -83,11 +83,12 @@ impl Plan {
             reservation,
             waiting: slot.health.vitals.begin(&self.request, now),
             sent_at: now,
-            window: if self.request.streamed {
-                windows.first_token
-            } else {
-                windows.whole
+            window: match cut {
+                Some(cut) => cut,
+                None if self.request.streamed => windows.first_token,
+                None => windows.whole,
             },
+            cut_at: cut.map(|cut| now + cut),
             fair,
             spoke: false,
             committed: false,
@@ -108,9 +109,9 @@ impl Plan {
         })
     }
 
-    /// Opens the breaker of a target that has stopped answering, where another one is ready. Alone,
-    /// it is asked for as long as its breaker's own evidence lets calls through: part of an answer
-    /// is better than none.
+    /// Opens the breaker of a target that has stopped answering, where another one takes all that comes. Alone,
+    /// or beside one that is in its ramp, it is asked for as long as its breaker's own evidence lets calls through: part of
+    /// an answer is better than none.
     pub(super) fn leave_if_hanging(
         &mut self,
         table: &Table,
@@ -126,8 +127,8 @@ impl Plan {
             return false;
         };
         let slot = table.slot(target);
-        if !slot.health.vitals.is_hanging(&self.request, now)
-            || !self.another_is_ready(table, route, position, now)
+        if !slot.health.vitals.is_hanging(now)
+            || !self.another_takes_all(table, route, position, now)
         {
             return false;
         }
@@ -141,7 +142,7 @@ impl Plan {
         change.is_some()
     }
 
-    /// Whether a candidate that this request has not called could be called now.
+    /// Whether a candidate that this request has not called could be called now, and does not hang.
     fn another_is_ready(
         &self,
         table: &Table,
@@ -149,25 +150,59 @@ impl Plan {
         position: u8,
         now: Instant,
     ) -> bool {
+        self.ready_others(table, route, position, now)
+            .next()
+            .is_some()
+    }
+
+    /// Whether one of them has all its share of calls, and not the first of a ramp.
+    pub(super) fn another_takes_all(
+        &self,
+        table: &Table,
+        route: &Resolved,
+        position: u8,
+        now: Instant,
+    ) -> bool {
+        let mut others = self.ready_others(table, route, position, now);
+        others.any(|slot| slot.health.gate.share(now) >= 1.0)
+    }
+
+    fn ready_others<'t>(
+        &self,
+        table: &'t Table,
+        route: &'t Resolved,
+        position: u8,
+        now: Instant,
+    ) -> impl Iterator<Item = &'t Slot> {
         let tried = self.tried();
-        let mut others = route.candidates.iter().zip(0u8..);
-        others.any(|(candidate, other)| {
-            other != position
+        let others = route.candidates.iter().zip(0u8..);
+        others.filter_map(move |(candidate, other)| {
+            let slot = table.slot(candidate.target);
+            let ready = other != position
                 && !tried.contains(other)
                 && select::refusal(table, *candidate, &self.request, self.fit, now).is_none()
+                && !slot.health.vitals.is_hanging(now);
+            ready.then_some(slot)
         })
     }
 
-    /// The attempt's windows: what its target has taught, inside the route's and the deadline, less
-    /// a reserve for the next target where there is one; wider after a timeout of the same target.
-    /// And whether the deadline left it at least half of that.
+    /// The attempt's windows; whether the deadline left it at least half of what it should have; and after how long it is to be
+    /// [looked at](Self::cut_if_late), if that comes first.
+    ///
+    /// | another target is ready | this one | until the first token, or the end of a whole answer |
+    /// |---|---|---|
+    /// | yes | any | what was learnt, inside the route's; the deadline less a reserve for the other |
+    /// | no | by then answers others as usual | the route's, or what was learnt where that is more |
+    /// | no | by then has grown slow, or is not known | the deadline: who is cut off here has nowhere to go |
+    ///
+    /// Half as much again after a timeout of the same target.
     pub(super) fn windows(
         &self,
         table: &Table,
         route: &Resolved,
         position: u8,
         now: Instant,
-    ) -> (Windows, bool) {
+    ) -> (Windows, bool, Option<Duration>) {
         let left = self.deadline.remaining(now);
         let another = self.another_is_ready(table, route, position, now);
         let left = if another {
@@ -184,18 +219,23 @@ impl Plan {
             window.min(left)
         };
         let policy = route.policy.windows;
-        let usual = match route.candidates.get(usize::from(position)) {
+        let candidate = route.candidates.get(usize::from(position));
+        let vitals = candidate.map(|candidate| &table.slot(candidate.target).health.vitals);
+        let usual = match vitals {
             // The learnt window cuts rare long answers short: it is for those who have somewhere else
             // to go, and not for a second try after it.
-            Some(candidate) if another && !timed_out => {
-                let slot = table.slot(candidate.target);
-                slot.health.vitals.windows(&self.request, policy, now)
-            }
+            Some(vitals) if another && !timed_out => vitals.windows(&self.request, policy, now),
             Some(_) | None => policy,
         };
+        let cut = vitals
+            .filter(|_| self.request.streamed && !another)
+            .map(|vitals| within(vitals.patience(&self.request, policy.first_token, now)));
         let windows = Windows {
             connect: within(usual.connect),
-            first_token: within(usual.first_token),
+            first_token: match cut {
+                Some(_) => left,
+                None => within(usual.first_token),
+            },
             idle: usual.idle,
             whole: within(usual.whole),
             stream: usual.stream,
@@ -206,7 +246,7 @@ impl Plan {
             // A whole answer's own window is a bound for the longest one; half of it says little.
             windows.whole * 2 >= usual.whole || windows.whole >= policy.first_token
         };
-        (windows, fair)
+        (windows, fair, cut)
     }
 
     /// Candidates of this or an earlier tier that were not ready.

@@ -61,6 +61,31 @@ fn a_warm_target_that_hangs_is_left_within_three_seconds_and_nobody_waits_longer
     }
 }
 
+/// Whole answers that take 1 to 4 s, most of them under 2.
+fn whole(call: u64) -> Duration {
+    let place = call * 37 % 100;
+    ms(1_000 + place * 8 + place.saturating_sub(70) * 80)
+}
+
+#[test]
+fn whole_answers_that_hang_are_left_within_three_seconds_although_each_may_take_four() {
+    let mut world = two(Policy::default());
+    world.script("primary", (0..300).map(|call| Reply::Good(whole(call))));
+    world.script("backup", [Reply::Good(ms(1_500))]);
+    world.traffic(300, ms(50), |n| (Request::new(), n));
+    world.script("primary", [Reply::Hang]);
+    let began = world.now;
+    let primary = world.table.targets().next().unwrap();
+    for done in world.traffic(200, ms(50), |n| (Request::new(), 1_000 + n)) {
+        assert_eq!(done.end, End::Answered);
+        let fallback = done.trace.hops.last().unwrap();
+        assert!(fallback.sent_after <= secs(3), "{:?}", fallback.sent_after);
+        let to_primary = done.trace.hops.iter().any(|hop| hop.target == primary);
+        let after = done.sent_at - began;
+        assert!(!to_primary || after <= secs(3), "called after {after:?}");
+    }
+}
+
 #[test]
 fn a_target_ten_times_slower_without_an_error_is_left_within_five_seconds() {
     let mut world = two(Policy::default());

@@ -11,5 +11,6 @@ mod choosing;
 mod failover;
 mod honesty;
 mod laws;
+mod overload;
 mod table;
 mod world;

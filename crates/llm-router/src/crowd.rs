@@ -1,0 +1,110 @@
+//! How many calls wait at a target for their first token, and how long one that joins them would.
+//!
+//! By Little's law it is the number of those who wait, divided by how many are answered in a second. The law speaks of a target that
+//! is busy all the time: of one with little to do it would say that a few calls at once wait for ever. So only a target that has grown
+//! slow beside its own past is asked for it.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Answers are counted over one to two times this long.
+const SPAN_MS: u64 = 4_000;
+/// Fewer answers in that time say nothing of a rate.
+const LEAST_ANSWERS: u32 = 4;
+const COUNT: u64 = 0xffff;
+
+/// The queue before one target, as far as it can be seen from here.
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    silent: AtomicU32,
+    /// Number of the running span 32 | answers in the one before 16 | in the running one 16.
+    answers: AtomicU64,
+    origin: Instant,
+}
+
+impl Crowd {
+    pub(crate) fn new(origin: Instant) -> Self {
+        Self {
+            silent: AtomicU32::new(0),
+            answers: AtomicU64::new(0),
+            origin,
+        }
+    }
+
+    /// A call joins.
+    pub(crate) fn join(&self) {
+        self.silent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One has its first token, or was given up.
+    pub(crate) fn leave(&self) {
+        self.silent.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// One has its first token.
+    pub(crate) fn answered(&self, now: Instant) {
+        let (span, _) = self.place(now);
+        let count = |word: u64| {
+            let (before, running) = counts(word, span);
+            Some((span << 32) | (before << 16) | (running + 1).min(COUNT))
+        };
+        // It always changes the word, so it never fails.
+        let _ = self
+            .answers
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, count);
+    }
+
+    /// How long a call that joins now will wait; `None` where too few are answered to tell.
+    pub(crate) fn wait(&self, now: Instant) -> Option<Duration> {
+        let (span, into_ms) = self.place(now);
+        let (before, running) = counts(self.answers.load(Ordering::Relaxed), span);
+        let answers = u32::try_from(before + running).unwrap_or(u32::MAX);
+        let over = Duration::from_millis(SPAN_MS + into_ms);
+        let silent = self.silent.load(Ordering::Relaxed);
+        (answers >= LEAST_ANSWERS).then(|| over.saturating_mul(silent) / answers)
+    }
+
+    /// The number of the running span, and how long it has run.
+    fn place(&self, now: Instant) -> (u64, u64) {
+        let since = now.saturating_duration_since(self.origin).as_millis();
+        let since = u64::try_from(since).unwrap_or(u64::MAX);
+        ((since / SPAN_MS) & u64::from(u32::MAX), since % SPAN_MS)
+    }
+}
+
+/// The answers of the span before this one and of this one.
+fn counts(word: u64, span: u64) -> (u64, u64) {
+    let (before, running) = ((word >> 16) & COUNT, word & COUNT);
+    match span.wrapping_sub(word >> 32) {
+        0 => (before, running),
+        1 => (running, 0),
+        _ => (0, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::origin;
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    #[test]
+    fn one_who_joins_waits_for_those_before_him() {
+        let start = origin();
+        let crowd = Crowd::new(start);
+        assert_eq!(crowd.wait(start), None);
+        for n in 0..80u64 {
+            crowd.answered(start + MS(n * 100));
+        }
+        for _ in 0..50 {
+            crowd.join();
+        }
+        // Ten answers a second, fifty before him.
+        let wait = crowd.wait(start + MS(7_999)).unwrap();
+        assert!(wait > MS(4_900) && wait < MS(5_100), "{wait:?}");
+        (0..50).for_each(|_| crowd.leave());
+        assert_eq!(crowd.wait(start + MS(8_000)), Some(Duration::ZERO));
+        assert_eq!(crowd.wait(start + MS(20_000)), None, "that was long ago");
+    }
+}

@@ -1,0 +1,66 @@
+//! A lone target with more to do than it can: whom to cut off, whom not to send, who waits for room.
+//!
+//! Slow answers are a target's way of saying that it has much to do. Where another one is ready the call goes there. Where none is,
+//! to cut it off and ask again gives the target more to do and the caller nothing, so it is cut off only if the target answers others
+//! as usual: then it is this call that was lost.
+//!
+//! A call that would come too late is not sent: the queue there would only grow. But trouble ends, and then a queue empties
+//! fast; so the request waits here a little before it is given up.
+
+use super::{AttemptId, Plan, State};
+use crate::select;
+use crate::table::{Resolved, Slot, Table};
+use llm_errors::{ErrorKind, Phase, Verdict};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The longest such wait, and how often room is looked for.
+const LONGEST: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(250);
+
+impl Plan {
+    /// Whether this request would wait too long before a target that has grown slow.
+    pub(super) fn is_crowded(&self, slot: &Slot, now: Instant) -> bool {
+        let left = self.deadline.remaining(now);
+        slot.health.vitals.is_crowded(&self.request, left, now)
+    }
+
+    /// Ends an attempt that is late at a lone target, unless all are late there; names the one it ended.
+    pub(super) fn cut_if_late(&mut self, now: Instant) -> Option<AttemptId> {
+        let late = |cut_at: Option<Instant>| cut_at.is_some_and(|cut_at| cut_at <= now);
+        let live = self.lives.iter().find(|live| late(live.cut_at))?;
+        let (attempt, position) = (live.attempt, usize::from(live.position));
+        let table = Arc::clone(&self.table);
+        let candidate = table.resolved(self.route).candidates.get(position)?;
+        let vitals = &table.slot(candidate.target).health.vitals;
+        if vitals.is_quick(&self.request) {
+            let verdict = Verdict::new(ErrorKind::Timeout, Phase::Sent);
+            self.on_failure(attempt, verdict, now);
+            return Some(attempt);
+        }
+        self.lives.find_mut(attempt)?.cut_at = None;
+        None
+    }
+
+    /// Begins a short wait for room at a target that nothing else keeps this request from; for a sixth of its time at most.
+    pub(super) fn wait_for_room(&mut self, table: &Table, route: &Resolved, now: Instant) -> bool {
+        let tried = self.tried();
+        let mut candidates = route.candidates.iter().zip(0u8..);
+        let crowded = candidates.find(|(candidate, position)| {
+            !tried.contains(*position)
+                && select::refusal(table, **candidate, &self.request, self.fit, now).is_none()
+                && self.is_crowded(table.slot(candidate.target), now)
+        });
+        let Some((_, position)) = crowded else {
+            return false;
+        };
+        let longest = LONGEST.min(self.deadline.remaining(now) / 6);
+        let end = *self.room_until.get_or_insert(now + longest);
+        if now >= end {
+            return false;
+        }
+        let until = (now + LOOK).min(end);
+        self.state = State::Waiting { position, until };
+        true
+    }
+}
