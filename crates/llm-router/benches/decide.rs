@@ -1,4 +1,4 @@
-//! What one routing decision costs: gates and load read, `now` given.
+//! What one routing decision costs: its target's gate and its credential's, two rate limits and the calls in flight read.
 //!
 //! The baseline is the same draw without any gate: a weighted choice among so many numbers.
 
@@ -7,21 +7,32 @@
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use llm_breaker::Outcome;
-use llm_router::{Action, Event, Member, Plan, Request, Route, RouteId, Table, Target, Tokens};
+use llm_router::{
+    Action, Cost, Event, Limits, Member, Pace, Plan, Request, Route, RouteId, Table, Target, Tokens,
+};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-const SIZES: [u32; 3] = [2, 10, 100];
+const SIZES: [u32; 3] = [2, 8, 64];
+
+/// Two limits that are kept and never reached.
+fn ample() -> Limits {
+    let mut limits = Limits::default();
+    limits.rpm = Some(60_000_000_000);
+    limits.tpm = Some(60_000_000_000_000);
+    limits
+}
 
 fn table(size: u32, now: Instant) -> (Arc<Table>, RouteId) {
     let mut builder = Table::builder();
     let mut members = Vec::new();
     for index in 0..size {
         let name = format!("t{index}");
-        builder = builder.target(Target::new(name.clone(), "p").credential(name.clone()));
+        let target = Target::new(name.clone(), "p").credential(name.clone());
+        builder = builder.target(target.limits(ample()));
         members.push(Member::new(name).weight(1 + index % 3));
     }
     let table = builder
@@ -42,6 +53,9 @@ fn decide(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("route", size), |b| {
             b.iter(|| table.decide(black_box(route), &request, black_box(now), &mut rng));
         });
+        group.bench_function(BenchmarkId::new("route, clock read", size), |b| {
+            b.iter(|| table.decide(black_box(route), &request, Instant::now(), &mut rng));
+        });
         let weights: Vec<u64> = (0..u64::from(size)).map(|index| 1 + index % 3).collect();
         group.bench_function(BenchmarkId::new("baseline", size), |b| {
             b.iter(|| {
@@ -59,6 +73,42 @@ fn decide(c: &mut Criterion) {
             });
         });
     }
+    group.finish();
+}
+
+/// One call under a limit of requests and one of tokens, taken and, with us, corrected afterwards; governor cannot give back.
+fn two_rate_limits(c: &mut Criterion) {
+    let mut group = c.benchmark_group("two_rate_limits");
+    let now = Instant::now();
+    let pace = Pace::new(ample(), now);
+    let cost = Cost {
+        input_tokens: 900,
+        output_tokens: 100,
+    };
+    group.bench_function("pace, reserve and correct, now given", |b| {
+        b.iter(|| {
+            let reserved = pace.reserve(black_box(cost), 1, black_box(now));
+            // What it took is given back, so that the bench does not run dry.
+            pace.refund(reserved.expect("ample"));
+        });
+    });
+    group.bench_function("pace, reserve and correct, clock read", |b| {
+        b.iter(|| {
+            let now = Instant::now();
+            let reserved = pace.reserve(black_box(cost), 1, now).expect("ample");
+            pace.correct(reserved, black_box(cost), now);
+        });
+    });
+    let most = std::num::NonZeroU32::MAX;
+    let calls = governor::RateLimiter::direct(governor::Quota::per_second(most));
+    let tokens = governor::RateLimiter::direct(governor::Quota::per_second(most));
+    let thousand = std::num::NonZeroU32::new(1_000).expect("not zero");
+    group.bench_function("governor, two checks, clock read", |b| {
+        b.iter(|| {
+            let _ = black_box(calls.check());
+            let _ = black_box(tokens.check_n(black_box(thousand)));
+        });
+    });
     group.finish();
 }
 
@@ -101,5 +151,5 @@ fn request(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decide, admit_and_record, request);
+criterion_group!(benches, decide, two_rate_limits, admit_and_record, request);
 criterion_main!(benches);

@@ -99,12 +99,16 @@ pub(crate) fn run(
         origin,
         tables: gateways
             .clone()
-            .map(|_| ours::table(scenario, origin))
+            .map(|_| ours::table(scenario, size.gateways, origin))
             .collect(),
         cooldowns: gateways.map(|_| rival::cooldowns(scenario)).collect(),
         tiers: Rc::new(scenario.tiers.clone()),
         sites: (scenario.sites.iter().cloned().zip(0..))
-            .map(|(site, number)| Running::new(site, chance::generator(seed, [3, number])))
+            .map(|(site, number)| {
+                let shared = site.waves.is_some_and(|waves| waves.shared);
+                let tide = if shared { u64::MAX } else { number };
+                Running::new(site, chance::generator(seed, [3, tide]))
+            })
             .collect(),
         agenda: Agenda::new(),
         arrivals: chance::generator(seed, [1, 0]),
@@ -297,8 +301,9 @@ impl Fleet<'_> {
             shadow: None,
         });
         let luck = chance::generator(self.seed, [request as u64, luck as u64]);
+        let asked = chance::generator(self.seed, [request as u64, 5]).random::<f64>();
         let window = self.agenda_window(send, now);
-        match self.sites[send.site].receive(call, now, luck) {
+        match self.sites[send.site].receive(call, now, luck, asked) {
             Reception::Fails(verdict) => self
                 .agenda
                 .plan(now + REFUSAL, Event::Refused(call, verdict)),

@@ -3,7 +3,8 @@
 use crate::caller::{Caller, DEADLINE, News, Send, Step};
 use crate::scenario::Scenario;
 use llm_router::{
-    Action, AttemptId, Event, Plan, Request, Route, Shadow, Table, Target, Tokens, Windows,
+    Action, AttemptId, Event, Hedging, Limits, Plan, Request, Route, Shadow, Table, Target, Tokens,
+    Windows,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,13 +18,24 @@ pub(crate) struct Ours {
     streamed: bool,
 }
 
-/// The table of one gateway: the default configuration, with nothing but names.
-pub(crate) fn table(scenario: &Scenario, origin: Instant) -> Arc<Table> {
+/// The table of one of so many gateways: the default configuration, with nothing but names unless the scenario says more.
+pub(crate) fn table(scenario: &Scenario, gateways: usize, origin: Instant) -> Arc<Table> {
     let mut builder = Table::builder();
+    let mut told = scenario.told_rpm;
     for site in &scenario.sites {
-        builder = builder.target(Target::new(site.name, site.provider).credential(site.name));
+        let mut target = Target::new(site.name, site.provider).credential(site.name);
+        if let Some(rpm) = told.take() {
+            let mut limits = Limits::default();
+            limits.rpm = Some(rpm / u64::try_from(gateways).unwrap_or(1));
+            target = target.limits(limits);
+        }
+        builder = builder.target(target);
     }
-    let mut route = Route::new("route");
+    let mut policy = llm_router::Policy::default();
+    if scenario.hedging {
+        policy.hedging = Hedging::AtP90;
+    }
+    let mut route = Route::new("route").policy(policy);
     for tier in &scenario.tiers {
         route = route.tier(tier.iter().map(|site| scenario.sites[*site].name));
     }

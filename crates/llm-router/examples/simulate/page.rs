@@ -30,17 +30,18 @@ The policies:
 - **fixed cooldown**: two retries inside a tier, then the next tier; a wait that the provider states is kept, otherwise it doubles from
   0.5 s, with jitter. A target that has siblings rests for 5 s, or as long as its 429 states, on a 429 or when most of the minute's calls failed
   (at least 5); a lone one when all of at least 1 000 did. After its rest it takes its whole share at once.
-- **llm-router**: the crate's `Plan` and `Table` with the default configuration, no hedging, and nothing but names. Each request asks for a
-  shadow probe as it begins, as the client does; the duplicate goes to the target like any other call and its answer is thrown away.
+- **llm-router**: the crate's `Plan` and `Table` with the default configuration, and nothing but names unless a scenario says that it hedges or is
+  told a limit. Each request asks for a shadow probe as it begins, as the client does; the duplicate goes to the target like any other call and its
+  answer is thrown away.
 
 A caller waits 30 s at most for an answer's beginning. A connection gets 2 s, a first token 10 s under every policy but the first; the router
-narrows its windows as it learns.
+narrows its windows as it learns, and where nobody else is left and the target has grown slow it waits as long as the caller does.
 ";
 
 const LIMITS: &str = "\
 ## What it cannot tell
 
-- Times are lognormal with a share of stragglers, drawn call by call; only two scenarios have waves, in which slow calls come together.
+- Times are lognormal with a share of stragglers, drawn call by call; only the scenarios with waves have slow calls that come together.
 - Arrivals do not depend on answers: nobody gives up earlier, types again, or comes back later because of a failure.
 - A provider's queue serves calls whose callers have left, shadow probes too, and its errors arrive after 60 ms. Providers differ in both.
 - Each gateway learns alone; nothing is shared between them.

@@ -50,6 +50,10 @@ pub(crate) struct Scenario {
     pub(crate) streamed: f64,
     /// How many times the fleet's usual requests a second arrive.
     pub(crate) load: f64,
+    /// Whether the router hedges.
+    pub(crate) hedging: bool,
+    /// Requests a minute that the router is told the first site takes, over all gateways.
+    pub(crate) told_rpm: Option<u64>,
 }
 
 impl Scenario {

@@ -31,6 +31,8 @@ pub(crate) struct Pace {
     /// The share of calls whose first token takes `factor` times as long.
     pub(crate) stragglers: f64,
     pub(crate) factor: f64,
+    /// The part of the stragglers that are slow because of what is asked: wherever the request is sent.
+    pub(crate) from_request: f64,
 }
 
 /// Load that slows all calls of a while together: a factor whose logarithm is an AR(1), second by second.
@@ -40,6 +42,8 @@ pub(crate) struct Waves {
     pub(crate) memory: f64,
     /// The standard deviation of the level.
     pub(crate) sigma: f64,
+    /// Whether all sites that say so have the same waves.
+    pub(crate) shared: bool,
 }
 
 /// How many calls are served at once, and how many may wait. Waiting calls are served even when
@@ -53,8 +57,8 @@ pub(crate) struct Capacity {
 /// How many calls are let in.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Limit {
-    /// So many a second, with a burst of one second's worth; refusals state the wait.
-    Bucket { per_second: f64 },
+    /// So many a second, and at once as many as fall into `burst`; refusals state the wait.
+    Bucket { per_second: f64, burst: Duration },
     /// So many a fixed window; refusals state its end.
     Window { length: Duration, calls: u32 },
 }
@@ -128,13 +132,16 @@ impl Pace {
             rest_sigma: 0.5,
             stragglers: 0.02,
             factor: 6.0,
+            from_request: 0.0,
         }
     }
 
-    fn draw(&self, rng: &mut SmallRng) -> Service {
+    /// `asked` is the luck of the request, 0 to 1, whichever site it is sent to.
+    fn draw(&self, rng: &mut SmallRng, asked: f64) -> Service {
         let mut first = chance::lognormal(rng, self.first, self.first_sigma);
         let rest = chance::lognormal(rng, self.rest, self.rest_sigma);
-        if rng.random::<f64>() < self.stragglers {
+        let own = self.stragglers * (1.0 - self.from_request);
+        if rng.random::<f64>() < own || asked < self.stragglers * self.from_request {
             first = first.mul_f64(self.factor);
         }
         Service { first, rest }
@@ -157,8 +164,14 @@ impl Running {
         }
     }
 
-    /// A call arrives; `rng` holds its luck.
-    pub(crate) fn receive(&mut self, call: usize, now: Duration, mut rng: SmallRng) -> Reception {
+    /// A call arrives; `rng` holds its luck, `asked` that of its request.
+    pub(crate) fn receive(
+        &mut self,
+        call: usize,
+        now: Duration,
+        mut rng: SmallRng,
+        asked: f64,
+    ) -> Reception {
         let luck = rng.random::<f64>();
         for index in 0..self.site.faults.len() {
             let fault = self.site.faults[index];
@@ -171,7 +184,7 @@ impl Running {
                 }
                 Trouble::Errors(..) => {}
                 Trouble::Throttled { per_second, wait } => {
-                    if self.take_token(per_second, now).is_some() {
+                    if self.take_token(per_second, 1.0, now).is_some() {
                         return refused(ErrorKind::RateLimitRequests, wait);
                     }
                 }
@@ -185,13 +198,15 @@ impl Running {
         }
         let wait = match self.site.limit {
             None => None,
-            Some(Limit::Bucket { per_second }) => self.take_token(per_second, now),
+            Some(Limit::Bucket { per_second, burst }) => {
+                self.take_token(per_second, burst.as_secs_f64(), now)
+            }
             Some(Limit::Window { length, calls }) => self.take_from_window(length, calls, now),
         };
         if let Some(wait) = wait {
             return refused(ErrorKind::RateLimitRequests, wait);
         }
-        let service = self.site.pace.draw(&mut rng);
+        let service = self.site.pace.draw(&mut rng, asked);
         match self.site.capacity {
             None => Reception::Served(service),
             Some(capacity) if self.at_once < capacity.at_once => {
@@ -242,9 +257,9 @@ impl Running {
     }
 
     /// Takes a token, or says how long until there is one.
-    fn take_token(&mut self, per_second: f64, now: Duration) -> Option<Duration> {
+    fn take_token(&mut self, per_second: f64, burst: f64, now: Duration) -> Option<Duration> {
         let since = now.saturating_sub(self.refilled).as_secs_f64();
-        self.tokens = (self.tokens + since * per_second).min(per_second.max(1.0));
+        self.tokens = (self.tokens + since * per_second).min((per_second * burst).max(1.0));
         self.refilled = now;
         if self.tokens >= 1.0 {
             self.tokens -= 1.0;

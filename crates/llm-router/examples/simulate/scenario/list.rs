@@ -19,13 +19,23 @@ pub(crate) fn all(size: &Size) -> Vec<Scenario> {
         healthy(),
         waves(
             "load waves, short",
-            "Nothing fails, so a gate that opens here opens in vain; load makes everything faster and slower together, most of it gone in two seconds.",
-            0.5,
+            "Nothing fails; load makes all calls of a target faster and slower together, most of it gone in two seconds. Each target has waves of its own, so the other is often faster.",
+            (0.5, false),
         ),
         waves(
             "load waves, long",
             "The same, with waves of ten seconds and more.",
-            0.9,
+            (0.9, false),
+        ),
+        waves(
+            "load waves, shared, short",
+            "The same waves come over both targets, at three times the usual load: a gate that opens here opens in vain.",
+            (0.5, true),
+        ),
+        waves(
+            "load waves, shared, long",
+            "The same, with waves of ten seconds and more.",
+            (0.9, true),
         ),
         pair(
             "outage",
@@ -83,6 +93,7 @@ pub(crate) fn all(size: &Size) -> Vec<Scenario> {
             "The same, where room comes back call by call.",
             Limit::Bucket {
                 per_second: load * 2.0 / 3.0,
+                burst: secs(1),
             },
         ),
         pair(
@@ -130,18 +141,39 @@ pub(crate) fn all(size: &Size) -> Vec<Scenario> {
                     .collect()
             },
         ),
+        stragglers(
+            "stragglers, hedged",
+            "From start to end 3 % of all calls take eight times as long; the router hedges.",
+            0.0,
+        ),
+        stragglers(
+            "stragglers, half from the request",
+            "The same, where half of the stragglers would be slow wherever they are sent.",
+            0.5,
+        ),
+        paced(load),
         overload(
             load,
             "metastable overload",
             "One provider with a queue, near its capacity, takes three times as long for 20 s; nothing else is left.",
+            (20, 3.0),
+            false,
+        ),
+        overload(
+            load,
+            "metastable overload, deep",
+            "The same for 60 s: by then the queue is longer than anybody waits.",
+            (60, 3.0),
             false,
         ),
         overload(
             load,
             "metastable overload, two providers",
-            "The same with a second provider that has as little room to spare.",
+            "20 s of it with a second provider that has as little room to spare.",
+            (20, 3.0),
             true,
         ),
+        two_tiers_down(),
         both_down(
             "everything down",
             "Both providers answer every call with a 503 for 60 s.",
@@ -180,11 +212,18 @@ fn healthy() -> Scenario {
     scenario
 }
 
-/// Waves on both targets, each with its own, by which one second in twenty is more than twice as slow as the middle one.
-fn waves(name: &'static str, about: &'static str, memory: f64) -> Scenario {
+/// Waves on both targets, by which one second in twenty is more than twice as slow as the middle one.
+fn waves(name: &'static str, about: &'static str, (memory, shared): (f64, bool)) -> Scenario {
     let mut scenario = pair(name, about, 120, |_| Vec::new());
     for site in &mut scenario.sites {
-        site.waves = Some(Waves { memory, sigma: 0.5 });
+        site.waves = Some(Waves {
+            memory,
+            sigma: 0.5,
+            shared,
+        });
+    }
+    if shared {
+        scenario.load = 3.0;
     }
     scenario.length = scenario.to + secs(60);
     scenario
@@ -212,6 +251,8 @@ fn pair(
         length: to + secs(150),
         streamed: 1.0,
         load: 1.0,
+        hedging: false,
+        told_rpm: None,
     }
 }
 
@@ -246,12 +287,62 @@ fn regional() -> Scenario {
         length: to + secs(150),
         streamed: 1.0,
         load: 1.0,
+        hedging: false,
+        told_rpm: None,
     }
 }
 
-/// Providers with a queue and a fifth of their capacity to spare.
-fn overload(load: f64, name: &'static str, about: &'static str, second: bool) -> Scenario {
-    let mut scenario = pair(name, about, 20, |to| vec![fault(to, Trouble::Slow(3.0))]);
+/// A few calls take very long all the time; this share of them because of what is asked.
+fn stragglers(name: &'static str, about: &'static str, from_request: f64) -> Scenario {
+    let mut scenario = pair(name, about, 120, |_| Vec::new());
+    for site in &mut scenario.sites {
+        site.pace.stragglers = 0.03;
+        site.pace.factor = 8.0;
+        site.pace.from_request = from_request;
+    }
+    scenario.length = scenario.to + secs(60);
+    scenario.hedging = true;
+    scenario
+}
+
+/// A lone provider that takes one request a second, asked for three.
+fn paced(load: f64) -> Scenario {
+    let about = "A lone provider takes 60 requests a minute and is asked for 180; the router is told the limit, each gateway its part.";
+    let mut scenario = pair("three times the limit, told", about, 600, |_| Vec::new());
+    scenario.sites.truncate(1);
+    scenario.tiers.truncate(1);
+    scenario.sites[0].limit = Some(Limit::Bucket {
+        per_second: 1.0,
+        burst: secs(60),
+    });
+    scenario.told_rpm = Some(60);
+    scenario.load = 3.0 / load;
+    scenario.length = scenario.to + secs(60);
+    scenario
+}
+
+/// The first two of three tiers fail.
+fn two_tiers_down() -> Scenario {
+    let down = |to| vec![fault(to, Trouble::Errors(1.0, ErrorKind::ServerError))];
+    let about =
+        "The primary and the backup answer every call with a 500 for 60 s; a third tier is well.";
+    let mut scenario = pair("two tiers down", about, 60, down);
+    scenario.sites[1].faults = down(scenario.to);
+    scenario.sites.push(site("last", 900, Vec::new()));
+    scenario.tiers.push(vec![2]);
+    scenario
+}
+
+/// Providers with a queue and a fifth of their capacity to spare, so many times as slow for so many seconds.
+fn overload(
+    load: f64,
+    name: &'static str,
+    about: &'static str,
+    (seconds, slower): (u64, f64),
+    second: bool,
+) -> Scenario {
+    let slow = |to| vec![fault(to, Trouble::Slow(slower))];
+    let mut scenario = pair(name, about, seconds, slow);
     let mean_hold = 2.1; // seconds: first token and rest, means of the pace
     let room = |share: f64| Capacity {
         at_once: whole_number(load * mean_hold * share),
