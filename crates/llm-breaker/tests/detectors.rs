@@ -3,7 +3,6 @@
 #![expect(
     clippy::indexing_slicing,
     clippy::unwrap_used,
-    clippy::panic,
     reason = "helpers of tests"
 )]
 
@@ -16,6 +15,15 @@ use clock::Clock;
 use llm_breaker::{EjectionCap, LatencyDetector, Promotion, SLOW, slow_beside};
 use std::time::Duration;
 use world::{HELD_OUT, Shape, World};
+
+/// Time to first token: 0.6 s, sigma 0.6, three calls in a hundred eight times as slow.
+fn usual(seed: u64) -> World {
+    let shape = Shape::Lognormal {
+        sigma: 0.6,
+        stragglers: 0.03,
+    };
+    World::of(shape, 0.6, seed)
+}
 
 fn warmed(world: &mut World) -> LatencyDetector {
     let detector = LatencyDetector::default();
@@ -56,7 +64,7 @@ fn false_alarms(world: &mut World, calls: usize) -> usize {
 
 #[test]
 fn three_times_slower_is_seen_within_twelve_calls() {
-    let (three, four) = (delay(3.0, World::new), delay(4.0, World::new));
+    let (three, four) = (delay(3.0, usual), delay(4.0, usual));
     assert!(three <= 12, "x3: {three}");
     assert!(four <= three, "x4: {four}");
 }
@@ -86,12 +94,9 @@ fn on_shapes_that_no_number_was_chosen_on_it_is_as_quick_and_as_quiet() {
 #[test]
 fn waves_that_slow_everyone_open_nobody() {
     for wave in [0.5, 0.9] {
-        let mut worlds: Vec<World> = (0..4).map(|seed| World::new(90 + seed)).collect();
+        let mut worlds: Vec<World> = (0..4).map(|seed| usual(90 + seed)).collect();
         let detectors: Vec<_> = worlds.iter_mut().map(warmed).collect();
-        let mut common = World {
-            wave,
-            ..World::new(7)
-        };
+        let mut common = World { wave, ..usual(7) };
         let mut wrong = 0;
         for _ in 0..100_000 {
             common.time(1.0);
@@ -113,7 +118,7 @@ fn waves_that_slow_everyone_open_nobody() {
 
 #[test]
 fn one_slow_target_among_healthy_peers_is_told_apart() {
-    let mut world = World::new(3);
+    let mut world = usual(3);
     let slow = warmed(&mut world);
     let peers: Vec<_> = (0..3).map(|_| warmed(&mut world)).collect();
     let calls = (1..100)
@@ -138,7 +143,7 @@ fn one_slow_target_among_healthy_peers_is_told_apart() {
 
 #[test]
 fn the_baseline_does_not_learn_from_a_slow_hour_but_accepts_a_new_normal() {
-    let mut world = World::new(4);
+    let mut world = usual(4);
     let detector = warmed(&mut world);
     let typical = detector.typical().unwrap();
     assert!((0.5..0.75).contains(&typical.as_secs_f64()), "{typical:?}");

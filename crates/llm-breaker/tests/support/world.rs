@@ -57,15 +57,6 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Time to first token: 0.6 s, sigma 0.6, three calls in a hundred eight times as slow.
-    pub(crate) fn new(seed: u64) -> Self {
-        let shape = Shape::Lognormal {
-            sigma: 0.6,
-            stragglers: 0.03,
-        };
-        Self::of(shape, 0.6, seed)
-    }
-
     pub(crate) fn of(shape: Shape, median: f64, seed: u64) -> Self {
         Self {
             rng: SmallRng::seed_from_u64(seed),
