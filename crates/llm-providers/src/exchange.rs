@@ -184,6 +184,12 @@ const NATIVE_ONLY: [Features; 4] = [
     Features::SERVER_TOOLS,
 ];
 
+/// What a turn shows: pictures, documents and sounds, wherever a wire has no place for them.
+fn is_essential(field: &str) -> bool {
+    let shown = ["messages.image.", "messages.document", "messages.audio"];
+    shown.iter().any(|kind| field.starts_with(kind)) && field != "messages.image.detail"
+}
+
 /// Headers that hold a list, to which endpoint and caller both add.
 const LIST_HEADERS: [&str; 2] = ["anthropic-beta", "openai-beta"];
 
@@ -213,6 +219,11 @@ fn prepare(endpoint: &Endpoint, call: &Call, windows: &Windows) -> Result<Outgoi
             on_vertex: endpoint.on_vertex(),
         };
         let encoded = endpoint.wire().target().encode(request, &terms);
+        // Without a picture or a document the answer would be about something else.
+        if encoded.dropped.iter().any(|field| is_essential(field)) {
+            let verdict = Verdict::new(ErrorKind::UnsupportedFeature, Phase::Connect);
+            return Err(Failure::new(verdict));
+        }
         (encoded.body, encoded.dropped)
     };
     dropped.sort_unstable();

@@ -217,7 +217,6 @@ async fn a_conversation_is_written_as_converse_wants_it() {
             {"role": "user", "content": [
                 {"type": "text", "text": "And here?"},
                 {"type": "image_url", "image_url": {"url": "data:image/jpg;base64,aWNvbg=="}},
-                {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
                 {"type": "file", "file": {"filename": "my_file.pdf", "file_data": "data:application/pdf;base64,aWNvbg=="}},
             ]},
             {"role": "assistant", "content": null, "tool_calls": [
@@ -261,10 +260,19 @@ async fn a_conversation_is_written_as_converse_wants_it() {
         "inferenceConfig": {"maxTokens": 100, "temperature": 1.0, "stopSequences": ["END"]},
     });
     assert_eq!(body, expected);
-    assert_eq!(
-        dropped,
-        ["messages.image.url", "seed", "temperature", "top_p"]
-    );
+    assert_eq!(dropped, ["seed", "temperature", "top_p"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_picture_that_cannot_be_carried_is_no_request() {
+    let request = json!({"model": "route", "messages": [{"role": "user", "content": [
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
+    ]}]});
+    let script = Script::new([bytes("")]);
+    let call = Call::parse(Dialect::OpenAiChat, request.to_string().into()).unwrap();
+    let failure = whole(&script, &endpoint(CLAUDE), &call).await.unwrap_err();
+    assert_eq!(failure.verdict.kind, ErrorKind::UnsupportedFeature);
+    assert!(script.seen.lock().unwrap().is_none(), "nothing was sent");
 }
 
 #[tokio::test(start_paused = true)]
