@@ -8,7 +8,6 @@ use crate::hint::{self, more_precise, takes_hint};
 use crate::kind::{ErrorKind, Phase};
 use crate::limit::{SHORT_WAIT, is_limit, sharper_limit};
 use crate::page;
-use crate::pattern::Present;
 use crate::provider::Provider;
 use crate::reply::Reply;
 use crate::rule::{Kinds, Rank, RuleError};
@@ -161,7 +160,7 @@ impl Classifier {
         ]);
         let mut facts = Facts::new(&self.dictionary, provider, UNIX_EPOCH, false);
         facts.read(prefix(message));
-        match self.dictionary.text(provider, 0, facts.text.words(), KINDS) {
+        match self.dictionary.text(provider, 0, &facts.text, KINDS) {
             Some((outcome, _)) => {
                 let verdict = Verdict::new(outcome.kind, phase);
                 outcome
@@ -262,7 +261,7 @@ impl Classifier {
                     .is_some_and(|(signal, _)| signal.rank >= Rank::Weak)
                     || self
                         .dictionary
-                        .text(provider, 0, facts.text.words(), Kinds::ALL)
+                        .text(provider, 0, &facts.text, Kinds::ALL)
                         .is_some()));
         if failed {
             return Some(self.decide(provider, 0, &mut facts, reply.headers, reply.now, phase));
@@ -276,7 +275,7 @@ impl Classifier {
         if !facts.json {
             let (outcome, rule) =
                 self.dictionary
-                    .text(provider, reply.status, facts.text.words(), PLAIN_KINDS)?;
+                    .text(provider, reply.status, &facts.text, PLAIN_KINDS)?;
             return Some(Explained {
                 verdict: Verdict::new(outcome.kind, phase),
                 evidence: Evidence {
@@ -301,10 +300,10 @@ impl Classifier {
         const LONGEST_REFUSAL_BYTES: usize = 1200;
         let declined = answer.content_bytes <= LONGEST_REFUSAL_BYTES
             && !answer.tool_call
-            && facts.opening.as_ref().is_some_and(|opening| {
-                self.dictionary
-                    .refusal(opening.words(), &Present::of(opening.words()))
-            });
+            && facts
+                .opening
+                .as_ref()
+                .is_some_and(|opening| self.dictionary.refusal(opening));
         declined.then(|| explained(Verdict::new(ErrorKind::Refusal, phase), Field::Text))
     }
 
@@ -341,11 +340,9 @@ impl Classifier {
             signal = code;
             field = place;
         }
-        let present = Present::of(facts.text.words());
         let mut outcome = signal.outcome;
         let mut rule = signal.rule;
-        if let Some((found, line)) =
-            dictionary.refine(provider, status, facts.text.words(), &present, signal)
+        if let Some((found, line)) = dictionary.refine(provider, status, &facts.text, signal)
             && !(signal.rank == Rank::Family
                 && found.kind == ErrorKind::RateLimitOther
                 && is_limit(signal.outcome.kind))
@@ -369,7 +366,7 @@ impl Classifier {
         let mut hint = more_precise(stated.or(facts.hint), worded);
         if is_limit(outcome.kind) {
             let wait = hint.map(Hint::wait);
-            if let Some(better) = sharper_limit(dictionary, outcome, facts, &present, &seen, wait) {
+            if let Some(better) = sharper_limit(dictionary, outcome, facts, &seen, wait) {
                 if better.kind != before {
                     evidence = Evidence {
                         field: if facts.quota.per_day || facts.quota.per_minute || facts.quota.zero
@@ -401,7 +398,7 @@ impl Classifier {
             verdict = verdict.with_resend(resend);
         }
         if outcome.kind == ErrorKind::ContextLength {
-            let (limit, asked) = sizes(dictionary, facts, &present);
+            let (limit, asked) = sizes(dictionary, facts);
             verdict = verdict.with_context(limit, asked);
         }
         // the provider's own word on repeating, against ours only towards caution
@@ -426,15 +423,15 @@ const fn explained(verdict: Verdict, field: Field) -> Explained {
 }
 
 /// The context window and the size asked for, in tokens.
-fn sizes(dictionary: &Dictionary, facts: &Facts<'_>, present: &Present) -> (u32, u32) {
+fn sizes(dictionary: &Dictionary, facts: &Facts<'_>) -> (u32, u32) {
     let tokens = |milli: u64| u32::try_from(milli / 1000).unwrap_or(u32::MAX);
     let mut limit = facts.limit;
     let mut asked = facts.asked;
     if limit == 0 {
-        limit = dictionary.limit(&facts.text, present).map_or(0, tokens);
+        limit = dictionary.limit(&facts.text).map_or(0, tokens);
     }
     if asked == 0 {
-        asked = dictionary.asked(&facts.text, present).map_or(0, tokens);
+        asked = dictionary.asked(&facts.text).map_or(0, tokens);
     }
     (limit, asked)
 }

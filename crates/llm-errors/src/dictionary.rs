@@ -1,11 +1,14 @@
 //! All rules, compiled once: codes by hash, phrases by the word they begin with.
 
 use crate::evidence::RuleId;
+use crate::index::Index;
 use crate::kind::ErrorKind;
 use crate::lexicon::Lexicon;
-use crate::pattern::{MAX_CAPTURES, Pattern, Present};
+use crate::pattern::{MAX_CAPTURES, Pattern};
 use crate::provider::Provider;
-use crate::rule::{Kinds, Outcome, Rank, Rule, RuleError, Signal, TextRule, code_key, parse};
+use crate::rule::{
+    Kinds, Outcome, Rank, Rule, RuleError, Signal, TextRule, code_key, family, parse,
+};
 use crate::text::Text;
 
 /// The built-in rules files: name and content. Dialects first: their text rules win over the
@@ -66,65 +69,21 @@ pub(crate) struct Marks {
     pub(crate) per: u16,
 }
 
-/// Blocks of 64 text rules that can be asked at once.
-const MAX_BLOCKS: usize = 16;
+/// What the words of an unknown code can say: that it calls itself an error says nothing.
+const TELLING_KINDS: Kinds = Kinds::ALL.without(&[ErrorKind::ServerError, ErrorKind::Other]);
 
-/// At most 128 patterns of one purpose, found by a word that they cannot do without.
-#[derive(Clone, Debug)]
-struct Patterns {
-    patterns: Vec<Pattern>,
-    by_word: Vec<u128>,
-    /// The words that some pattern cannot do without.
-    triggers: Present,
+/// The first result of `ask` among the patterns that may occur in the text.
+fn first<T>(patterns: &[Pattern], text: &Text, ask: impl Fn(&Pattern) -> Option<T>) -> Option<T> {
+    patterns
+        .iter()
+        .filter(|pattern| pattern.may_occur(text))
+        .find_map(ask)
 }
 
-impl Patterns {
-    const fn new() -> Self {
-        Self {
-            patterns: Vec::new(),
-            by_word: Vec::new(),
-            triggers: Present::NONE,
-        }
-    }
-
-    fn index(&mut self, words: usize) {
-        let mut uses = vec![0; words];
-        for pattern in &self.patterns {
-            pattern.count(&mut uses);
-        }
-        self.by_word = vec![0; words];
-        for (number, pattern) in self.patterns.iter().enumerate().take(128) {
-            for word in pattern.anchors(&uses) {
-                if let Some(bits) = self.by_word.get_mut(usize::from(word)) {
-                    *bits |= 1 << number;
-                    self.triggers.add(word);
-                }
-            }
-        }
-    }
-
-    /// The first result of `ask` among the patterns that may hold.
-    fn find<T>(&self, present: &Present, ask: impl Fn(&Pattern) -> Option<T>) -> Option<T> {
-        if present.is_empty() {
-            return None;
-        }
-        let mut candidates = 0;
-        self.triggers.common(present, |word| {
-            candidates |= self.by_word.get(word).copied().unwrap_or_default();
-        });
-        while candidates != 0 {
-            let number = candidates.trailing_zeros() as usize;
-            candidates &= candidates - 1;
-            let pattern = self
-                .patterns
-                .get(number)
-                .filter(|pattern| pattern.may_occur(present));
-            if let Some(found) = pattern.and_then(&ask) {
-                return Some(found);
-            }
-        }
-        None
-    }
+/// Does one of the patterns occur in the text?
+fn holds(patterns: &[Pattern], text: &Text) -> bool {
+    let ask = |pattern: &Pattern| pattern.occurs_in(text).then_some(());
+    first(patterns, text, ask).is_some()
 }
 
 /// Every rule, ready to be asked.
@@ -136,19 +95,12 @@ pub(crate) struct Dictionary {
     codes: Vec<Vec<(u64, Option<Provider>, Signal)>>,
     finishes: Vec<(u64, ErrorKind)>,
     texts: Vec<TextRule>,
-    /// For each word the text rules that cannot hold without it: a range of `rules_by_word`, which
-    /// holds the numbers of blocks and the rules of each as bits.
-    by_word: Vec<(u32, u32)>,
-    rules_by_word: Vec<(u16, u64)>,
-    /// The words that some text rule cannot do without.
-    triggers: Present,
-    /// For each kind the text rules that may refine a code of that kind, as bits.
-    by_kind: Vec<u64>,
-    limits: Patterns,
-    asked: Patterns,
-    allowances: Patterns,
-    spans: Patterns,
-    refusals: Patterns,
+    index: Index,
+    limits: Vec<Pattern>,
+    asked: Vec<Pattern>,
+    allowances: Vec<Pattern>,
+    spans: Vec<Pattern>,
+    refusals: Vec<Pattern>,
     /// Where each rule stands; rule 0 is none.
     sources: Vec<RuleId>,
 }
@@ -167,7 +119,7 @@ impl Dictionary {
             // A test reads every built-in line, so nothing is lost here.
             let _ = dictionary.add(file, text);
         }
-        dictionary.index();
+        dictionary.index = Index::new(&dictionary.texts, dictionary.lexicon.len());
         Ok(dictionary)
     }
 
@@ -181,15 +133,12 @@ impl Dictionary {
             codes: Vec::new(),
             finishes: Vec::new(),
             texts: Vec::new(),
-            by_word: Vec::new(),
-            rules_by_word: Vec::new(),
-            triggers: Present::NONE,
-            by_kind: Vec::new(),
-            limits: Patterns::new(),
-            asked: Patterns::new(),
-            allowances: Patterns::new(),
-            spans: Patterns::new(),
-            refusals: Patterns::new(),
+            index: Index::new(&[], 0),
+            limits: Vec::new(),
+            asked: Vec::new(),
+            allowances: Vec::new(),
+            spans: Vec::new(),
+            refusals: Vec::new(),
             sources: vec![RuleId { file: "", line: 0 }],
         }
     }
@@ -218,11 +167,11 @@ impl Dictionary {
                 }
                 Rule::Finish(key, kind) => self.finishes.push((key, kind)),
                 Rule::Text(rule) => self.texts.push(rule),
-                Rule::Limit(pattern) => self.limits.patterns.push(pattern),
-                Rule::Asked(pattern) => self.asked.patterns.push(pattern),
-                Rule::Allowance(pattern) => self.allowances.patterns.push(pattern),
-                Rule::Span(pattern) => self.spans.patterns.push(pattern),
-                Rule::Refusal(pattern) => self.refusals.patterns.push(pattern),
+                Rule::Limit(pattern) => self.limits.push(pattern),
+                Rule::Asked(pattern) => self.asked.push(pattern),
+                Rule::Allowance(pattern) => self.allowances.push(pattern),
+                Rule::Span(pattern) => self.spans.push(pattern),
+                Rule::Refusal(pattern) => self.refusals.push(pattern),
             }
         }
         Ok(())
@@ -230,59 +179,6 @@ impl Dictionary {
 
     const fn bucket(key: u64) -> usize {
         (key >> 54) as usize
-    }
-
-    /// Numbers of 64 text rules.
-    fn blocks(&self) -> usize {
-        self.texts.len().div_ceil(64)
-    }
-
-    fn index(&mut self) {
-        let blocks = self.blocks();
-        let words = self.lexicon.len();
-        let mut uses = vec![0; words];
-        for rule in &self.texts {
-            rule.pattern.count(&mut uses);
-        }
-        let mut rules: Vec<Vec<(u16, u64)>> = vec![Vec::new(); words];
-        let mut by_kind = vec![0; ErrorKind::ALL.len() * blocks];
-        for (number, rule) in self.texts.iter().enumerate() {
-            for word in rule.pattern.anchors(&uses) {
-                let Some(list) = rules.get_mut(usize::from(word)) else {
-                    continue;
-                };
-                let block = u16::try_from(number / 64).unwrap_or(u16::MAX);
-                let bit = 1_u64 << (number % 64);
-                match list.last_mut() {
-                    Some((last, bits)) if *last == block => *bits |= bit,
-                    _ => list.push((block, bit)),
-                }
-                self.triggers.add(word);
-            }
-            for kind in ErrorKind::ALL {
-                if crate::rule::family(*kind).contains(rule.outcome.kind)
-                    && let Some(bits) = by_kind.get_mut(*kind as usize * blocks + number / 64)
-                {
-                    *bits |= 1_u64 << (number % 64);
-                }
-            }
-        }
-        for list in rules {
-            let start = u32::try_from(self.rules_by_word.len()).unwrap_or(u32::MAX);
-            self.rules_by_word.extend(list);
-            let end = u32::try_from(self.rules_by_word.len()).unwrap_or(u32::MAX);
-            self.by_word.push((start, end));
-        }
-        self.by_kind = by_kind;
-        for list in [
-            &mut self.limits,
-            &mut self.asked,
-            &mut self.allowances,
-            &mut self.spans,
-            &mut self.refusals,
-        ] {
-            list.index(words);
-        }
     }
 
     /// What a code says: to this provider first, then to all. A dotted code is looked up whole,
@@ -318,7 +214,7 @@ impl Dictionary {
     pub(crate) fn unknown_code(&self, provider: Provider, raw: &[u8]) -> Option<Signal> {
         let mut text = Text::new();
         text.read_parts(&self.lexicon, raw);
-        let (outcome, rule) = self.text(provider, 0, text.words(), Kinds::ALL)?;
+        let (outcome, rule) = self.text(provider, 0, &text, TELLING_KINDS)?;
         Some(Signal {
             outcome,
             rank: Rank::Family,
@@ -326,87 +222,33 @@ impl Dictionary {
         })
     }
 
-    /// The first text rule that `words` fulfil, among those for this provider, status and kinds.
+    /// The first text rule that `text` fulfils, among those for this provider, status and kinds.
     pub(crate) fn text(
         &self,
         provider: Provider,
         status: u16,
-        words: &[u16],
+        text: &Text,
         kinds: Kinds,
     ) -> Option<(Outcome, u16)> {
-        self.candidates(words, &Present::of(words), None, |rule| {
-            kinds.contains(rule.outcome.kind)
-                && rule.provider.is_none_or(|of| of == provider)
-                && rule.statuses.allow(status)
-        })
+        self.index
+            .first(&self.texts, provider, status, text, kinds)
+            .map(|rule| (rule.outcome, rule.line))
     }
 
-    /// The first text rule that `words` fulfil and that may refine `signal`.
+    /// The first text rule that `text` fulfils and that may refine `signal`.
     pub(crate) fn refine(
         &self,
         provider: Provider,
         status: u16,
-        words: &[u16],
-        present: &Present,
+        text: &Text,
         signal: Signal,
     ) -> Option<(Outcome, u16)> {
-        let family = match signal.rank {
+        let kinds = match signal.rank {
             Rank::Final => return None,
-            Rank::Family | Rank::FirmStatus => Some(signal.outcome.kind),
-            Rank::Vague | Rank::Status | Rank::Weak => None,
+            Rank::Family | Rank::FirmStatus => family(signal.outcome.kind),
+            Rank::Vague | Rank::Status | Rank::Weak => Kinds::ALL,
         };
-        self.candidates(words, present, family, |rule| {
-            rule.provider.is_none_or(|of| of == provider) && rule.statuses.allow(status)
-        })
-    }
-
-    fn candidates(
-        &self,
-        words: &[u16],
-        present: &Present,
-        family: Option<ErrorKind>,
-        admits: impl Fn(&TextRule) -> bool,
-    ) -> Option<(Outcome, u16)> {
-        if words.is_empty() {
-            return None;
-        }
-        let blocks = self.blocks();
-        let mut candidates = [0_u64; MAX_BLOCKS];
-        let candidates = candidates.get_mut(..blocks.min(MAX_BLOCKS))?;
-        self.triggers.common(present, |word| {
-            let Some(&(start, end)) = self.by_word.get(word) else {
-                return;
-            };
-            let rules = self.rules_by_word.get(start as usize..end as usize);
-            for (block, rules) in rules.unwrap_or_default() {
-                if let Some(bits) = candidates.get_mut(usize::from(*block)) {
-                    *bits |= rules;
-                }
-            }
-        });
-        if let Some(kind) = family {
-            let from = kind as usize * blocks;
-            if let Some(mask) = self.by_kind.get(from..from + blocks) {
-                for (all, mask) in candidates.iter_mut().zip(mask) {
-                    *all &= mask;
-                }
-            }
-        }
-        for (block, bits) in candidates.iter().enumerate() {
-            let mut bits = *bits;
-            while bits != 0 {
-                let number = block * 64 + bits.trailing_zeros() as usize;
-                bits &= bits - 1;
-                if let Some(rule) = self.texts.get(number)
-                    && rule.pattern.may_occur(present)
-                    && admits(rule)
-                    && rule.pattern.occurs_in(words)
-                {
-                    return Some((rule.outcome, rule.line));
-                }
-            }
-        }
-        None
+        self.text(provider, status, text, kinds)
     }
 
     /// What a finish reason means, if it is a bad one.
@@ -419,38 +261,32 @@ impl Dictionary {
     }
 
     /// The context window that the text states, in thousandths of tokens.
-    pub(crate) fn limit(&self, text: &Text, present: &Present) -> Option<u64> {
-        self.limits
-            .find(present, |pattern| pattern.capture(text))
-            .map(|(values, _)| values[0])
+    pub(crate) fn limit(&self, text: &Text) -> Option<u64> {
+        first(&self.limits, text, |pattern| pattern.capture(text)).map(|(values, _)| values[0])
     }
 
     /// The size asked for that the text states: the sum of what the first pattern captures.
-    pub(crate) fn asked(&self, text: &Text, present: &Present) -> Option<u64> {
-        self.asked
-            .find(present, |pattern| pattern.capture(text))
+    pub(crate) fn asked(&self, text: &Text) -> Option<u64> {
+        first(&self.asked, text, |pattern| pattern.capture(text))
             .map(|(values, len): ([u64; MAX_CAPTURES], usize)| values.iter().take(len).sum())
     }
 
     /// An allowance and the size of one request, where the text states both, in thousandths.
-    pub(crate) fn allowance(&self, text: &Text, present: &Present) -> Option<(u64, u64)> {
-        self.allowances
-            .find(present, |pattern| {
-                pattern.capture(text).filter(|(_, len)| *len >= 2)
-            })
-            .map(|(values, _)| (values[0], values[1]))
+    pub(crate) fn allowance(&self, text: &Text) -> Option<(u64, u64)> {
+        first(&self.allowances, text, |pattern| {
+            pattern.capture(text).filter(|(_, len)| *len >= 2)
+        })
+        .map(|(values, _)| (values[0], values[1]))
     }
 
     /// Does the text speak of a day, a month or a plan's window?
-    pub(crate) fn long_span(&self, words: &[u16], present: &Present) -> bool {
-        let holds = |pattern: &Pattern| pattern.occurs_in(words).then_some(());
-        self.spans.find(present, holds).is_some()
+    pub(crate) fn long_span(&self, text: &Text) -> bool {
+        holds(&self.spans, text)
     }
 
     /// Is this how a model declines?
-    pub(crate) fn refusal(&self, words: &[u16], present: &Present) -> bool {
-        let holds = |pattern: &Pattern| pattern.occurs_in(words).then_some(());
-        self.refusals.find(present, holds).is_some()
+    pub(crate) fn refusal(&self, text: &Text) -> bool {
+        holds(&self.refusals, text)
     }
 
     /// Where rule `number` stands.
@@ -494,14 +330,9 @@ mod tests {
                 .unwrap_or_else(|error| panic!("{file} {error}"));
         }
         let dictionary = Dictionary::new(&[]).unwrap();
-        for list in [&dictionary.limits, &dictionary.asked, &dictionary.refusals] {
-            assert!(list.patterns.len() <= 128);
-        }
-        assert!(
-            dictionary.blocks() <= MAX_BLOCKS,
-            "{}",
-            dictionary.texts.len()
-        );
+        let (entries, anchors) = dictionary.index.size();
+        assert!(entries < usize::from(u16::MAX), "{entries}");
+        assert!(anchors < 4096, "{anchors}");
         assert!(dictionary.lexicon.len() < 2048);
     }
 }

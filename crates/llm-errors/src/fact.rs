@@ -3,11 +3,12 @@
 use crate::dictionary::Dictionary;
 use crate::duration;
 use crate::evidence::Field;
+use crate::key::Key;
 use crate::kind::ErrorKind;
 use crate::provider::Provider;
 use crate::rule::{Rank, Signal};
 use crate::scan::{Path, Value, milli, scan, unescape};
-use crate::shape::{is_document, is_envelope, is_error_part, printed_object};
+use crate::shape::{is_document, is_error_part, printed_object};
 use crate::text::Text;
 use crate::verdict::{Basis, Hint, HintSource};
 use std::time::{Duration, SystemTime};
@@ -16,6 +17,8 @@ use std::time::{Duration, SystemTime};
 const MAX_NESTING: u8 = 3;
 /// Bytes of a string that are unescaped; the rest is not read.
 const MAX_STRING_BYTES: usize = 4096;
+/// Most strings fit into this.
+const SHORT_STRING_BYTES: usize = 640;
 /// Bytes of an answer's text that are kept to look for a refusal.
 const MAX_OPENING_BYTES: usize = 192;
 
@@ -135,9 +138,9 @@ impl<'d> Facts<'d> {
                 }
             }
             Some(b'"') => {
-                scan(body, |_, value| {
+                scan(body, |path, value| {
                     if let Value::Str(raw) = value {
-                        self.message(raw);
+                        self.message(path, raw);
                     }
                 });
             }
@@ -183,19 +186,29 @@ impl<'d> Facts<'d> {
         self.words(rest.get(read..).unwrap_or_default());
     }
 
-    /// Reads a message: the content of a JSON string.
-    fn message(&mut self, raw: &[u8]) {
+    /// Reads a message: the content of the JSON string at `path`.
+    fn message(&mut self, path: &Path, raw: &[u8]) {
         let raw = raw
             .get(..raw.len().min(MAX_STRING_BYTES))
             .unwrap_or_default();
-        if raw.contains(&b'\\') {
-            let mut buffer = [0_u8; MAX_STRING_BYTES];
-            let len = unescape(raw, &mut buffer);
-            self.nested(buffer.get(..len).unwrap_or_default());
-        } else {
+        if path.escaped() {
+            if raw.len() <= SHORT_STRING_BYTES {
+                self.unescaped(raw, &mut [0; SHORT_STRING_BYTES]);
+            } else {
+                self.unescaped(raw, &mut [0; MAX_STRING_BYTES]);
+            }
+        } else if path.braced() {
             self.nested(raw);
+        } else {
+            self.words(raw);
         }
         self.text.stop();
+    }
+
+    #[inline(never)]
+    fn unescaped(&mut self, raw: &[u8], buffer: &mut [u8]) {
+        let len = unescape(raw, buffer);
+        self.nested(buffer.get(..len).unwrap_or_default());
     }
 
     fn nested(&mut self, text: &[u8]) {
@@ -285,122 +298,100 @@ impl<'d> Facts<'d> {
     }
 
     /// Takes one value of the document.
-    fn take(&mut self, path: &Path<'_>, value: Value<'_>) {
-        let key = path.key();
+    #[inline]
+    fn take(&mut self, path: &Path, value: Value<'_>) {
         if self.answers {
             self.take_answer(path, value);
         }
-        if !path.parents().iter().all(|parent| is_envelope(parent)) {
-            return;
+        if path.enveloped() {
+            self.take_error(path, value);
         }
-        match (key, value) {
-            (b"error" | b"errors" | b"Error" | b"exception", Value::Object | Value::Array) => {
-                self.error = true;
-            }
-            (b"error" | b"errors" | b"exception" | b"Error", Value::Str(raw))
-                if !raw.is_empty() =>
-            {
+    }
+
+    /// Takes one value as part of an error.
+    fn take_error(&mut self, path: &Path, value: Value<'_>) {
+        match (path.key(), value) {
+            (Key::Error, Value::Object | Value::Array) => self.error = true,
+            (Key::Error, Value::Str(raw)) if !raw.is_empty() => {
                 self.error = true;
                 if raw.contains(&b' ') || raw.iter().any(|byte| *byte >= 0x80) {
-                    self.message(raw);
+                    self.message(path, raw);
                 } else {
                     self.code(raw, Field::Code);
                     self.text.read_parts(&self.dictionary.lexicon, raw);
                     self.text.stop();
                 }
             }
-            (
-                b"message" | b"Message" | b"msg" | b"error_description" | b"errorMessage"
-                | b"error_message" | b"error_msg" | b"detail" | b"title" | b"description"
-                | b"errorMsg",
-                Value::Str(raw),
-            ) => {
-                if path.parent() == b"links" || (key == b"description" && path.depth() > 2) {
-                    return;
+            (Key::ErrorMessage, Value::Str(raw)) if !raw.is_empty() => {
+                self.error |= !raw.eq_ignore_ascii_case(b"success");
+                self.message(path, raw);
+            }
+            (Key::Message, Value::Str(raw)) => {
+                if path.parent() != Key::Links {
+                    self.message(path, raw);
                 }
-                self.message(raw);
+            }
+            // deeper down it describes what the details are about
+            (Key::Description, Value::Str(raw)) => {
+                if path.parent() != Key::Links && path.depth() <= 2 {
+                    self.message(path, raw);
+                }
             }
             // some relays put the sentence where the parameter's name belongs
-            (b"param", Value::Str(raw)) if raw.contains(&b' ') => self.message(raw),
-            (b"details" | b"raw" | b"cause" | b"body" | b"responseBody" | b"", Value::Str(raw)) => {
-                self.message(raw);
-            }
+            (Key::Param, Value::Str(raw)) if raw.contains(&b' ') => self.message(path, raw),
             (
-                b"code" | b"error_code" | b"errorCode" | b"Code" | b"err_code",
-                Value::Str(raw) | Value::Number(raw),
-            ) => {
+                Key::Detail | Key::Details | Key::Raw | Key::Cause | Key::Body | Key::Root,
+                Value::Str(raw),
+            ) => self.message(path, raw),
+            (Key::Code, Value::Str(raw) | Value::Number(raw)) => {
                 self.status_like(raw);
                 if is_error_part(path) {
                     self.code(raw, Field::Code);
                 }
             }
-            (b"reason", Value::Str(raw)) => {
+            (Key::Reason, Value::Str(raw)) => {
                 if raw.contains(&b' ') {
-                    self.message(raw);
+                    self.message(path, raw);
                 } else {
                     self.code(raw, Field::Reason);
                 }
             }
-            (
-                b"type" | b"__type" | b"error_type" | b"errorType" | b"exception_type",
-                Value::Str(raw),
-            ) if is_error_part(path) && raw != b"error" => {
+            (Key::Type | Key::ErrorType, Value::Str(raw))
+                if raw != b"error" && is_error_part(path) =>
+            {
                 let raw = raw.rsplit(|byte| *byte == b'#').next().unwrap_or(raw);
                 self.code(raw, Field::Type);
             }
-            (b"status", Value::Str(raw)) => {
+            (Key::Status, Value::Str(raw)) => {
                 self.status_like(raw);
                 self.code(raw, Field::Status);
             }
-            (
-                b"status" | b"status_code" | b"statusCode" | b"http_status" | b"raw_status_code"
-                | b"httpStatus" | b"http_code",
-                Value::Number(raw),
-            ) => self.status_like(raw),
-            (b"status_code" | b"http_code", Value::Str(raw)) => self.status_like(raw),
-            (
-                b"quotaId" | b"quotaMetric" | b"quota_limit" | b"quota_metric" | b"quota_id"
-                | b"subject",
-                Value::Str(raw),
-            ) => self.quota_name(raw),
-            (b"quotaValue" | b"quota_limit_value", Value::Str(raw) | Value::Number(raw)) => {
+            (Key::Status | Key::StatusCode | Key::StatusNumber, Value::Number(raw))
+            | (Key::StatusCode, Value::Str(raw)) => {
+                self.error |= path.parent() == Key::BaseResponse && raw != b"0";
+                self.status_like(raw);
+            }
+            (Key::QuotaName, Value::Str(raw)) => self.quota_name(raw),
+            (Key::QuotaValue, Value::Str(raw) | Value::Number(raw)) => {
                 self.quota.zero |= raw == b"0";
             }
-            (b"retryDelay" | b"retry_delay", Value::Str(raw)) => {
+            (Key::RetryDelay, Value::Str(raw)) => {
                 if let Some(wait) = duration::parse(raw) {
                     self.hint(wait, HintSource::Body, Basis::Interval);
                 }
             }
-            (
-                b"retry_after"
-                | b"retryAfter"
-                | b"retry_after_seconds"
-                | b"retryAfterSeconds"
-                | b"resets_in_seconds"
-                | b"reset_seconds"
-                | b"estimated_time"
-                | b"retry_after_secs"
-                | b"wait_seconds",
-                Value::Number(raw) | Value::Str(raw),
-            ) => self.seconds(milli(raw), 1000),
-            (
-                b"retry_after_ms" | b"retryAfterMs" | b"retry_in_ms",
-                Value::Number(raw) | Value::Str(raw),
-            ) => {
-                self.seconds(milli(raw), 1);
+            (Key::WaitSeconds, Value::Number(raw) | Value::Str(raw)) => {
+                self.seconds(milli(raw), 1000);
             }
-            (
-                b"resets_at" | b"reset_at" | b"resetAt" | b"resetsAt" | b"reset_time"
-                | b"resetTime" | b"X-RateLimit-Reset" | b"x-ratelimit-reset",
-                Value::Number(raw) | Value::Str(raw),
-            ) => {
+            (Key::WaitMillis, Value::Number(raw) | Value::Str(raw)) => self.seconds(milli(raw), 1),
+            (Key::ResetAt, Value::Number(raw) | Value::Str(raw)) => {
                 if let Some(at) = duration::instant(raw) {
                     let wait = at.duration_since(self.now).unwrap_or_default();
                     self.hint(wait, HintSource::Body, Basis::Date);
                 }
             }
-            (b"n_ctx", Value::Number(raw)) => self.limit = tokens(raw),
-            (b"n_prompt_tokens", Value::Number(raw)) => self.asked = tokens(raw),
+            (Key::ContextLimit, Value::Number(raw)) => self.limit = tokens(raw),
+            (Key::PromptTokens, Value::Number(raw)) => self.asked = tokens(raw),
             _ => {}
         }
     }
@@ -415,61 +406,55 @@ impl<'d> Facts<'d> {
     }
 
     fn quota_name(&mut self, raw: &[u8]) {
-        let has = |needle: &[u8]| {
-            raw.windows(needle.len())
-                .any(|window| window.eq_ignore_ascii_case(needle))
-        };
-        self.quota.per_day |=
-            has(b"PerDay") || has(b"per_day") || has(b"PerMonth") || has(b"_daily");
-        self.quota.per_minute |= has(b"PerMinute") || has(b"per_minute") || has(b"PerSecond");
-        self.quota.tokens |= has(b"token");
-        self.quota.requests |= has(b"request");
+        let quota = &mut self.quota;
+        for (at, byte) in raw.iter().enumerate() {
+            let is = |at: usize, name: &[u8]| {
+                raw.get(at..at + name.len())
+                    .is_some_and(|part| part.eq_ignore_ascii_case(name))
+            };
+            match byte {
+                b'p' | b'P' if is(at, b"per") => {
+                    let span = at + 3 + usize::from(raw.get(at + 3) == Some(&b'_'));
+                    quota.per_day |= is(span, b"day") || is(span, b"month");
+                    quota.per_minute |= is(span, b"minute") || is(span, b"second");
+                }
+                b'_' => quota.per_day |= is(at, b"_daily"),
+                b't' | b'T' => quota.tokens |= is(at, b"token"),
+                b'r' | b'R' => quota.requests |= is(at, b"request"),
+                _ => {}
+            }
+        }
     }
 
     /// Takes one value as part of an answer.
-    fn take_answer(&mut self, path: &Path<'_>, value: Value<'_>) {
-        let key = path.key();
-        match (key, value) {
-            (
-                b"choices" | b"candidates" | b"output" | b"generations" | b"results" | b"content",
-                Value::Array,
-            )
-            | (b"output" | b"message", Value::Object)
+    fn take_answer(&mut self, path: &Path, value: Value<'_>) {
+        match (path.key(), value) {
+            (Key::Choices | Key::Output | Key::Content, Value::Array)
+            | (Key::Output | Key::Message, Value::Object)
                 if path.depth() <= 3 =>
             {
-                self.answer.present |= key != b"content" || path.depth() == 1;
+                self.answer.present |= path.key() != Key::Content || path.depth() == 1;
             }
-            (b"promptFeedback", Value::Object) => self.answer.present = true,
-            (b"delta" | b"contentBlockDelta", Value::Object) => {
+            (Key::PromptFeedback, Value::Object) => self.answer.present = true,
+            (Key::Delta, Value::Object) => {
                 self.answer.chunk = true;
                 self.answer.present = true;
             }
-            (b"object", Value::Str(b"chat.completion.chunk" | b"text_completion.chunk")) => {
+            (Key::Object, Value::Str(b"chat.completion.chunk" | b"text_completion.chunk")) => {
                 self.answer.chunk = true;
             }
-            (
-                b"finish_reason"
-                | b"finishReason"
-                | b"stop_reason"
-                | b"stopReason"
-                | b"done_reason"
-                | b"completionReason"
-                | b"native_finish_reason"
-                | b"blockReason"
-                | b"completion_reason",
-                Value::Str(raw),
-            ) => self.finish(raw),
-            (b"reason", Value::Str(raw)) if path.parent() == b"incomplete_details" => {
+            (Key::Finish, Value::Str(raw)) => self.finish(raw),
+            (Key::Reason, Value::Str(raw)) if path.parent() == Key::IncompleteDetails => {
                 self.finish(raw);
             }
-            (b"refusal", Value::Str(raw)) if !raw.trim_ascii().is_empty() => {
+            (Key::Refusal, Value::Str(raw)) if !raw.trim_ascii().is_empty() => {
                 self.answer.refusal = true;
             }
-            (b"type", Value::Str(b"refusal")) => {
-                self.answer.refusal |= path.parent() == b"content" || path.parent() == b"part";
+            (Key::Type, Value::Str(b"refusal")) => {
+                self.answer.refusal |= matches!(path.parent(), Key::Content | Key::Part);
             }
             (
-                b"type",
+                Key::Type,
                 Value::Str(
                     b"function_call"
                     | b"tool_use"
@@ -484,33 +469,16 @@ impl<'d> Facts<'d> {
                     | b"code_interpreter_call"
                     | b"local_shell_call",
                 ),
-            ) => self.answer.tool_call = true,
-            (
-                b"tool_calls" | b"functionCall" | b"function_call" | b"toolUse" | b"inlineData"
-                | b"inline_data" | b"executableCode" | b"audio" | b"images",
-                Value::Object,
-            ) => {
-                self.answer.tool_call = true;
-            }
-            (b"name" | b"id", Value::Str(_)) if path.parent() == b"tool_calls" => {
+            )
+            | (Key::ToolCalls | Key::ToolPayload, Value::Object) => self.answer.tool_call = true,
+            (Key::Name, Value::Str(_)) if path.parent() == Key::ToolCalls => {
                 self.answer.tool_call = true;
             }
             (
-                b"content" | b"text" | b"outputText" | b"generation" | b"response" | b"completion"
-                | b"generated_text" | b"output_text" | b"output" | b"answer" | b"partial_json",
+                Key::Content | Key::Text | Key::AnswerText | Key::Response | Key::Output,
                 Value::Str(raw),
             ) => {
-                if matches!(
-                    path.parent(),
-                    b"text"
-                        | b"format"
-                        | b"usage"
-                        | b"prompt"
-                        | b"instructions"
-                        | b"input"
-                        | b"system"
-                        | b"error"
-                ) {
+                if matches!(path.parent(), Key::Text | Key::Echo | Key::Error) {
                     return;
                 }
                 self.answer.content_bytes += raw.len();

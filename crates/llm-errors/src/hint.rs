@@ -78,12 +78,16 @@ fn dated(dictionary: &Dictionary, text: &Text, now: SystemTime) -> Option<Hint> 
 fn in_text(dictionary: &Dictionary, text: &Text) -> Option<Duration> {
     let words = text.words();
     let marks = &dictionary.marks;
-    let mut at = 0;
-    while at < words.len() {
+    let mut passed = 0;
+    for numeral in text.numerals() {
+        let at = usize::from(numeral.at);
+        if at < passed {
+            continue;
+        }
         let Some((millis, end)) = duration_at(dictionary, text, at) else {
-            at += 1;
             continue;
         };
+        passed = end;
         let before = words.get(at.saturating_sub(8)..at).unwrap_or_default();
         let sentence = before
             .iter()
@@ -116,7 +120,6 @@ fn in_text(dictionary: &Dictionary, text: &Text) -> Option<Duration> {
         {
             return Some(Duration::from_millis(millis).min(MAX_WAIT));
         }
-        at = end;
     }
     None
 }
@@ -139,7 +142,7 @@ fn duration_at(dictionary: &Dictionary, text: &Text, at: usize) -> Option<(u64, 
             unit if unit == marks.day => 86_400_000,
             _ => break,
         };
-        let milli = text.value(place)?;
+        let milli = text.value(u16::try_from(place).ok()?)?;
         millis = millis.saturating_add(milli.saturating_mul(per_unit) / 1000);
         place += 2;
     }

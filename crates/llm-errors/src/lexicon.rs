@@ -16,7 +16,7 @@ const GROUPS: &str = include_str!("../dialects/words.txt");
 #[derive(Clone)]
 pub(crate) struct Lexicon {
     /// The upper 48 bits of a key and the number; 0 is free.
-    slots: Vec<u64>,
+    slots: Box<[u64; Self::SLOTS]>,
     next: u16,
     /// Terms in scripts without spaces: bytes and the number of the word they stand for.
     terms: Vec<(Box<[u8]>, u16)>,
@@ -29,7 +29,7 @@ impl Lexicon {
     /// The table with the built-in groups.
     pub(crate) fn new() -> Self {
         let mut lexicon = Self {
-            slots: vec![0; Self::SLOTS],
+            slots: Box::new([0; Self::SLOTS]),
             next: QUOTED + 1,
             terms: Vec::new(),
         };
@@ -126,6 +126,7 @@ impl Lexicon {
         clippy::cast_possible_truncation,
         reason = "the number is the low 16 bits of the slot"
     )]
+    #[inline]
     pub(crate) fn find(&self, key: u64) -> u16 {
         let tag = key & !0xffff;
         let mut slot = Self::slot(key);
@@ -146,29 +147,47 @@ impl Lexicon {
     }
 }
 
-/// A well-mixed key of a word, whatever its case.
-pub(crate) fn hash(word: &[u8]) -> u64 {
-    let mut key = WordKey::new();
-    let (eights, rest) = word.as_chunks::<8>();
-    for eight in eights {
-        key.push_eight(u64::from_le_bytes(*eight) | 0x2020_2020_2020_2020, 8);
+/// The key of a word, whatever its case: eight letters after eight are mixed in, and at last what
+/// is left, be it nothing.
+#[inline]
+pub(crate) const fn hash(word: &[u8]) -> u64 {
+    let mut mixed = 0;
+    let mut rest = word;
+    while let Some((eight, more)) = rest.split_first_chunk::<8>() {
+        mixed = mix(mixed, u64::from_le_bytes(*eight) | CASE);
+        rest = more;
     }
-    for byte in rest {
-        key.push(*byte);
-    }
-    key.finish()
+    let len = rest.len();
+    // loads that overlap read the same bytes to the same places
+    let last = if let (Some(head), Some(tail)) = (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
+        u32::from_le_bytes(*head) as u64 | (u32::from_le_bytes(*tail) as u64) << (8 * len - 32)
+    } else if let (Some(head), Some(tail)) = (rest.first_chunk::<2>(), rest.last_chunk::<2>()) {
+        u16::from_le_bytes(*head) as u64 | (u16::from_le_bytes(*tail) as u64) << (8 * len - 16)
+    } else if let Some(only) = rest.first() {
+        *only as u64
+    } else {
+        return mix(mixed, 0);
+    };
+    mix(mixed, last | CASE & ((1 << (8 * len)) - 1))
+}
+
+/// The bit that makes a capital letter a small one, in eight bytes.
+pub(crate) const CASE: u64 = 0x2020_2020_2020_2020;
+
+/// Adds eight letters to a key.
+#[inline]
+pub(crate) const fn mix(mixed: u64, letters: u64) -> u64 {
+    (mixed.rotate_left(23) ^ letters).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// The key of a word, built byte by byte.
 pub(crate) struct WordKey {
     mixed: u64,
     pending: u64,
-    len: u64,
+    len: u32,
 }
 
 impl WordKey {
-    const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
-
     pub(crate) const fn new() -> Self {
         Self {
             mixed: 0,
@@ -178,37 +197,22 @@ impl WordKey {
     }
 
     /// Adds a byte; letters of either case are the same.
+    #[inline]
     pub(crate) fn push(&mut self, byte: u8) {
         self.pending |= u64::from(byte | 0x20) << (8 * (self.len & 7));
         self.len += 1;
         if self.len.is_multiple_of(8) {
-            self.mix();
+            self.mixed = mix(self.mixed, self.pending);
+            self.pending = 0;
         }
     }
 
-    /// Adds the first `count` (at most eight) of these bytes, in lower case and zero behind them;
-    /// only after a multiple of eight.
-    pub(crate) fn push_eight(&mut self, bytes: u64, count: u32) {
-        self.pending = bytes;
-        self.len += u64::from(count);
-        if count == 8 {
-            self.mix();
-        }
-    }
-
-    pub(crate) const fn len(&self) -> u64 {
+    pub(crate) const fn len(&self) -> u32 {
         self.len
     }
 
-    pub(crate) fn finish(mut self) -> u64 {
-        self.pending ^= self.len << 57;
-        self.mix();
-        self.mixed ^ (self.mixed >> 29)
-    }
-
-    fn mix(&mut self) {
-        self.mixed = (self.mixed.rotate_left(23) ^ self.pending).wrapping_mul(Self::MIX);
-        self.pending = 0;
+    pub(crate) const fn finish(self) -> u64 {
+        mix(self.mixed, self.pending)
     }
 }
 

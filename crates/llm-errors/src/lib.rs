@@ -47,6 +47,8 @@ mod evidence;
 mod fact;
 mod header;
 mod hint;
+mod index;
+mod key;
 mod kind;
 mod lexicon;
 mod limit;

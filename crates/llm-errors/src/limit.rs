@@ -3,7 +3,6 @@
 use crate::dictionary::Dictionary;
 use crate::fact::Facts;
 use crate::kind::ErrorKind;
-use crate::pattern::Present;
 use crate::rule::Outcome;
 use crate::seen::Seen;
 use crate::snapshot::Dimension;
@@ -32,11 +31,9 @@ pub(crate) fn sharper_limit(
     dictionary: &Dictionary,
     outcome: Outcome,
     facts: &Facts<'_>,
-    present: &Present,
     seen: &Seen,
     wait: Option<Duration>,
 ) -> Option<Outcome> {
-    let words = facts.text.words();
     let spent = Outcome {
         kind: ErrorKind::QuotaExhausted,
         resend: None,
@@ -66,7 +63,7 @@ pub(crate) fn sharper_limit(
     if outcome.kind == ErrorKind::QuotaExhausted {
         return None;
     }
-    let long_span = dictionary.long_span(words, present);
+    let long_span = dictionary.long_span(&facts.text);
     match wait {
         Some(wait) if wait >= LONG_WAIT || (long_span && wait > SHORT_WAIT) => {
             return Some(spent);
@@ -81,7 +78,7 @@ pub(crate) fn sharper_limit(
     if better.kind == ErrorKind::RateLimitOther {
         better.kind = limit_by_header(seen).unwrap_or(better.kind);
     }
-    if let Some((limit, asked)) = dictionary.allowance(&facts.text, present)
+    if let Some((limit, asked)) = dictionary.allowance(&facts.text)
         && asked > limit
         && limit > 0
     {

@@ -6,7 +6,7 @@
 //! does not matter, and what stands in quotes is not seen.
 
 use crate::lexicon::{Lexicon, NUMBER, STOP};
-use crate::text::Text;
+use crate::text::{Fold, Text};
 
 /// The next word is an alternative to this one.
 const OR: u16 = 1 << 15;
@@ -21,6 +21,8 @@ struct Phrase {
     words: Box<[u16]>,
     /// How many of them are the alternatives for the first word.
     first: usize,
+    /// Those alternatives, folded.
+    opening: Fold,
     absent: bool,
 }
 
@@ -28,8 +30,10 @@ struct Phrase {
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
     phrases: Box<[Phrase]>,
-    /// Words without which it cannot occur, alternatives marked as in phrases.
-    needs: Box<[u16]>,
+    /// The words without which it cannot occur, folded.
+    all: Fold,
+    /// Of each group of alternatives one must occur; folded.
+    any: Box<[Fold]>,
 }
 
 impl Pattern {
@@ -80,15 +84,18 @@ impl Pattern {
         }
         let mut pattern = Self {
             phrases: phrases.into(),
-            needs: Box::default(),
+            all: Fold::default(),
+            any: Box::default(),
         };
-        pattern.needs = pattern
-            .phrases
-            .iter()
-            .filter(|phrase| !phrase.absent)
-            .flat_map(|phrase| phrase.words.iter().copied())
-            .filter(|word| *word != ANY && *word != GAP)
-            .collect();
+        let mut any = Vec::new();
+        for group in pattern.required() {
+            if let [only] = group[..] {
+                pattern.all.add(only);
+            } else {
+                any.push(group.into_iter().collect());
+            }
+        }
+        pattern.any = any.into();
         Some(pattern)
     }
 
@@ -110,19 +117,44 @@ impl Pattern {
         groups
     }
 
-    /// The words one of which must occur: the rarest group, where `uses` tells how often patterns
-    /// ask for each word.
-    pub(crate) fn anchors(&self, uses: &[u32]) -> Vec<u16> {
-        let cost = |group: &Vec<u16>| -> u32 {
-            group
-                .iter()
-                .map(|word| uses.get(usize::from(*word)).copied().unwrap_or(0))
-                .sum()
+    /// Where to look for it: the rarest place that it cannot do without. `uses` tells how often
+    /// patterns ask for each word.
+    pub(crate) fn anchor(&self, uses: &[u32]) -> Anchor {
+        let cost = |group: &[u16]| -> u32 {
+            let uses = |word: &u16| uses.get(usize::from(*word)).copied().unwrap_or(0);
+            group.iter().map(uses).sum()
         };
-        self.required()
-            .into_iter()
-            .min_by_key(cost)
-            .unwrap_or_default()
+        let mut best: Option<(u32, Anchor)> = None;
+        for (number, phrase) in self.phrases.iter().enumerate() {
+            if phrase.absent {
+                continue;
+            }
+            let steps = phrase.steps();
+            for (at, step) in steps.iter().enumerate() {
+                let Some(group) = step else { continue };
+                let second = match steps.get(at + 1) {
+                    Some(Some(next)) if group.len() * next.len() <= MAX_PAIRS => next.clone(),
+                    _ => Vec::new(),
+                };
+                // two words that stand together are rare, whichever they are
+                let cost = if second.is_empty() {
+                    1_000_000 + cost(group)
+                } else {
+                    cost(group) * cost(&second)
+                };
+                let fixed = !phrase.gap_before(at);
+                let anchor = Anchor {
+                    phrase: number,
+                    offset: fixed.then_some(at),
+                    first: group.clone(),
+                    second,
+                };
+                if best.as_ref().is_none_or(|(known, _)| cost < *known) {
+                    best = Some((cost, anchor));
+                }
+            }
+        }
+        best.map(|(_, anchor)| anchor).unwrap_or_default()
     }
 
     /// Counts the words that this pattern asks for.
@@ -134,26 +166,37 @@ impl Pattern {
         }
     }
 
-    /// Are all the words present that it cannot do without?
-    pub(crate) fn may_occur(&self, present: &Present) -> bool {
-        let mut hit = false;
-        for word in &self.needs {
-            hit = hit || present.has(word & !OR);
-            if word & OR == 0 {
-                if !hit {
-                    return false;
-                }
-                hit = false;
-            }
-        }
-        true
+    /// Are all the words in the text that it cannot do without? A first look, which may err
+    /// towards yes.
+    #[inline]
+    pub(crate) fn may_occur(&self, text: &Text) -> bool {
+        let words = text.fold();
+        self.all.all_in(words) && self.any.iter().all(|group| group.any_in(words))
     }
 
-    /// Does it occur in these words?
-    pub(crate) fn occurs_in(&self, words: &[u16]) -> bool {
+    /// The words without which it cannot occur, folded.
+    pub(crate) const fn fold(&self) -> Fold {
+        self.all
+    }
+
+    /// Does it occur in this text?
+    pub(crate) fn occurs_in(&self, text: &Text) -> bool {
         self.phrases
             .iter()
-            .all(|phrase| phrase.absent == phrase.find(words).is_none())
+            .all(|phrase| phrase.absent == phrase.find(text).is_none())
+    }
+
+    /// Does it occur in this text, with its `phrase` beginning at word `start`?
+    pub(crate) fn occurs_at(&self, text: &Text, phrase: usize, start: usize) -> bool {
+        let begins = self
+            .phrases
+            .get(phrase)
+            .is_some_and(|phrase| phrase.begins(text.words(), start));
+        begins
+            && (self.phrases.len() == 1
+                || self.phrases.iter().enumerate().all(|(number, other)| {
+                    number == phrase || other.absent == other.find(text).is_none()
+                }))
     }
 
     /// The values in thousandths of the numbers that `#` stands for, phrase by phrase, where the
@@ -162,12 +205,12 @@ impl Pattern {
         let mut values = [0; MAX_CAPTURES];
         let mut len = 0;
         for phrase in &self.phrases {
-            let found = phrase.find(text.words());
+            let found = phrase.find(text);
             if phrase.absent == found.is_some() {
                 return None;
             }
             let found = found.unwrap_or_default();
-            for place in found.places.iter().take(found.len) {
+            for place in found.places.iter().take(usize::from(found.len)) {
                 if let (Some(slot), Some(value)) = (values.get_mut(len), text.value(*place)) {
                     *slot = value;
                     len += 1;
@@ -178,56 +221,19 @@ impl Pattern {
     }
 }
 
-/// Which words a text contains.
-#[derive(Clone, Debug)]
-pub(crate) struct Present {
-    bits: [u64; 32],
-    any: bool,
-}
+/// Pairs of words under which one pattern is listed, at most.
+const MAX_PAIRS: usize = 64;
 
-impl Present {
-    pub(crate) fn of(words: &[u16]) -> Self {
-        let mut present = Self::NONE;
-        for word in words {
-            present.add(*word);
-        }
-        present
-    }
-
-    /// No words.
-    pub(crate) const NONE: Self = Self {
-        bits: [0; 32],
-        any: false,
-    };
-
-    pub(crate) const fn is_empty(&self) -> bool {
-        !self.any
-    }
-
-    /// Calls `visit` with every word that is in both, in rising order.
-    pub(crate) fn common(&self, other: &Self, mut visit: impl FnMut(usize)) {
-        for (block, (mine, theirs)) in self.bits.iter().zip(&other.bits).enumerate() {
-            let mut bits = mine & theirs;
-            while bits != 0 {
-                visit(block * 64 + bits.trailing_zeros() as usize);
-                bits &= bits - 1;
-            }
-        }
-    }
-
-    pub(crate) fn add(&mut self, word: u16) {
-        self.any = true;
-        if let Some(bits) = self.bits.get_mut(usize::from(word / 64)) {
-            *bits |= 1 << (word % 64);
-        }
-    }
-
-    fn has(&self, word: u16) -> bool {
-        // words beyond the table are not told apart here
-        self.bits
-            .get(usize::from(word / 64))
-            .is_none_or(|bits| bits & (1 << (word % 64)) != 0)
-    }
+/// A place in a pattern by which it is found: one word of `first`, and, unless that is empty, one
+/// of `second` right behind it.
+#[derive(Debug, Default)]
+pub(crate) struct Anchor {
+    /// The number of the phrase in which it stands.
+    pub(crate) phrase: usize,
+    /// The words before it in its phrase, unless a gap makes that uncertain.
+    pub(crate) offset: Option<usize>,
+    pub(crate) first: Vec<u16>,
+    pub(crate) second: Vec<u16>,
 }
 
 /// Numbers that one pattern can capture.
@@ -236,22 +242,66 @@ pub(crate) const MAX_CAPTURES: usize = 4;
 /// The places of captured numbers.
 #[derive(Clone, Copy, Default)]
 struct Captures {
-    places: [usize; MAX_CAPTURES],
-    len: usize,
+    places: [u16; MAX_CAPTURES],
+    len: u8,
 }
 
 impl Phrase {
     fn new(words: Vec<u16>, absent: bool) -> Self {
         let alternatives = words.iter().take_while(|word| **word & OR != 0).count();
+        let first = alternatives + 1;
+        let openings = words.iter().take(first);
         Self {
+            opening: openings.map(|word| word & !OR).collect(),
             words: words.into(),
-            first: alternatives + 1,
+            first,
             absent,
         }
     }
 
-    fn find(&self, words: &[u16]) -> Option<Captures> {
+    /// Its words one by one: the alternatives of each, or nothing for a gap or any word.
+    fn steps(&self) -> Vec<Option<Vec<u16>>> {
+        let mut steps = Vec::new();
+        let mut group = Vec::new();
+        for word in &self.words {
+            if *word == ANY || *word == GAP {
+                steps.push(None);
+                continue;
+            }
+            group.push(word & !OR);
+            if word & OR == 0 {
+                steps.push(Some(std::mem::take(&mut group)));
+            }
+        }
+        steps
+    }
+
+    /// Does a gap stand before step `at`?
+    fn gap_before(&self, at: usize) -> bool {
+        let mut step = 0;
+        for word in &self.words {
+            if step == at {
+                break;
+            }
+            if *word == GAP {
+                return true;
+            }
+            step += usize::from(*word == ANY || word & OR == 0);
+        }
+        false
+    }
+
+    /// Does it begin at `start`?
+    fn begins(&self, words: &[u16], start: usize) -> bool {
+        matches(&self.words, words, start, &mut Captures::default())
+    }
+
+    fn find(&self, text: &Text) -> Option<Captures> {
         let first = self.words.get(..self.first)?;
+        if !self.opening.any_in(text.fold()) {
+            return None;
+        }
+        let words = text.words();
         for (at, word) in words.iter().enumerate() {
             let begins = match first {
                 [only] => only == word,
@@ -267,6 +317,20 @@ impl Phrase {
         }
         None
     }
+}
+
+/// May the phrase begin with this word?
+#[inline]
+fn may_begin(phrase: &[u16], word: Option<u16>) -> bool {
+    for choice in phrase {
+        match *choice {
+            ANY | GAP => return true,
+            choice if Some(choice & !OR) == word => return true,
+            choice if choice & OR == 0 => return false,
+            _ => {}
+        }
+    }
+    true
 }
 
 /// Does the phrase begin at `at`? Fills in the places of its numbers.
@@ -288,10 +352,11 @@ fn matches(phrase: &[u16], words: &[u16], mut at: usize, captures: &mut Captures
                 let before = captures.len;
                 for skip in 0..=GAP_WORDS {
                     captures.len = before;
-                    if matches(rest, words, at + skip, captures) {
+                    let word = words.get(at + skip).copied();
+                    if may_begin(rest, word) && matches(rest, words, at + skip, captures) {
                         return true;
                     }
-                    if words.get(at + skip).is_none_or(|word| *word == STOP) {
+                    if word.is_none_or(|word| word == STOP) {
                         return false;
                     }
                 }
@@ -310,9 +375,9 @@ fn matches(phrase: &[u16], words: &[u16], mut at: usize, captures: &mut Captures
                     return false;
                 }
                 if word == NUMBER
-                    && let Some(place) = captures.places.get_mut(captures.len)
+                    && let Some(place) = captures.places.get_mut(usize::from(captures.len))
                 {
-                    *place = at;
+                    *place = u16::try_from(at).unwrap_or(u16::MAX);
                     captures.len += 1;
                 }
             }

@@ -1,8 +1,10 @@
 //! Reads words, numerals, addresses and quotations out of a message.
 
-use crate::lexicon::WordKey;
+use crate::lexicon::{CASE, WordKey, mix};
 use crate::moment::Moment;
 use crate::scan::find_either;
+
+const LOW: u64 = 0x0101_0101_0101_0101;
 
 /// A quotation longer than this is not one.
 const MAX_QUOTED_BYTES: usize = 400;
@@ -18,6 +20,77 @@ pub(crate) struct Shape {
     pub(crate) compound: bool,
 }
 
+/// The word of letters alone at `at`: its key, and where it ends. `None` where there is none, or
+/// it may be part of something longer.
+#[inline(always)]
+pub(crate) fn plain_word(bytes: &[u8], start: usize) -> Option<(u64, usize)> {
+    let mut at = start;
+    let mut key = 0;
+    loop {
+        // eight bytes at a time; of those that are no letters, the first is found exactly
+        let raw = u64::from_le_bytes(*bytes.get(at..)?.first_chunk::<8>()?);
+        let lower = raw | CASE;
+        let place = lower ^ (LOW * 0x60);
+        let other =
+            (place.wrapping_add(LOW * 0x65) | place.wrapping_sub(LOW) | place) & (LOW * 0x80);
+        if other == 0 {
+            key = mix(key, lower);
+            at += 8;
+            continue;
+        }
+        key = mix(key, lower & ((other ^ (other - 1)) >> 8));
+        at += other.trailing_zeros() as usize / 8;
+        break;
+    }
+    let ends = match ends(*bytes.get(at)?) {
+        Ends::Yes => at != start,
+        Ends::BeforeSpace => {
+            at != start && matches!(bytes.get(at + 1), None | Some(b' ' | b'"' | b'\n'))
+        }
+        Ends::No => false,
+    };
+    ends.then_some((key, at))
+}
+
+/// Has the word a capital letter behind its first?
+pub(crate) fn is_camel(word: &[u8]) -> bool {
+    word.iter().skip(1).any(u8::is_ascii_uppercase)
+}
+
+/// Whether a byte ends a word of letters.
+#[derive(Clone, Copy)]
+enum Ends {
+    No,
+    Yes,
+    BeforeSpace,
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a table of 256 entries, indexed by a byte"
+)]
+const fn ends(byte: u8) -> Ends {
+    ENDS[byte as usize]
+}
+
+/// Which bytes end a word of letters.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "computed at compile time, where a wrong index is an error"
+)]
+static ENDS: [Ends; 256] = {
+    let mut table = [Ends::No; 256];
+    let yes = b" ,\")(;!?\n\\";
+    let mut number = 0;
+    while number < yes.len() {
+        table[yes[number] as usize] = Ends::Yes;
+        number += 1;
+    }
+    table[b'.' as usize] = Ends::BeforeSpace;
+    table[b':' as usize] = Ends::BeforeSpace;
+    table
+};
+
 /// A place in a message.
 pub(crate) struct Reader<'a> {
     pub(crate) bytes: &'a [u8],
@@ -30,52 +103,6 @@ impl<'a> Reader<'a> {
         Self { bytes, at: 0 }
     }
 
-    /// Reads a word of letters alone, eight bytes at a time. `None`, without moving, where it may
-    /// be part of a longer name.
-    fn plain_word(&mut self) -> Option<Shape> {
-        const LOW: u64 = 0x0101_0101_0101_0101;
-        const HIGH: u64 = 0x8080_8080_8080_8080;
-        let mut key = WordKey::new();
-        let mut at = self.at;
-        let mut humps = 0;
-        let mut upper_before = 0;
-        loop {
-            let raw = u64::from_le_bytes(*self.bytes.get(at..)?.first_chunk::<8>()?);
-            let lower = raw | (LOW * 0x20);
-            let seven = lower & !HIGH;
-            let from_a = seven + LOW * u64::from(0x80 - b'a');
-            let beyond_z = seven + LOW * u64::from(0x7f - b'z');
-            let letters = from_a & !beyond_z & !raw & HIGH;
-            let count = (!letters & HIGH).trailing_zeros() / 8;
-            let word =
-                (1_u64 << (8 * (count & 7))).wrapping_sub(1) | u64::from(count < 8).wrapping_sub(1);
-            let upper = (!raw << 2) & HIGH & word;
-            humps += (upper & !(upper << 8 | upper_before)).count_ones();
-            upper_before = upper >> 56;
-            key.push_eight(lower & word, count);
-            at += count as usize;
-            if count < 8 {
-                break;
-            }
-        }
-        let next = self.bytes.get(at).copied()?;
-        let ends = match next {
-            b' ' | b',' | b'"' | b')' | b'(' | b';' | b'!' | b'?' | b'\n' | b'\\' => true,
-            b'.' | b':' => matches!(self.bytes.get(at + 1), None | Some(b' ' | b'"' | b'\n')),
-            _ => false,
-        };
-        if !ends {
-            return None;
-        }
-        self.at = at;
-        Some(Shape {
-            key: key.finish(),
-            underscores: 0,
-            humps,
-            compound: false,
-        })
-    }
-
     pub(crate) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
@@ -84,38 +111,35 @@ impl<'a> Reader<'a> {
         self.bytes.get(self.at + offset).copied()
     }
 
-    /// Passes over a URL, if one begins here.
-    pub(crate) fn skip_url(&mut self) -> Option<&[u8]> {
+    /// Passes over a URL, if one begins here; tells whether it leads to a provider's list of
+    /// retired models.
+    pub(crate) fn skip_url(&mut self) -> Option<bool> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         if !(rest.starts_with(b"http://") || rest.starts_with(b"https://")) {
             return None;
         }
-        let len = rest
-            .iter()
-            .position(|byte| {
-                matches!(
-                    byte,
-                    b' ' | b'"' | b'\'' | b'\n' | b'\\' | b'>' | b')' | b','
-                ) || *byte >= 0x80
-            })
-            .unwrap_or(rest.len());
+        let mut len = 0;
+        let mut retired = false;
+        for byte in rest {
+            match byte {
+                b' ' | b'"' | b'\'' | b'\n' | b'\\' | b'>' | b')' | b',' | 0x80.. => break,
+                b'/' | b'#' => {
+                    retired |= rest
+                        .get(len + 1..)
+                        .is_some_and(|part| part.starts_with(RETIRED));
+                }
+                _ => {}
+            }
+            len += 1;
+        }
         // the full stop that ends the sentence is not part of the address
-        let trimmed = rest
-            .get(..len)
-            .unwrap_or_default()
-            .trim_ascii_end()
-            .strip_suffix(b".")
-            .map_or(len, <[u8]>::len);
-        let trimmed = trimmed.max(1);
-        self.at += trimmed;
-        rest.get(..trimmed)
+        let stop = rest.get(len - 1) == Some(&b'.');
+        self.at += len - usize::from(stop);
+        Some(retired)
     }
 
     /// Reads a word. Apostrophes inside are dropped.
     pub(crate) fn word(&mut self) -> Shape {
-        if let Some(shape) = self.plain_word() {
-            return shape;
-        }
         let mut shape = Shape::default();
         let mut key = WordKey::new();
         let mut previous_lower = true;
@@ -154,13 +178,13 @@ impl<'a> Reader<'a> {
             let mut at = self.at;
             let mut joined = false;
             while let Some(&byte) = self.bytes.get(at) {
-                match byte {
-                    b'-' | b'.' | b'/' | b':' if !joined => joined = true,
-                    b'a'..=b'z' | b'A'..=b'Z' | b'_' => joined = false,
-                    b'0'..=b'9' => {
+                match class(byte) {
+                    Class::Letter => joined = false,
+                    Class::Digit => {
                         shape.compound = true;
                         break;
                     }
+                    _ if !joined && matches!(byte, b'-' | b'.' | b'/' | b':') => joined = true,
                     _ => break,
                 }
                 at += 1;
@@ -206,11 +230,13 @@ impl<'a> Reader<'a> {
 
     /// Reads a date or an hour of the day, else what [`Self::numeral`] reads.
     pub(crate) fn moment_or_numeral(&mut self) -> Result<Moment, Option<u64>> {
-        let mark = [1, 2, 4].iter().any(|at| match self.ahead(*at) {
-            Some(b'-') => *at == 4,
-            Some(b':') => *at < 4,
-            _ => false,
-        });
+        if let Some((value, end)) = self.plain_numeral() {
+            self.at = end;
+            return Err(Some(value));
+        }
+        let mark = self.ahead(4) == Some(b'-')
+            || self.ahead(1) == Some(b':')
+            || self.ahead(2) == Some(b':');
         if mark
             && let Some((moment, len)) = Moment::read(self.bytes.get(self.at..).unwrap_or_default())
         {
@@ -218,6 +244,27 @@ impl<'a> Reader<'a> {
             return Ok(moment);
         }
         Err(self.numeral())
+    }
+
+    /// Digits alone with nothing joined to them: the value in thousandths, and the end.
+    fn plain_numeral(&self) -> Option<(u64, usize)> {
+        let mut value = 0;
+        let mut at = self.at;
+        while let Some(byte @ b'0'..=b'9') = self.bytes.get(at) {
+            value = u64::wrapping_add(u64::wrapping_mul(value, 10), u64::from(byte - b'0'));
+            at += 1;
+        }
+        // more digits than fit are read with care
+        let short = at - self.at <= 15;
+        let alone = match self.bytes.get(at) {
+            None | Some(b' ' | b')' | b'"' | b'\\') => true,
+            Some(b'.' | b',' | b';') => !self
+                .bytes
+                .get(at + 1)
+                .is_some_and(u8::is_ascii_alphanumeric),
+            _ => false,
+        };
+        (short && alone).then(|| (value * 1000, at))
     }
 
     /// Reads a numeral with thousands separators and decimals, in thousandths. `None` for what
@@ -298,6 +345,9 @@ impl<'a> Reader<'a> {
             .position(|byte| !byte.is_ascii_alphabetic())
             .unwrap_or(rest.len());
         let unit = rest.get(..len).unwrap_or_default();
+        if unit.is_empty() {
+            return None;
+        }
         UNITS
             .iter()
             .find(|known| known.as_bytes().eq_ignore_ascii_case(unit))

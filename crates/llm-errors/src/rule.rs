@@ -12,7 +12,7 @@
 //! ```
 
 use crate::kind::{ErrorKind, Scope};
-use crate::lexicon::{Lexicon, hash};
+use crate::lexicon::{Lexicon, WordKey};
 use crate::pattern::Pattern;
 use crate::provider::Provider;
 use crate::verdict::Resend;
@@ -33,6 +33,11 @@ impl Kinds {
             rest = more;
         }
         Self(bits)
+    }
+
+    /// The set without these kinds.
+    pub(crate) const fn without(self, kinds: &[ErrorKind]) -> Self {
+        Self(self.0 & !Self::of(kinds).0)
     }
 
     pub(crate) const fn contains(self, kind: ErrorKind) -> bool {
@@ -342,21 +347,48 @@ const MAX_CODE_BYTES: usize = 64;
 /// "Error", so that `rate_limit_error`, `RateLimitError` and `RATE_LIMIT` are one. `None` for
 /// what is empty or too long.
 pub(crate) fn code_key(code: &[u8]) -> Option<u64> {
-    let mut buffer = [0_u8; MAX_CODE_BYTES];
-    let mut len = 0;
-    for byte in code {
-        if byte.is_ascii_alphanumeric() || *byte >= 0x80 {
-            *buffer.get_mut(len)? = byte.to_ascii_lowercase();
-            len += 1;
-        }
-    }
-    let mut name = buffer.get(..len)?;
+    let mut name = code;
     for ending in [&b"exception"[..], b"error"] {
-        if let Some(rest) = name.strip_suffix(ending)
-            && !rest.is_empty()
+        if let Some((rest, tail)) = name
+            .len()
+            .checked_sub(ending.len())
+            .and_then(|at| name.split_at_checked(at))
+            && tail.eq_ignore_ascii_case(ending)
+            && rest.iter().any(|byte| counts(*byte))
         {
             name = rest;
         }
     }
-    (!name.is_empty()).then(|| hash(name))
+    let mut key = WordKey::new();
+    for byte in name {
+        if counts(*byte) {
+            key.push(*byte);
+        }
+    }
+    let len = key.len() as usize;
+    (1..=MAX_CODE_BYTES).contains(&len).then(|| key.finish())
 }
+
+/// Letters, digits and what is not ASCII count in a code.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a table of 256 entries, indexed by a byte"
+)]
+const fn counts(byte: u8) -> bool {
+    COUNTS[byte as usize]
+}
+
+/// Which bytes count in a code.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "computed at compile time, where a wrong index is an error"
+)]
+static COUNTS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = byte >= 0x80 || (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    table
+};

@@ -4,6 +4,9 @@
 //! there; the printed objects of Python and JavaScript (single quotes, bare keys, `None`) are
 //! read as well, because failures often arrive as the text that some client printed.
 
+use crate::key::Key;
+use crate::lexicon::{CASE, mix};
+
 /// Bytes of a body that are looked at; the rest is ignored.
 pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 
@@ -29,35 +32,68 @@ pub(crate) enum Value<'a> {
 
 /// The keys from the root to a value. Array elements carry their array's key.
 #[derive(Debug)]
-pub(crate) struct Path<'a> {
-    keys: [&'a [u8]; MAX_DEPTH],
+pub(crate) struct Path {
+    keys: [Key; MAX_DEPTH],
     /// Which levels are arrays, one bit each.
     arrays: u32,
+    /// Which levels are no envelopes of errors, one bit each.
+    strange: u32,
     depth: usize,
-    key: &'a [u8],
+    key: Key,
+    escaped: bool,
+    braced: bool,
 }
 
-impl<'a> Path<'a> {
+impl Path {
+    const fn new() -> Self {
+        Self {
+            keys: [Key::Root; MAX_DEPTH],
+            arrays: 0,
+            strange: 0,
+            depth: 0,
+            key: Key::Root,
+            escaped: false,
+            braced: false,
+        }
+    }
+
     /// The key of the value itself.
-    pub(crate) const fn key(&self) -> &'a [u8] {
+    pub(crate) const fn key(&self) -> Key {
         self.key
     }
 
-    /// The keys of the containers around it, outermost first, without the root.
-    pub(crate) fn parents(&self) -> &[&'a [u8]] {
-        self.keys
-            .get(1..self.depth.min(MAX_DEPTH))
-            .unwrap_or_default()
+    /// The key of the innermost container.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the index is below the length of the array"
+    )]
+    pub(crate) const fn parent(&self) -> Key {
+        let inner = if self.depth < MAX_DEPTH {
+            self.depth
+        } else {
+            MAX_DEPTH
+        };
+        self.keys[inner.saturating_sub(1)]
     }
 
-    /// The key of the innermost container; empty at the root.
-    pub(crate) fn parent(&self) -> &'a [u8] {
-        self.parents().last().copied().unwrap_or_default()
+    /// Are all containers around the value such as errors are wrapped in?
+    pub(crate) const fn enveloped(&self) -> bool {
+        self.strange == 0
     }
 
     /// Containers around the value, the root included.
     pub(crate) const fn depth(&self) -> usize {
         self.depth
+    }
+
+    /// The string value has a backslash in it.
+    pub(crate) const fn escaped(&self) -> bool {
+        self.escaped
+    }
+
+    /// The string value has an opening brace in it.
+    pub(crate) const fn braced(&self) -> bool {
+        self.braced
     }
 
     const fn in_array(&self) -> bool {
@@ -70,30 +106,25 @@ impl<'a> Path<'a> {
         }
         if self.depth < 32 {
             let bit = 1 << self.depth;
-            self.arrays = if array {
-                self.arrays | bit
-            } else {
-                self.arrays & !bit
-            };
+            self.arrays = (self.arrays & !bit) | if array { bit } else { 0 };
+            self.strange |= if self.key.is_envelope() { 0 } else { bit };
         }
         self.depth += 1;
     }
 
     fn close(&mut self) {
         self.depth = self.depth.saturating_sub(1);
-        self.key = self.keys.get(self.depth).copied().unwrap_or_default();
+        if self.depth < 32 {
+            self.strange &= !(1 << self.depth);
+        }
+        self.key = self.keys.get(self.depth).copied().unwrap_or(Key::Strange);
     }
 }
 
 /// Calls `visit` for every value of the JSON document at the start of `bytes`. Returns how many
 /// bytes it read; it stops after the document's end.
-pub(crate) fn scan<'a>(bytes: &'a [u8], mut visit: impl FnMut(&Path<'a>, Value<'a>)) -> usize {
-    let mut path = Path {
-        keys: [&[]; MAX_DEPTH],
-        arrays: 0,
-        depth: 0,
-        key: &[],
-    };
+pub(crate) fn scan<'a>(bytes: &'a [u8], mut visit: impl FnMut(&Path, Value<'a>)) -> usize {
+    let mut path = Path::new();
     let mut at = 0;
     // In an object a string or a bare word before a colon is a key.
     let mut expect_key = false;
@@ -122,20 +153,34 @@ pub(crate) fn scan<'a>(bytes: &'a [u8], mut visit: impl FnMut(&Path<'a>, Value<'
                 expect_key = false;
                 at += 1;
             }
-            b'"' | b'\'' | b'`' => {
-                let (content, next) = string(bytes, at);
+            b'"' if expect_key && let Some((key, next)) = quick_key(bytes, at + 1) => {
+                path.key = key;
+                expect_key = false;
                 at = next;
+            }
+            b'"' | b'\'' | b'`' => {
+                let string = Quoted::read(bytes, at);
+                let content = string.content;
+                at = string.next;
                 if expect_key {
-                    path.key = content;
+                    path.key = Key::of(content);
                     expect_key = false;
                 } else {
+                    path.escaped = string.escaped;
+                    path.braced = string.braced;
                     visit(&path, Value::Str(content));
                     if path.depth == 0 {
                         return at;
                     }
                 }
             }
-            b' ' | b'\n' | b'\r' | b'\t' => at += 1,
+            b' ' | b'\n' | b'\r' | b'\t' => {
+                at += 1;
+                // documents that were printed for people are indented by many
+                while bytes.get(at) == Some(&b' ') {
+                    at += 1;
+                }
+            }
             _ => {
                 let rest = bytes.get(at..).unwrap_or_default();
                 let len = rest
@@ -149,7 +194,7 @@ pub(crate) fn scan<'a>(bytes: &'a [u8], mut visit: impl FnMut(&Path<'a>, Value<'
                 let bare = rest.get(..len).unwrap_or_default();
                 at += len;
                 if expect_key {
-                    path.key = bare;
+                    path.key = Key::of(bare);
                     expect_key = false;
                     continue;
                 }
@@ -172,27 +217,103 @@ pub(crate) fn scan<'a>(bytes: &'a [u8], mut visit: impl FnMut(&Path<'a>, Value<'
     at
 }
 
-/// The content of the string that opens at `at`, and where to go on.
-fn string(bytes: &[u8], at: usize) -> (&[u8], usize) {
-    let mark = bytes.get(at).copied().unwrap_or(b'"');
-    let rest = bytes.get(at + 1..).unwrap_or_default();
-    let mut end = 0;
-    loop {
-        end += find_either(rest.get(end..).unwrap_or_default(), mark, b'\\');
-        match rest.get(end) {
-            Some(&byte) if byte == mark => {
-                return (rest.get(..end).unwrap_or_default(), at + end + 2);
+/// A string of the document.
+struct Quoted<'a> {
+    content: &'a [u8],
+    /// Where to go on.
+    next: usize,
+    escaped: bool,
+    braced: bool,
+}
+
+impl<'a> Quoted<'a> {
+    /// Reads the string that opens at `open`.
+    #[inline(never)]
+    fn read(bytes: &'a [u8], open: usize) -> Self {
+        let mark = bytes.get(open).copied().unwrap_or(b'"');
+        let start = open + 1;
+        let (mut escaped, mut braced) = (false, 0);
+        let mut at = start;
+        loop {
+            // whole words of eight bytes, then the last few one by one
+            at = if let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+                let word = u64::from_le_bytes(*chunk);
+                braced |= equal(word, b'{');
+                let hits = equal(word, mark) | equal(word, b'\\');
+                if hits == 0 {
+                    at += 8;
+                    continue;
+                }
+                at + hits.trailing_zeros() as usize / 8
+            } else {
+                at
+            };
+            match bytes.get(at) {
+                Some(&byte) if byte == mark => break,
+                Some(b'\\') => {
+                    escaped = true;
+                    at += 2;
+                }
+                Some(byte) => {
+                    braced |= u64::from(*byte == b'{');
+                    at += 1;
+                }
+                None => {
+                    at = bytes.len();
+                    break;
+                }
             }
-            Some(_) => end += 2,
-            None => return (rest, bytes.len()),
+        }
+        let content = bytes.get(start..at).unwrap_or_default();
+        Self {
+            content,
+            next: bytes.len().min(at + 1),
+            escaped,
+            braced: braced != 0 && content.contains(&b'{'),
         }
     }
 }
 
+/// The high bits of the bytes of `word` that equal `byte`, which is below 0x80: the first is
+/// exact, one behind it may be wrong.
+const fn equal(word: u64, byte: u8) -> u64 {
+    (word ^ (LOW * byte as u64)).wrapping_sub(LOW) & !word & HIGH
+}
+
+/// The key whose name begins at `at`, and the place behind its closing quote. `None` for a name
+/// with an escape, or at the end of the bytes.
+#[inline]
+fn quick_key(bytes: &[u8], start: usize) -> Option<(Key, usize)> {
+    let mut at = start;
+    let mut name = 0;
+    loop {
+        let word = u64::from_le_bytes(*bytes.get(at..)?.first_chunk::<8>()?);
+        let hits = equal(word, b'"') | equal(word, b'\\');
+        if hits == 0 {
+            name = mix(name, word | CASE);
+            at += 8;
+            continue;
+        }
+        at += hits.trailing_zeros() as usize / 8;
+        if bytes.get(at) != Some(&b'"') {
+            return None;
+        }
+        let before = (hits ^ (hits - 1)) >> 8;
+        name = mix(name, (word | CASE) & before);
+        let key = if at == start {
+            Key::Root
+        } else {
+            Key::of_hash(name)
+        };
+        return Some((key, at + 1));
+    }
+}
+
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
 /// The place of the first `a` or `b`, or the length: eight bytes at a time.
 pub(crate) fn find_either(bytes: &[u8], a: u8, b: u8) -> usize {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
     let (all_a, all_b) = (LOW * u64::from(a), LOW * u64::from(b));
     let (chunks, tail) = bytes.as_chunks::<8>();
     for (number, chunk) in chunks.iter().enumerate() {
@@ -214,6 +335,7 @@ pub(crate) fn find_either(bytes: &[u8], a: u8, b: u8) -> usize {
 /// Undoes the escapes of a JSON string, as far as `out` reaches; returns the length written.
 pub(crate) fn unescape(raw: &[u8], out: &mut [u8]) -> usize {
     let mut len = 0;
+    let out_len = out.len();
     let mut put = |bytes: &[u8], len: &mut usize| {
         if let Some(place) = out.get_mut(*len..*len + bytes.len()) {
             place.copy_from_slice(bytes);
@@ -250,7 +372,13 @@ pub(crate) fn unescape(raw: &[u8], out: &mut [u8]) -> usize {
                 other => put(&[other], &mut len),
             }
         } else {
-            put(&[byte], &mut len)
+            let run = raw.get(at - 1..).unwrap_or_default();
+            let run = run
+                .get(..find_either(run, b'\\', b'\\'))
+                .unwrap_or_default();
+            at += run.len() - 1;
+            let room = out_len - len;
+            put(run.get(..run.len().min(room)).unwrap_or_default(), &mut len) && run.len() <= room
         };
         if !fits {
             break;
@@ -293,12 +421,10 @@ mod tests {
                 return;
             }
             let mut line = String::new();
-            for key in path.parents() {
-                line += &String::from_utf8_lossy(key);
-                line += ".";
+            for key in path.keys.iter().take(path.depth).skip(1) {
+                line += &format!("{key:?}.");
             }
-            line += &String::from_utf8_lossy(path.key());
-            line += "=";
+            line += &format!("{:?}=", path.key());
             match value {
                 Value::Str(text) | Value::Number(text) => line += &String::from_utf8_lossy(text),
                 other => line += &format!("{other:?}"),
@@ -315,11 +441,11 @@ mod tests {
                 r#"{"error":{"code":429,"message":"a \"b\"","details":[{"x":1},{"x":true}]},"z":null}"#
             ),
             [
-                "error.code=429",
-                r#"error.message=a \"b\""#,
-                "error.details.details.x=1",
-                "error.details.details.x=Bool(true)",
-                "z=Null"
+                "Error.Code=429",
+                r#"Error.Message=a \"b\""#,
+                "Error.Details.Details.Strange=1",
+                "Error.Details.Details.Strange=Bool(true)",
+                "Strange=Null"
             ]
         );
     }
@@ -331,14 +457,17 @@ mod tests {
                 "{'error': {'code': 403, 'message': \"it's\", 'x': None, 'details': [{'reason': 'CUT"
             ),
             [
-                "error.code=403",
-                "error.message=it's",
-                "error.x=Null",
-                "error.details.details.reason=CUT"
+                "Error.Code=403",
+                "Error.Message=it's",
+                "Error.Strange=Null",
+                "Error.Details.Details.Reason=CUT"
             ]
         );
-        assert_eq!(seen("{\n error: 'Trying', n: 3 }"), ["error=Trying", "n=3"]);
-        assert_eq!(seen("\"bare\" rest"), ["=bare"]);
+        assert_eq!(
+            seen("{\n error: 'Trying', n: 3 }"),
+            ["Error=Trying", "Strange=3"]
+        );
+        assert_eq!(seen("\"bare\" rest"), ["Root=bare"]);
     }
 
     #[test]

@@ -1,46 +1,15 @@
 //! Where things stand in a document: envelopes of errors, echoes, objects printed in text.
 
+use crate::key::Key;
 use crate::scan::Path;
 
-/// Is this a container that error objects are wrapped in, rather than an echo of the request?
-pub(crate) fn is_envelope(key: &[u8]) -> bool {
-    matches!(
-        key,
-        b"" | b"error"
-            | b"Error"
-            | b"errors"
-            | b"detail"
-            | b"details"
-            | b"innererror"
-            | b"inner_error"
-            | b"innerError"
-            | b"data"
-            | b"body"
-            | b"response"
-            | b"cause"
-            | b"metadata"
-            | b"violations"
-            | b"headers"
-            | b"fault"
-            | b"exception"
-            | b"result"
-            | b"header"
-            | b"base_resp"
-            | b"internalServerException"
-            | b"modelStreamErrorException"
-            | b"validationException"
-            | b"throttlingException"
-            | b"serviceUnavailableException"
-            | b"modelTimeoutException"
-    )
-}
-
 /// Is a `code` or `type` here about the error itself? Those of validation details name fields.
-pub(crate) fn is_error_part(path: &Path<'_>) -> bool {
-    !matches!(
-        path.parent(),
-        b"detail" | b"data" | b"violations" | b"headers"
-    ) || path.parent() == b"data" && path.depth() <= 2
+pub(crate) const fn is_error_part(path: &Path) -> bool {
+    match path.parent() {
+        Key::Data => path.depth() <= 2,
+        Key::Detail | Key::Violations | Key::Headers => false,
+        _ => true,
+    }
 }
 
 /// Does JSON begin here, rather than a log line in brackets?

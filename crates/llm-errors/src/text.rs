@@ -2,16 +2,54 @@
 
 use crate::lexicon::{Lexicon, NUMBER, QUOTED, STOP, UNKNOWN, WordKey};
 use crate::moment::Moment;
-use crate::reader::{Class, RETIRED, Reader, class};
+use crate::reader::{Class, RETIRED, Reader, class, is_camel, plain_word};
 
 /// Words kept of all messages of one reply.
 const MAX_WORDS: usize = 192;
 /// Numerals whose value is kept.
-const MAX_NUMBERS: usize = 40;
+const MAX_NUMBERS: usize = 32;
 /// Dates and hours that are kept.
 const MAX_MOMENTS: usize = 2;
 /// A quoted name longer than this is not a parameter's.
 const MAX_NAME_BYTES: usize = 32;
+
+/// A set of words, folded to 128 bits: a word whose bit is not set is not in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fold([u64; 2]);
+
+impl Fold {
+    /// Adds a word.
+    #[inline]
+    pub(crate) fn add(&mut self, word: u16) {
+        if let Some(bits) = self.0.get_mut(usize::from(word >> 6 & 1)) {
+            *bits |= 1 << (word & 63);
+        }
+    }
+
+    /// May all of its words be in `text`?
+    #[inline]
+    pub(crate) const fn all_in(self, text: Self) -> bool {
+        let ([a, b], [x, y]) = (self.0, text.0);
+        (a & !x) | (b & !y) == 0
+    }
+
+    /// May one of its words be in `text`?
+    #[inline]
+    pub(crate) const fn any_in(self, text: Self) -> bool {
+        let ([a, b], [x, y]) = (self.0, text.0);
+        (a & x) | (b & y) != 0
+    }
+}
+
+impl FromIterator<u16> for Fold {
+    fn from_iter<I: IntoIterator<Item = u16>>(words: I) -> Self {
+        let mut fold = Self::default();
+        for word in words {
+            fold.add(word);
+        }
+        fold
+    }
+}
 
 /// A numeral in the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +64,7 @@ pub(crate) struct Numeral {
 pub(crate) struct Text {
     words: [u16; MAX_WORDS],
     len: usize,
+    fold: Fold,
     numerals: [Numeral; MAX_NUMBERS],
     numeral_count: usize,
     /// Dates and hours with their places.
@@ -39,6 +78,7 @@ impl Text {
         Self {
             words: [UNKNOWN; MAX_WORDS],
             len: 0,
+            fold: Fold([0; 2]),
             numerals: [Numeral { at: 0, milli: 0 }; MAX_NUMBERS],
             numeral_count: 0,
             moments: [None; MAX_MOMENTS],
@@ -50,16 +90,21 @@ impl Text {
         self.words.get(..self.len).unwrap_or_default()
     }
 
+    /// Which words occur, folded: a word whose bit is not set does not.
+    pub(crate) const fn fold(&self) -> Fold {
+        self.fold
+    }
+
     /// The numerals with their places.
     pub(crate) fn numerals(&self) -> &[Numeral] {
         self.numerals.get(..self.numeral_count).unwrap_or_default()
     }
 
     /// The value in thousandths of the numeral at `place`.
-    pub(crate) fn value(&self, place: usize) -> Option<u64> {
+    pub(crate) fn value(&self, place: u16) -> Option<u64> {
         self.numerals()
             .iter()
-            .find(|numeral| usize::from(numeral.at) == place)
+            .find(|numeral| numeral.at == place)
             .map(|numeral| numeral.milli)
     }
 
@@ -85,10 +130,12 @@ impl Text {
         }
     }
 
-    pub(crate) fn push(&mut self, word: u16) {
+    #[inline]
+    fn push(&mut self, word: u16) {
         if let Some(place) = self.words.get_mut(self.len) {
             *place = word;
             self.len += 1;
+            self.fold.add(word);
         }
     }
 
@@ -115,119 +162,157 @@ impl Text {
     ) {
         let mut reader = Reader::new(bytes);
         while self.len < MAX_WORDS {
+            reader.at = self.plain(lexicon, bytes, reader.at);
             let Some(byte) = reader.peek() else { break };
+            self.token(lexicon, &mut reader, byte, &mut identifier);
+        }
+    }
+
+    /// Reads what most of a message is made of, from byte `at` on: words, the spaces after them
+    /// and what ends a sentence. Returns where something else begins.
+    fn plain(&mut self, lexicon: &Lexicon, bytes: &[u8], mut at: usize) -> usize {
+        let spaced = |at: usize| at + usize::from(bytes.get(at) == Some(&b' '));
+        let (mut len, mut set) = (self.len, self.fold);
+        while let (Some(&byte), Some(place)) = (bytes.get(at), self.words.get_mut(len)) {
             match class(byte) {
                 Class::Letter => {
-                    if matches!(byte, b'h' | b'H')
-                        && let Some(address) = reader.skip_url()
-                    {
-                        // the one thing an address tells: it leads to the list of retired models
-                        let retired = address
-                            .split(|byte| matches!(byte, b'/' | b'#'))
-                            .any(|part| part == RETIRED);
-                        self.push(if retired {
-                            lexicon.number(RETIRED)
-                        } else {
-                            UNKNOWN
-                        });
-                        continue;
+                    let Some((key, end)) = plain_word(bytes, at) else {
+                        break;
+                    };
+                    let number = lexicon.find(key);
+                    if number == UNKNOWN && is_camel(bytes.get(at..end).unwrap_or_default()) {
+                        break;
                     }
-                    let start = reader.at;
-                    let shape = reader.word();
-                    if shape.compound {
-                        // a model name, a path, an id: one unknown word
-                        reader.rest_of_name();
-                        self.push(UNKNOWN);
-                        continue;
-                    }
-                    let number = lexicon.find(shape.key);
-                    if number == UNKNOWN && (shape.underscores > 0 || shape.humps > 1) {
-                        // `InternalError.Algo.InvalidParameter` is one name
-                        reader.dotted_name();
-                        let name = reader.bytes.get(start..reader.at).unwrap_or_default();
-                        identifier(name);
-                        let after_slash = start > 0 && reader.bytes.get(start - 1) == Some(&b'/');
-                        // a metric behind a service's name, an exception's class
-                        if after_slash || shape.underscores == 0 {
-                            self.read_parts(lexicon, name);
-                            continue;
-                        }
-                    }
-                    self.push(number);
-                    if reader.peek() == Some(b' ') {
-                        reader.at += 1;
-                    }
+                    *place = number;
+                    len += 1;
+                    set.add(number);
+                    at = spaced(end);
                 }
-                Class::Digit => match reader.moment_or_numeral() {
-                    Ok(moment) => self.push_moment(moment),
-                    Err(numeral) => match numeral {
-                        Some(milli) => {
-                            self.push_number(milli);
-                            // `1m0.36s`: the unit ends where the next numeral begins
-                            if let Some(unit) = reader.unit() {
-                                self.push(lexicon.number(unit.as_bytes()));
-                                reader.at += unit.len();
-                            }
-                        }
-                        None => self.push(UNKNOWN),
-                    },
-                },
-                Class::Quote => {
-                    let known = self
-                        .words()
-                        .iter()
-                        .filter(|word| **word > QUOTED)
-                        .take(2)
-                        .count();
-                    if let Some(len) = reader.quotation(known) {
-                        let inner = reader
-                            .bytes
-                            .get(reader.at + 1..reader.at + 1 + len)
-                            .unwrap_or_default();
-                        let number = if inner.len() <= MAX_NAME_BYTES {
-                            lexicon.number(inner)
-                        } else {
-                            UNKNOWN
-                        };
-                        // a parameter's name such as `max_tokens` keeps its meaning in quotes
-                        let keeps = number != UNKNOWN && inner.contains(&b'_');
-                        self.push(if keeps { number } else { QUOTED });
-                        if !keeps && !inner.contains(&b' ') {
-                            self.read_path(lexicon, inner);
-                        }
-                        reader.at += len + 2;
-                    } else {
-                        reader.at += 1;
-                    }
-                }
+                Class::Other => at = spaced(at + 1),
                 Class::Stop => {
-                    reader.at += 1;
-                    if reader
-                        .peek()
-                        .is_none_or(|next| matches!(next, b' ' | b'\n' | b'\\' | b'"'))
-                    {
+                    let next = bytes.get(at + 1);
+                    if next.is_none_or(|next| matches!(next, b' ' | b'\n' | b'\\' | b'"')) {
+                        (self.len, self.fold) = (len, set);
                         self.stop();
+                        (len, set) = (self.len, self.fold);
                     }
+                    at = spaced(at + 1);
                 }
-                Class::Escape => reader.at += 2,
-                Class::High => {
-                    let rest = reader.bytes.get(reader.at..).unwrap_or_default();
-                    if rest.starts_with("。".as_bytes()) {
-                        self.stop();
-                        reader.at += 3;
-                    } else if let Some((number, len)) = lexicon.term(rest) {
-                        self.push(number);
-                        reader.at += len;
-                    } else {
-                        reader.at += 1;
-                    }
-                }
-                Class::Greater => {
-                    self.push(lexicon.number(b"gt"));
-                    reader.at += 1;
-                }
-                Class::Other => reader.at += 1,
+                _ => break,
             }
+        }
+        (self.len, self.fold) = (len, set);
+        at
+    }
+
+    /// Reads whatever begins with `byte`: no plain word, or the name of something.
+    #[inline(never)]
+    fn token(
+        &mut self,
+        lexicon: &Lexicon,
+        reader: &mut Reader<'_>,
+        byte: u8,
+        identifier: &mut dyn FnMut(&[u8]),
+    ) {
+        match class(byte) {
+            Class::Letter => {
+                let start = reader.at;
+                if matches!(byte, b'h' | b'H')
+                    && let Some(retired) = reader.skip_url()
+                {
+                    // the one thing an address tells: it leads to the list of retired models
+                    self.push(if retired {
+                        lexicon.number(RETIRED)
+                    } else {
+                        UNKNOWN
+                    });
+                    return;
+                }
+                let shape = reader.word();
+                if shape.compound {
+                    // a model name, a path, an id: one unknown word
+                    reader.rest_of_name();
+                    self.push(UNKNOWN);
+                    return;
+                }
+                let number = lexicon.find(shape.key);
+                if number == UNKNOWN && (shape.underscores > 0 || shape.humps > 1) {
+                    // `InternalError.Algo.InvalidParameter` is one name
+                    reader.dotted_name();
+                    let name = reader.bytes.get(start..reader.at).unwrap_or_default();
+                    identifier(name);
+                    let after_slash = start > 0 && reader.bytes.get(start - 1) == Some(&b'/');
+                    // a metric behind a service's name, an exception's class
+                    if after_slash || shape.underscores == 0 {
+                        self.read_parts(lexicon, name);
+                        return;
+                    }
+                }
+                self.push(number);
+                if reader.peek() == Some(b' ') {
+                    reader.at += 1;
+                }
+            }
+            Class::Digit => match reader.moment_or_numeral() {
+                Ok(moment) => self.push_moment(moment),
+                Err(numeral) => match numeral {
+                    Some(milli) => {
+                        self.push_number(milli);
+                        // `1m0.36s`: the unit ends where the next numeral begins
+                        if let Some(unit) = reader.unit() {
+                            self.push(lexicon.number(unit.as_bytes()));
+                            reader.at += unit.len();
+                        }
+                    }
+                    None => self.push(UNKNOWN),
+                },
+            },
+            Class::Quote => {
+                let known = self
+                    .words()
+                    .iter()
+                    .filter(|word| **word > QUOTED)
+                    .take(2)
+                    .count();
+                if let Some(len) = reader.quotation(known) {
+                    let inner = reader
+                        .bytes
+                        .get(reader.at + 1..reader.at + 1 + len)
+                        .unwrap_or_default();
+                    let number = if inner.len() <= MAX_NAME_BYTES {
+                        lexicon.number(inner)
+                    } else {
+                        UNKNOWN
+                    };
+                    // a parameter's name such as `max_tokens` keeps its meaning in quotes
+                    let keeps = number != UNKNOWN && inner.contains(&b'_');
+                    self.push(if keeps { number } else { QUOTED });
+                    if !keeps && !inner.contains(&b' ') {
+                        self.read_path(lexicon, inner);
+                    }
+                    reader.at += len + 2;
+                } else {
+                    reader.at += 1;
+                }
+            }
+            Class::Escape => reader.at += 2,
+            Class::High => {
+                let rest = reader.bytes.get(reader.at..).unwrap_or_default();
+                if rest.starts_with("。".as_bytes()) {
+                    self.stop();
+                    reader.at += 3;
+                } else if let Some((number, len)) = lexicon.term(rest) {
+                    self.push(number);
+                    reader.at += len;
+                } else {
+                    reader.at += 1;
+                }
+            }
+            Class::Greater => {
+                self.push(lexicon.number(b"gt"));
+                reader.at += 1;
+            }
+            Class::Stop | Class::Other => reader.at += 1,
         }
     }
 
