@@ -9,11 +9,43 @@ use llm_errors::{Provider, RateLimits, Reply, classify_answer, classify_reply};
 use std::hint::black_box;
 use std::time::{Duration, SystemTime};
 
-/// A rate limit of 300 bytes, where only the words tell which limit it is.
-const LIMIT: &[u8] = br#"{"error":{"message":"Rate limit reached for gpt-4o in organization org-abc123 on tokens per min (TPM): Limit 30000, Used 28190, Requested 4012. Please try again in 4.404s. Visit https://platform.openai.com/account/rate-limits to learn more.","type":"tokens","param":null,"code":"rate_limit_exceeded"}}"#;
+/// A rate limit of OpenAI: only the words tell which limit it is, and how long to wait.
+const OPENAI_LIMIT: &[u8] = br#"{"error":{"message":"Rate limit reached for gpt-4o in organization org-abc123 on tokens per min (TPM): Limit 30000, Used 28190, Requested 4012. Please try again in 4.404s. Visit https://platform.openai.com/account/rate-limits to learn more.","type":"tokens","param":null,"code":"rate_limit_exceeded"}}"#;
 
-/// A request error of 300 bytes, decided by words alone.
-const WORDS: &[u8] = br#"{"type":"error","error":{"type":"invalid_request_error","message":"input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000, decrease input length or `max_tokens` and try again. Consult our documentation to learn more about limits"},"request_id":"req_011CQabcdefghijklmnop1234567"}"#;
+/// A request error of Anthropic, decided by words alone, with the sizes that they state.
+const ANTHROPIC_CONTEXT: &[u8] = br#"{"type":"error","error":{"type":"invalid_request_error","message":"input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000, decrease input length or `max_tokens` and try again. Consult our documentation to learn more about limits"},"request_id":"req_011CQabcdefghijklmnop1234567"}"#;
+
+/// Overload at Anthropic: the type decides.
+const ANTHROPIC_OVERLOADED: &[u8] = br#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"request_id":"req_011CQabcdefghijklmnop1234567"}"#;
+
+/// A spent minute at Gemini, with details: quota names and a retry delay.
+const GEMINI_EXHAUSTED: &[u8] = br#"{
+  "error": {
+    "code": 429,
+    "message": "You exceeded your current quota, please check your plan and billing details.\n* Quota exceeded for metric: generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: 10\nPlease retry in 21.7s.",
+    "status": "RESOURCE_EXHAUSTED",
+    "details": [
+      {
+        "@type": "type.googleapis.com/google.rpc.QuotaFailure",
+        "violations": [
+          {
+            "quotaMetric": "generativelanguage.googleapis.com/generate_content_free_tier_requests",
+            "quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier",
+            "quotaDimensions": { "location": "global", "model": "gemini-2.5-flash" },
+            "quotaValue": "10"
+          }
+        ]
+      },
+      { "@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "21s" }
+    ]
+  }
+}"#;
+
+/// A bad key: the code decides.
+const BAD_KEY: &[u8] = br#"{"error":{"message":"Incorrect API key provided: sk-abcde*****************************wxyz. You can find your API key at https://platform.openai.com/account/api-keys, where you can also create a new one.","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}"#;
+
+/// Overload at a provider that no dialect knows: prose alone tells.
+const UNKNOWN_PROSE: &[u8] = br#"{"error":{"message":"The service cannot take your request right now because every worker is occupied and the queue is full. This is not a fault of yours: nothing was charged to your account. Please send the same request again after 12 seconds.","type":"request_not_taken","param":null,"code":null}}"#;
 
 /// A success of usual size.
 const ANSWER: &[u8] = br#"{"id":"chatcmpl-1","object":"chat.completion","created":1766084445,"model":"gpt-4o","choices":[{"index":0,"message":{"role":"assistant","content":"The capital of France is Paris, on the Seine."},"finish_reason":"stop"}],"usage":{"prompt_tokens":14,"completion_tokens":12,"total_tokens":26}}"#;
@@ -51,11 +83,28 @@ const REFUSED: [(&str, &str); 4] = [
 fn classify(c: &mut Criterion) {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
     let mut group = c.benchmark_group("classify");
-    for (name, status, body) in [("limit_300b", 429, LIMIT), ("words_300b", 400, WORDS)] {
+    for (name, provider, status, body) in [
+        ("openai_limit", Provider::OpenAi, 429, OPENAI_LIMIT),
+        ("openai_bad_key", Provider::OpenAi, 401, BAD_KEY),
+        (
+            "anthropic_context",
+            Provider::Anthropic,
+            400,
+            ANTHROPIC_CONTEXT,
+        ),
+        (
+            "anthropic_overloaded",
+            Provider::Anthropic,
+            529,
+            ANTHROPIC_OVERLOADED,
+        ),
+        ("gemini_exhausted", Provider::Gemini, 429, GEMINI_EXHAUSTED),
+        ("unknown_prose", Provider::Other, 400, UNKNOWN_PROSE),
+    ] {
         group.bench_function(format!("{name}/verdict"), |b| {
             b.iter(|| {
                 let reply = Reply::new(status, &(), black_box(body), now);
-                classify_reply(Provider::OpenAi, &reply)
+                classify_reply(provider, &reply)
             });
         });
         group.bench_function(format!("{name}/serde_json_value"), |b| {

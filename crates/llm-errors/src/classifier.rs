@@ -160,6 +160,7 @@ impl Classifier {
         ]);
         let mut facts = Facts::new(&self.dictionary, provider, UNIX_EPOCH, false);
         facts.read(prefix(message));
+        facts.read_messages();
         match self.dictionary.text(provider, 0, &facts.text, KINDS) {
             Some((outcome, _)) => {
                 let verdict = Verdict::new(outcome.kind, phase);
@@ -192,7 +193,7 @@ impl Classifier {
     fn read_reply(&self, provider: Provider, reply: &Reply<'_>) -> Explained {
         let body = prefix(reply.body);
         if page::is_page(body) {
-            return Self::page(reply);
+            return self.page(provider, reply);
         }
         let mut facts = Facts::new(&self.dictionary, provider, reply.now, false);
         if !body.is_empty() {
@@ -208,16 +209,29 @@ impl Classifier {
         )
     }
 
-    fn page(reply: &Reply<'_>) -> Explained {
-        let (kind, resend) = page::meaning(reply.status);
+    fn page(&self, provider: Provider, reply: &Reply<'_>) -> Explained {
+        let text = page::words(reply.body, &self.dictionary.lexicon);
+        let found = self.dictionary.page(provider, reply.status, &text);
+        let (kind, resend) = found.map_or_else(
+            || page::meaning(reply.status),
+            |(outcome, _)| (outcome.kind, outcome.resend),
+        );
         let mut verdict = Verdict::new(kind, Phase::FirstByte);
-        if let Some(hint) = Seen::read(reply.headers, reply.now, |_| None).hint {
+        if let Some(hint) = Seen::read(reply.headers, reply.now, |_| None).hint
+            && takes_hint(kind)
+        {
             verdict = verdict.with_hint(hint);
         }
         if let Some(resend) = resend {
             verdict = verdict.with_resend(resend);
         }
-        explained(verdict, Field::Page)
+        Explained {
+            verdict,
+            evidence: Evidence {
+                field: Field::Page,
+                rule: found.and_then(|(_, rule)| self.dictionary.source(rule)),
+            },
+        }
     }
 
     fn read_answer(&self, provider: Provider, reply: &Reply<'_>) -> Option<Explained> {
@@ -230,7 +244,7 @@ impl Classifier {
         let body = prefix(reply.body);
         let phase = Phase::FirstByte;
         if page::is_page(body) {
-            return Some(Self::page(reply));
+            return Some(self.page(provider, reply));
         }
         if body.trim_ascii().is_empty() {
             return Some(explained(
@@ -318,6 +332,14 @@ impl Classifier {
         phase: Phase,
     ) -> Explained {
         let dictionary = &*self.dictionary;
+        // what a code settles needs no words, unless they may state a wait or a size
+        let settled = facts.signal.is_some_and(|(signal, _)| {
+            let kind = signal.outcome.kind;
+            signal.rank == Rank::Final && !takes_hint(kind) && kind != ErrorKind::ContextLength
+        });
+        if !settled {
+            facts.read_messages();
+        }
         let seen = Seen::read(headers, now, |name| dictionary.code(provider, name));
         if let Some(signal) = seen.error_type {
             let stronger = facts

@@ -48,6 +48,13 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("cerebras", include_str!("../dialects/cerebras.txt")),
     ("sambanova", include_str!("../dialects/sambanova.txt")),
     ("replicate", include_str!("../dialects/replicate.txt")),
+    ("cloudflare", include_str!("../dialects/cloudflare.txt")),
+    ("nginx", include_str!("../dialects/nginx.txt")),
+    ("aws", include_str!("../dialects/aws.txt")),
+    (
+        "azure_front_door",
+        include_str!("../dialects/azure_front_door.txt"),
+    ),
     ("general", include_str!("../dialects/general.txt")),
 ];
 
@@ -95,6 +102,7 @@ pub(crate) struct Dictionary {
     codes: Vec<Vec<(u64, Option<Provider>, Signal)>>,
     finishes: Vec<(u64, ErrorKind)>,
     texts: Vec<TextRule>,
+    pages: Vec<TextRule>,
     index: Index,
     limits: Vec<Pattern>,
     asked: Vec<Pattern>,
@@ -133,6 +141,7 @@ impl Dictionary {
             codes: Vec::new(),
             finishes: Vec::new(),
             texts: Vec::new(),
+            pages: Vec::new(),
             index: Index::new(&[], 0),
             limits: Vec::new(),
             asked: Vec::new(),
@@ -167,6 +176,7 @@ impl Dictionary {
                 }
                 Rule::Finish(key, kind) => self.finishes.push((key, kind)),
                 Rule::Text(rule) => self.texts.push(rule),
+                Rule::Page(rule) => self.pages.push(rule),
                 Rule::Limit(pattern) => self.limits.push(pattern),
                 Rule::Asked(pattern) => self.asked.push(pattern),
                 Rule::Allowance(pattern) => self.allowances.push(pattern),
@@ -249,6 +259,24 @@ impl Dictionary {
             Rank::Vague | Rank::Status | Rank::Weak => Kinds::ALL,
         };
         self.text(provider, status, text, kinds)
+    }
+
+    /// The first page rule that the words of a page fulfil, among those for this status.
+    pub(crate) fn page(
+        &self,
+        provider: Provider,
+        status: u16,
+        text: &Text,
+    ) -> Option<(Outcome, u16)> {
+        self.pages
+            .iter()
+            .find(|rule| {
+                rule.pattern.may_occur(text)
+                    && rule.provider.is_none_or(|of| of == provider)
+                    && rule.statuses.allow(status)
+                    && rule.pattern.occurs_in(text)
+            })
+            .map(|rule| (rule.outcome, rule.line))
     }
 
     /// What a finish reason means, if it is a bad one.

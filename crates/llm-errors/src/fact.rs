@@ -19,6 +19,8 @@ const MAX_NESTING: u8 = 3;
 const MAX_STRING_BYTES: usize = 4096;
 /// Most strings fit into this.
 const SHORT_STRING_BYTES: usize = 640;
+/// Messages whose words are read only when they are asked for; more are read at once.
+const MAX_UNREAD: usize = 4;
 /// Bytes of an answer's text that are kept to look for a refusal.
 const MAX_OPENING_BYTES: usize = 192;
 
@@ -58,6 +60,11 @@ pub(crate) struct Facts<'d> {
     dictionary: &'d Dictionary,
     provider: Provider,
     now: SystemTime,
+    /// The document.
+    body: &'d [u8],
+    /// Places and lengths of messages in it whose words nobody has asked for yet.
+    unread: [(usize, usize); MAX_UNREAD],
+    unread_count: usize,
     pub(crate) text: Text,
     pub(crate) signal: Option<(Signal, Field)>,
     /// A status that the body states, 400 to 599, or 0.
@@ -90,6 +97,9 @@ impl<'d> Facts<'d> {
             dictionary,
             provider,
             now,
+            body: &[],
+            unread: [(0, 0); MAX_UNREAD],
+            unread_count: 0,
             text: Text::new(),
             signal: None,
             status: 0,
@@ -122,8 +132,11 @@ impl<'d> Facts<'d> {
     }
 
     /// Reads a body, or a frame of a stream: JSON, lines of `data:`, or plain text.
-    pub(crate) fn read(&mut self, bytes: &[u8]) {
+    pub(crate) fn read(&mut self, bytes: &'d [u8]) {
         let body = bytes.trim_ascii_start();
+        if self.body.is_empty() {
+            self.body = bytes;
+        }
         match body.first() {
             Some(b'{' | b'[') if is_document(body) => {
                 self.json = true;
@@ -199,10 +212,41 @@ impl<'d> Facts<'d> {
             }
         } else if path.braced() {
             self.nested(raw);
+        } else if self.leave_unread(raw) {
+            return;
         } else {
             self.words(raw);
         }
         self.text.stop();
+    }
+
+    /// Keeps the place of a message in the body. False where it stands elsewhere, or the places
+    /// are used up.
+    fn leave_unread(&mut self, raw: &[u8]) -> bool {
+        let place = raw.as_ptr().addr().wrapping_sub(self.body.as_ptr().addr());
+        let inside = place
+            .checked_add(raw.len())
+            .is_some_and(|end| end <= self.body.len());
+        if self.answers || !inside {
+            return false;
+        }
+        let Some(free) = self.unread.get_mut(self.unread_count) else {
+            return false;
+        };
+        *free = (place, raw.len());
+        self.unread_count += 1;
+        true
+    }
+
+    /// Reads the words of the messages that were passed over so far.
+    pub(crate) fn read_messages(&mut self) {
+        let unread = self.unread;
+        for (place, len) in unread.iter().take(self.unread_count) {
+            let body = self.body;
+            self.words(body.get(*place..place + len).unwrap_or_default());
+            self.text.stop();
+        }
+        self.unread_count = 0;
     }
 
     #[inline(never)]
@@ -326,16 +370,14 @@ impl<'d> Facts<'d> {
                 self.error |= !raw.eq_ignore_ascii_case(b"success");
                 self.message(path, raw);
             }
-            (Key::Message, Value::Str(raw)) => {
-                if path.parent() != Key::Links {
-                    self.message(path, raw);
-                }
+            (Key::Message, Value::Str(raw)) if path.parent() != Key::Links => {
+                self.message(path, raw);
             }
             // deeper down it describes what the details are about
-            (Key::Description, Value::Str(raw)) => {
-                if path.parent() != Key::Links && path.depth() <= 2 {
-                    self.message(path, raw);
-                }
+            (Key::Description, Value::Str(raw))
+                if path.parent() != Key::Links && path.depth() <= 2 =>
+            {
+                self.message(path, raw);
             }
             // some relays put the sentence where the parameter's name belongs
             (Key::Param, Value::Str(raw)) if raw.contains(&b' ') => self.message(path, raw),

@@ -147,13 +147,7 @@ const NAMES: &[(Key, &[&str])] = &[
     (Key::Error, &["error", "errors", "exception"]),
     (
         Key::Message,
-        &[
-            "message",
-            "msg",
-            "error_description",
-            "title",
-            "status_msg",
-        ],
+        &["message", "msg", "error_description", "title", "status_msg"],
     ),
     (
         Key::ErrorMessage,

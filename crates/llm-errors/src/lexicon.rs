@@ -24,7 +24,9 @@ pub(crate) struct Lexicon {
 
 impl Lexicon {
     /// Slots in the table; a power of two, several times the number of words.
-    const SLOTS: usize = 4096;
+    const SLOTS: usize = 8192;
+    /// Numbers that are given out.
+    const WORDS: usize = 2048;
 
     /// The table with the built-in groups.
     pub(crate) fn new() -> Self {
@@ -99,7 +101,7 @@ impl Lexicon {
     fn fresh(&mut self) -> u16 {
         let number = self.next;
         // The table is full long before numbers run out: a word too many is simply unknown.
-        if usize::from(self.next) >= Self::SLOTS / 2 {
+        if self.len() >= Self::WORDS {
             return UNKNOWN;
         }
         self.next += 1;
@@ -143,7 +145,7 @@ impl Lexicon {
     }
 
     const fn slot(key: u64) -> usize {
-        (key >> 52) as usize
+        (key >> 51) as usize
     }
 }
 

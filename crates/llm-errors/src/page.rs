@@ -1,6 +1,8 @@
 //! Pages that an edge or proxy serves in the provider's place.
 
 use crate::kind::ErrorKind;
+use crate::lexicon::Lexicon;
+use crate::text::Text;
 use crate::verdict::Resend;
 
 /// Bytes of a body in which the beginning of a page must show.
@@ -43,6 +45,48 @@ pub(crate) fn is_page(body: &[u8]) -> bool {
     })
 }
 
+/// Bytes of a page whose words are read.
+const READ_BYTES: usize = 16 * 1024;
+
+/// The words that a page shows: what stands in tags, scripts and styles is passed over.
+pub(crate) fn words(body: &[u8], lexicon: &Lexicon) -> Text {
+    let mut text = Text::new();
+    let mut rest = body.get(..body.len().min(READ_BYTES)).unwrap_or_default();
+    while let Some(at) = rest.iter().position(|byte| *byte == b'<') {
+        let (shown, tag) = rest.split_at(at);
+        text.read(lexicon, shown, |_| {});
+        let closing = [&b"script"[..], b"style"]
+            .into_iter()
+            .find(|name| begins(tag.get(1..).unwrap_or_default(), name));
+        let end = match closing {
+            Some(name) => tag
+                .windows(2 + name.len())
+                .skip(1)
+                .position(|window| {
+                    window.starts_with(b"</") && begins(window.get(2..).unwrap_or_default(), name)
+                })
+                .map(|at| at + 1),
+            None => Some(0),
+        };
+        let after = end.and_then(|end| {
+            let close = tag.get(end..)?.iter().position(|byte| *byte == b'>')?;
+            tag.get(end + close + 1..)
+        });
+        // a heading is a sentence of its own, a word in bold is not
+        if !begins(tag, b"<b>") && !begins(tag, b"<span") && !begins(tag, b"</span") {
+            text.stop();
+        }
+        rest = after.unwrap_or_default();
+    }
+    text.read(lexicon, rest, |_| {});
+    text
+}
+
+fn begins(text: &[u8], name: &[u8]) -> bool {
+    text.get(..name.len())
+        .is_some_and(|head| head.eq_ignore_ascii_case(name))
+}
+
 /// What a page with this status means. A page that only dresses up a plain refusal (a bad key, a
 /// body too large, too many requests) keeps the meaning of its status.
 pub(crate) const fn meaning(status: u16) -> (ErrorKind, Option<Resend>) {
@@ -55,5 +99,25 @@ pub(crate) const fn meaning(status: u16) -> (ErrorKind, Option<Resend>) {
         404 => (ErrorKind::Other, Some(Resend::NoSameTarget)),
         400..=499 => (ErrorKind::BadGatewayHtml, Some(Resend::NoSameTarget)),
         _ => (ErrorKind::BadGatewayHtml, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_shown_words_of_a_page_are_read() {
+        let lexicon = Lexicon::new();
+        let page = b"<html><style>p { quota }</style><h1>Access denied</h1><SCRIPT>var model = 1;</SCRIPT>limit<br/";
+        let text = words(page, &lexicon);
+        let number = |word: &str| lexicon.number(word.as_bytes());
+        assert!(text.words().contains(&number("access")));
+        assert!(text.words().contains(&number("limit")));
+        assert!(!text.words().contains(&number("quota")));
+        assert!(!text.words().contains(&number("model")));
+        for cut in 0..page.len() {
+            let _ = words(page.get(..cut).unwrap_or_default(), &lexicon);
+        }
     }
 }

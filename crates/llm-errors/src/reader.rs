@@ -52,9 +52,25 @@ pub(crate) fn plain_word(bytes: &[u8], start: usize) -> Option<(u64, usize)> {
     ends.then_some((key, at))
 }
 
-/// Has the word a capital letter behind its first?
-pub(crate) fn is_camel(word: &[u8]) -> bool {
-    word.iter().skip(1).any(u8::is_ascii_uppercase)
+/// Has the word at `start` a capital letter behind its first?
+#[inline]
+pub(crate) fn is_camel(bytes: &[u8], start: usize, end: usize) -> bool {
+    let word = bytes.get(start + 1..end).unwrap_or_default();
+    let mut rest = word;
+    while let Some((eight, more)) = rest.split_first_chunk::<8>() {
+        if !u64::from_le_bytes(*eight) & CASE != 0 {
+            return true;
+        }
+        rest = more;
+    }
+    if let Some(eight) = bytes
+        .get(end - rest.len()..)
+        .and_then(<[u8]>::first_chunk::<8>)
+    {
+        let letters = (1_u64 << (8 * rest.len())) - 1;
+        return !u64::from_le_bytes(*eight) & CASE & letters != 0;
+    }
+    rest.iter().any(u8::is_ascii_uppercase)
 }
 
 /// Whether a byte ends a word of letters.
@@ -136,6 +152,31 @@ impl<'a> Reader<'a> {
         let stop = rest.get(len - 1) == Some(&b'.');
         self.at += len - usize::from(stop);
         Some(retired)
+    }
+
+    /// Where the name that begins here ends, if digits belong to it: `gpt-4o`, `org-abc123`.
+    /// `None` for what [`Self::word`] must look at.
+    pub(crate) fn name_with_digits(&self) -> Option<usize> {
+        let mut at = self.at;
+        let mut digits = false;
+        let mut joined = false;
+        loop {
+            let byte = self.bytes.get(at).copied().unwrap_or(b' ');
+            match class(byte) {
+                Class::Letter => joined = false,
+                Class::Digit => {
+                    joined = false;
+                    digits = true;
+                }
+                _ if !joined && matches!(byte, b'-' | b'.' | b'/') => joined = true,
+                // an address, a quote or a number behind a colon
+                Class::Quote | Class::High | Class::Escape => return None,
+                _ if matches!(byte, b':' | b'@') => return None,
+                _ => break,
+            }
+            at += 1;
+        }
+        digits.then_some(at - usize::from(joined))
     }
 
     /// Reads a word. Apostrophes inside are dropped.

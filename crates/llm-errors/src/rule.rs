@@ -7,6 +7,7 @@
 //! code rate_limit_exceeded ~ rate_limit_other
 //! own code 1302 = rate_limit_concurrency
 //! text @4xx thread already has an active run = conflict yes
+//! page @403 you have been blocked = bad_gateway_html no_same_target
 //! limit maximum context length * #
 //! asked resulted in # tokens
 //! ```
@@ -201,6 +202,8 @@ pub(crate) enum Rule {
     Code(u64, Option<Provider>, Signal),
     /// A phrase of the message.
     Text(TextRule),
+    /// A phrase of an edge's page.
+    Page(TextRule),
     /// A phrase that states the context window.
     Limit(Pattern),
     /// A phrase that states the size asked for.
@@ -283,7 +286,7 @@ pub(crate) fn parse(
             };
             Ok(Some(Rule::Code(key, provider, signal)))
         }
-        "text" => {
+        "text" | "page" => {
             let (left, _, outcome) = conclusion(rest)?;
             let (statuses, phrase) = match left.strip_prefix('@') {
                 Some(left) => {
@@ -293,13 +296,18 @@ pub(crate) fn parse(
                 None => (Statuses::default(), left),
             };
             let pattern = Pattern::parse(phrase, lexicon).ok_or("the pattern requires no word")?;
-            Ok(Some(Rule::Text(TextRule {
+            let rule = TextRule {
                 pattern,
                 statuses,
                 provider: *dialect,
                 outcome,
                 line: number,
-            })))
+            };
+            Ok(Some(if word == "page" {
+                Rule::Page(rule)
+            } else {
+                Rule::Text(rule)
+            }))
         }
         _ => Err("an unknown keyword"),
     }
@@ -387,7 +395,9 @@ static COUNTS: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < 256 {
-        table[byte] = byte >= 0x80 || (byte as u8).is_ascii_alphanumeric();
+        #[expect(clippy::cast_possible_truncation, reason = "the loop ends at 255")]
+        let character = byte as u8;
+        table[byte] = character >= 0x80 || character.is_ascii_alphanumeric();
         byte += 1;
     }
     table

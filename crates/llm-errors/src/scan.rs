@@ -235,19 +235,18 @@ impl<'a> Quoted<'a> {
         let (mut escaped, mut braced) = (false, 0);
         let mut at = start;
         loop {
-            // whole words of eight bytes, then the last few one by one
-            at = if let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+            // eight bytes at a time, the last few one by one
+            let rest = bytes.get(at..).unwrap_or_default();
+            for chunk in rest.as_chunks::<8>().0 {
                 let word = u64::from_le_bytes(*chunk);
                 braced |= equal(word, b'{');
                 let hits = equal(word, mark) | equal(word, b'\\');
-                if hits == 0 {
-                    at += 8;
-                    continue;
+                if hits != 0 {
+                    at += hits.trailing_zeros() as usize / 8;
+                    break;
                 }
-                at + hits.trailing_zeros() as usize / 8
-            } else {
-                at
-            };
+                at += 8;
+            }
             match bytes.get(at) {
                 Some(&byte) if byte == mark => break,
                 Some(b'\\') => {

@@ -180,7 +180,7 @@ impl Text {
                         break;
                     };
                     let number = lexicon.find(key);
-                    if number == UNKNOWN && is_camel(bytes.get(at..end).unwrap_or_default()) {
+                    if number == UNKNOWN && is_camel(bytes, at, end) {
                         break;
                     }
                     *place = number;
@@ -226,6 +226,11 @@ impl Text {
                     } else {
                         UNKNOWN
                     });
+                    return;
+                }
+                if let Some(end) = reader.name_with_digits() {
+                    reader.at = end;
+                    self.push(UNKNOWN);
                     return;
                 }
                 let shape = reader.word();
