@@ -329,7 +329,11 @@ impl<'d> Facts<'d> {
     }
 
     fn hint(&mut self, wait: Duration, source: HintSource, basis: Basis) {
-        if self.hint.is_none() {
+        // an interval needs no clock: it wins over a date
+        let better = self
+            .hint
+            .is_none_or(|known| known.basis() == Basis::Date && basis == Basis::Interval);
+        if better {
             self.hint = Some(Hint::new(wait, source).with_basis(basis));
         }
     }
