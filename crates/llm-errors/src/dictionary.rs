@@ -67,6 +67,7 @@ pub(crate) struct Marks {
     pub(crate) minute: u16,
     pub(crate) hour: u16,
     pub(crate) day: u16,
+    pub(crate) and: u16,
     /// Words that lead to a wait: in, after, for, within.
     pub(crate) lead: [u16; 6],
     /// Words that make it one: retry, again, wait, reset, available.
@@ -334,6 +335,7 @@ impl Marks {
             minute: lexicon.add("minute"),
             hour: lexicon.add("hour"),
             day: lexicon.add("day"),
+            and: lexicon.add("and"),
             lead: ["in", "after", "for", "within", "wait", "about"].map(|word| lexicon.add(word)),
             cause: ["retry", "again", "wait", "reset", "available", "try"]
                 .map(|word| lexicon.add(word)),

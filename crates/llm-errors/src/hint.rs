@@ -130,6 +130,7 @@ fn duration_at(dictionary: &Dictionary, text: &Text, at: usize) -> Option<(u64, 
     let words = text.words();
     let mut millis: u64 = 0;
     let mut place = at;
+    let mut end = at;
     while words.get(place) == Some(&NUMBER) {
         let Some(unit) = words.get(place + 1) else {
             break;
@@ -144,9 +145,11 @@ fn duration_at(dictionary: &Dictionary, text: &Text, at: usize) -> Option<(u64, 
         };
         let milli = text.value(u16::try_from(place).ok()?)?;
         millis = millis.saturating_add(milli.saturating_mul(per_unit) / 1000);
-        place += 2;
+        end = place + 2;
+        // "2 minutes and 5 seconds"
+        place = end + usize::from(words.get(end) == Some(&marks.and));
     }
-    (place > at).then_some((millis, place))
+    (end > at).then_some((millis, end))
 }
 
 /// Kinds for which a wait means something.
