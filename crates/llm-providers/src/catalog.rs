@@ -1,8 +1,9 @@
 //! What is known of each provider before anything is configured: address, key header, wire.
 //!
-//! One row a provider. The addresses of Cohere, Hugging Face, Groq, OpenRouter, Together, Cerebras
-//! and Ollama were read in public documentation on 2026-11-23; the other rows are not yet checked
-//! against their providers' references. Every part of a row can be overridden in
+//! One row a provider. Addresses were read in public documentation: those of Hugging Face, OpenRouter,
+//! Together, Cerebras and Ollama on 2026-11-23; those of Gemini, Vertex, Bedrock, Cohere, Groq,
+//! Fireworks, Mistral, DeepSeek and xAI on 2026-11-26. The other rows are not yet checked against their
+//! providers' references. Every part of a row can be overridden in
 //! [`EndpointBuilder`](crate::EndpointBuilder).
 
 use crate::openai::Quirks;
@@ -59,8 +60,9 @@ pub struct Entry {
     pub quirks: Quirks,
 }
 
-/// Azure's generally available API version
-/// (<https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle>, not yet checked against it).
+/// The last of Azure's dated versions that is generally available. Addresses that end in `/v1`, since
+/// August 2025, need none (<https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle>, read
+/// 2026-11-26).
 pub const AZURE_API_VERSION: &str = "2024-10-21";
 
 /// The version every call to Anthropic names

@@ -11,7 +11,9 @@ mod script;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use llm_errors::Provider;
 use llm_providers::openai::Quirks;
-use llm_providers::{Call, Dialect, Encoded, Endpoint, Exchange, anthropic, exchange, openai};
+use llm_providers::{
+    Call, Dialect, Encoded, Endpoint, Exchange, anthropic, chat, exchange, openai,
+};
 use script::{Script, bytes, drain, run};
 use serde_json::{Value, json};
 use std::time::SystemTime;
@@ -237,4 +239,33 @@ async fn the_wish_for_usage_is_read_without_decoding_the_conversation() {
         assert!(failure.is_none());
         assert_eq!(text.contains("\"prompt_tokens\":9"), wished);
     }
+}
+
+#[test]
+fn groq_and_mistral_are_not_sent_what_they_refuse() {
+    let mut named = chat::Message::text(chat::Role::User, "hi");
+    named.name = Some("ann".to_owned());
+    let mut request = chat::Request::new("any").message(named).temperature(1.8);
+    request.user = Some("u".to_owned());
+    let sent = |quirks| {
+        let encoded = openai::encode_request(&request, "m", quirks);
+        let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+        (body, encoded.dropped)
+    };
+    let (body, dropped) = sent(Quirks::GROQ);
+    assert_eq!(body["messages"][0].get("name"), None);
+    assert_eq!(
+        (&body["user"], &body["temperature"]),
+        (&json!("u"), &json!(1.8))
+    );
+    assert_eq!(dropped, ["messages.name"]);
+    let (body, dropped) = sent(Quirks::MISTRAL);
+    assert_eq!(
+        (body.get("user"), &body["temperature"]),
+        (None, &json!(1.5))
+    );
+    assert_eq!(dropped, ["messages.name", "temperature", "user"]);
+    let (body, dropped) = sent(Quirks::COMPATIBLE);
+    assert_eq!(body["messages"][0]["name"], "ann");
+    assert!(dropped.is_empty());
 }

@@ -11,7 +11,7 @@ pub enum MaxTokensField {
 
 /// Differences that matter when a request is written anew. A request that is passed through is
 /// never touched by them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Quirks {
     /// The name of the output limit.
@@ -26,6 +26,12 @@ pub struct Quirks {
     /// Whether the names of tool calls must be nine letters or digits. Others are replaced by a name
     /// made of them, the same for the call and for its result.
     pub short_call_ids: bool,
+    /// Whether a turn may name its speaker.
+    pub names: bool,
+    /// Whether the end user may be named.
+    pub user: bool,
+    /// The highest temperature; a higher one becomes this.
+    pub max_temperature: f64,
 }
 
 impl Quirks {
@@ -36,27 +42,38 @@ impl Quirks {
         stream_usage: true,
         reasoning_effort: true,
         short_call_ids: false,
+        names: true,
+        user: true,
+        max_temperature: 2.0,
     };
     /// Most compatible providers and local servers.
     pub const COMPATIBLE: Self = Self {
         max_tokens: MaxTokensField::MaxTokens,
         ..Self::OPENAI
     };
-    /// Groq (<https://console.groq.com/docs/openai>, not yet checked against it).
-    pub const GROQ: Self = Self::OPENAI;
+    /// Groq, which answers a turn with a name by 400
+    /// (<https://console.groq.com/docs/openai>, read 2026-11-26).
+    pub const GROQ: Self = Self {
+        names: false,
+        ..Self::OPENAI
+    };
     /// Cohere's compatibility layer, which refuses `stream_options`
     /// (<https://strandsagents.com/docs/user-guide/concepts/model-providers/cohere/>, read 2026-11-23).
     pub const COHERE: Self = Self {
         stream_usage: false,
         ..Self::COMPATIBLE
     };
-    /// Mistral, which refuses fields it does not know
-    /// (<https://docs.mistral.ai/api>, not yet checked against it).
+    /// Mistral, which refuses fields it does not know, and temperatures above 1.5 (the schema of its
+    /// request at <https://schemas.apis.io/schemas/mistral-ai/mistral-ai-chatcompletionrequest/>, read
+    /// 2026-11-26).
     pub const MISTRAL: Self = Self {
         seed: "random_seed",
         stream_usage: false,
         reasoning_effort: false,
         short_call_ids: true,
+        names: false,
+        user: false,
+        max_temperature: 1.5,
         ..Self::COMPATIBLE
     };
 }

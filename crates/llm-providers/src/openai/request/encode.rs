@@ -60,7 +60,10 @@ pub fn encode_request(request: &Request, model: &str, quirks: Quirks) -> Encoded
     out.set_some(max_tokens, request.max_tokens);
     let reasons = reasons(model);
     if native || !reasons {
-        out.set_some("temperature", request.temperature);
+        let highest = quirks.max_temperature;
+        let too_hot = request.temperature.is_some_and(|t| t > highest);
+        note(&mut dropped, too_hot, "temperature");
+        out.set_some("temperature", request.temperature.map(|t| t.min(highest)));
         out.set_some("top_p", request.top_p);
     } else {
         note(&mut dropped, request.temperature.is_some(), "temperature");
@@ -84,7 +87,9 @@ pub fn encode_request(request: &Request, model: &str, quirks: Quirks) -> Encoded
         }
     }
     match &request.user {
-        Some(user) if !native && user.len() > MAX_USER_BYTES => dropped.push("user"),
+        Some(user) if !quirks.user || (!native && user.len() > MAX_USER_BYTES) => {
+            dropped.push("user");
+        }
         user => out.set_some("user", user.clone()),
     }
     if !request.metadata.is_empty() {
@@ -240,7 +245,12 @@ fn encode_message(
             Role::Assistant => "assistant",
         },
     );
-    turn.set_some("name", message.name.clone());
+    note(
+        dropped,
+        message.name.is_some() && !quirks.names,
+        "messages.name",
+    );
+    turn.set_some("name", message.name.clone().filter(|_| quirks.names));
     turn.set("content", simplest(content));
     turn.set_some("refusal", refusal);
     if !calls.is_empty() {
