@@ -91,6 +91,12 @@ async fn openai_chat() {
 }
 
 #[tokio::test]
+async fn openai_responses() {
+    let wire = Some(Wire::OpenAiResponses);
+    check_wire("openai_responses", Provider::OpenAi, "/v1", wire, &[]).await;
+}
+
+#[tokio::test]
 async fn openai_compatible() {
     check("openai_compatible", Provider::Together, "/v1").await;
 }

@@ -67,6 +67,8 @@ pub(crate) enum Face {
 #[derive(Debug, PartialEq, Eq)]
 enum Resource<'p> {
     Completion(Dialect),
+    /// Something that a provider keeps: a response, a conversation.
+    Kept,
     Models,
     Model(&'p str),
     Health,
@@ -144,21 +146,20 @@ impl Present {
 /// Answers one request. Dropping the future, as the server does when the caller hangs up, cancels the upstream call.
 pub(crate) async fn handle(app: &App, face: Face, request: Request<Incoming>) -> Response<Body> {
     let id = request_id(request.headers());
-    let (resource, dialect) = match resource(request.uri().path()) {
-        Some(Resource::Metrics) if app.admin_apart && face == Face::Callers => {
-            (None, Dialect::OpenAiChat)
-        }
-        Some(Resource::Completion(_) | Resource::Models | Resource::Model(_))
-            if face == Face::Admin =>
-        {
-            (None, Dialect::OpenAiChat)
-        }
-        Some(Resource::Completion(dialect)) => (Some(Resource::Completion(dialect)), dialect),
-        other => {
-            let dialect = spoken(request.headers(), request.uri().path());
-            (other, dialect)
-        }
-    };
+    let (resource, dialect) =
+        match resource(request.uri().path()) {
+            Some(Resource::Metrics) if app.admin_apart && face == Face::Callers => {
+                (None, Dialect::OpenAiChat)
+            }
+            Some(
+                Resource::Completion(_) | Resource::Kept | Resource::Models | Resource::Model(_),
+            ) if face == Face::Admin => (None, Dialect::OpenAiChat),
+            Some(Resource::Completion(dialect)) => (Some(Resource::Completion(dialect)), dialect),
+            other => {
+                let dialect = spoken(request.headers(), request.uri().path());
+                (other, dialect)
+            }
+        };
     if face == Face::Callers
         && let Err(why) = foreign::check(
             request.headers(),
@@ -179,12 +180,15 @@ pub(crate) async fn handle(app: &App, face: Face, request: Request<Incoming>) ->
         "GET"
     };
     let method = request.method();
-    let fits = method.as_str() == allowed || (allowed == "GET" && method == Method::HEAD);
+    let fits = method.as_str() == allowed
+        || (allowed == "GET" && method == Method::HEAD)
+        || resource == Resource::Kept;
     if !fits {
         return refuse(app, &Problem::WrongMethod(allowed), dialect, &id);
     }
     match resource {
         Resource::Completion(dialect) => call::complete(app, dialect, request, &id).await,
+        Resource::Kept => refuse(app, &Problem::NothingKept, dialect, &id),
         Resource::Models => model::list(app, dialect, &id),
         Resource::Model(name) => {
             let name = name.to_owned();
@@ -215,11 +219,16 @@ fn resource(path: &str) -> Option<Resource<'_>> {
     }
     match rest.trim_end_matches('/') {
         "/chat/completions" => Some(Resource::Completion(Dialect::OpenAiChat)),
+        "/responses" => Some(Resource::Completion(Dialect::OpenAiResponses)),
         "/messages" => Some(Resource::Completion(Dialect::AnthropicMessages)),
         "/models" => Some(Resource::Models),
         "/healthz" => Some(Resource::Health),
         "/readyz" => Some(Resource::Ready),
         "/metrics" => Some(Resource::Metrics),
+        "/conversations" => Some(Resource::Kept),
+        other if other.starts_with("/responses/") || other.starts_with("/conversations/") => {
+            Some(Resource::Kept)
+        }
         other => other
             .strip_prefix("/models/")
             .filter(|name| !name.is_empty())
@@ -279,6 +288,18 @@ mod tests {
                 Some(Resource::Completion(Dialect::AnthropicMessages)),
                 "{path}"
             );
+        }
+        assert_eq!(
+            resource("/v1/responses"),
+            Some(Resource::Completion(Dialect::OpenAiResponses))
+        );
+        for path in [
+            "/v1/responses/resp_1",
+            "/responses/resp_1/input_items",
+            "/v1/responses/compact",
+            "/v1/conversations",
+        ] {
+            assert_eq!(resource(path), Some(Resource::Kept), "{path}");
         }
         assert_eq!(resource("/v1/models"), Some(Resource::Models));
         assert_eq!(

@@ -2,7 +2,7 @@
 //!
 //! Errors are shaped in the caller's own dialect, so that official SDKs raise their own exception classes:
 //!
-//! - OpenAI: `{"error": {"message", "type", "param", "code"}}`
+//! - OpenAI, both wires: `{"error": {"message", "type", "param", "code"}}`
 //!   (platform.openai.com/docs/guides/error-codes, read 2026-11-23),
 //! - Anthropic: `{"type": "error", "error": {"type", "message"}, "request_id"}`
 //!   (docs.anthropic.com/en/api/errors, read 2026-11-23).
@@ -12,6 +12,7 @@
 //! `x-should-retry: false` keeps the SDKs (both read it) from trying on their own.
 
 mod kind;
+mod sequence;
 mod shape;
 
 use self::kind::{about_account, phrase, row};
@@ -86,6 +87,8 @@ pub(crate) enum Problem {
     },
     /// A web page that is not allowed calls, or a name that is not the gateway's was called.
     Foreign(&'static str),
+    /// An answer or a conversation is asked for that only its provider could have kept.
+    NothingKept,
     /// Nothing is served at this path.
     UnknownPath(String),
     /// The path is served by another method.
@@ -212,9 +215,19 @@ impl Outline {
                     ..outline
                 }
             }
+            Problem::NothingKept => {
+                let message = "the gateway keeps no responses and no conversations: send the conversation in `input`; \
+                    what a provider has kept can be fetched from that provider, with a key of its own";
+                let code = Some("unsupported_feature");
+                let outline = Self::invalid(StatusCode::NOT_FOUND, code, message.to_owned());
+                Self {
+                    anthropic_type: "not_found_error",
+                    ..outline
+                }
+            }
             Problem::UnknownPath(path) => {
                 let message = format!(
-                    "nothing is served at {}; try POST /v1/chat/completions, POST /v1/messages or GET /v1/models",
+                    "nothing is served at {}; try POST /v1/chat/completions, POST /v1/responses, POST /v1/messages or GET /v1/models",
                     shorten(path, 128)
                 );
                 let outline = Self::invalid(StatusCode::NOT_FOUND, Some("unknown_url"), message);
@@ -298,6 +311,7 @@ impl Outline {
             Problem::SlowBody(_) => "slow_body",
             Problem::UnknownModel { .. } => "unknown_model",
             Problem::Foreign(_) => "foreign",
+            Problem::NothingKept => "nothing_kept",
             Problem::UnknownPath(_) => "unknown_path",
             Problem::WrongMethod(_) => "wrong_method",
             Problem::Draining => "draining",
@@ -358,11 +372,21 @@ impl Outline {
         response
     }
 
-    /// The error as an event inside a stream that has begun. No end marker follows it.
-    pub(crate) fn event(&self, dialect: Dialect, request_id: &str) -> Bytes {
-        let object = self.object(dialect, request_id);
+    /// The error as an event inside a stream that has begun, whose latest piece was `last`. No end marker follows it.
+    pub(crate) fn event(&self, dialect: Dialect, request_id: &str, last: &[u8]) -> Bytes {
+        let object = match dialect {
+            Dialect::OpenAiResponses => shape::responses(
+                self.openai_type,
+                self.code,
+                self.param,
+                &self.message,
+                sequence::after(last),
+            )
+            .unwrap_or_default(),
+            _ => self.object(dialect, request_id),
+        };
         let mut event = Vec::with_capacity(object.len() + 24);
-        if matches!(dialect, Dialect::AnthropicMessages) {
+        if dialect != Dialect::OpenAiChat {
             event.extend_from_slice(b"event: error\n");
         }
         event.extend_from_slice(b"data: ");

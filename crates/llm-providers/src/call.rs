@@ -239,9 +239,15 @@ impl Call {
         &self.dropped
     }
 
-    /// The body with the model's name replaced by `model_json`, a JSON string.
+    /// The body with the model's name replaced by `model_json`, a JSON string, and without what a target
+    /// of the same wire would refuse.
     pub(crate) fn body_for(&self, model_json: &[u8]) -> Bytes {
-        splice::splice(&self.body, self.model_span(), model_json)
+        splice::splice(
+            &self.body,
+            self.model_span(),
+            model_json,
+            &self.scan.foreign,
+        )
     }
 
     /// The body with the field of the model's name, key and value, replaced by `field`.
@@ -251,11 +257,17 @@ impl Call {
         let key = before.trim_ascii_end().strip_suffix(b":");
         let key = key.and_then(|key| key.trim_ascii_end().strip_suffix(b"\""));
         let start = key.and_then(|key| memchr::memrchr(b'"', key));
-        splice::splice(&self.body, start.unwrap_or(value.start)..value.end, field)
+        let span = start.unwrap_or(value.start)..value.end;
+        splice::splice(&self.body, span, field, &self.scan.foreign)
     }
 
     fn model_span(&self) -> Range<usize> {
         self.scan.model_span.clone()
+    }
+
+    /// True where reasoning of another provider is kept from a target of the same wire.
+    pub(crate) fn withholds_reasoning(&self) -> bool {
+        !self.scan.foreign.is_empty()
     }
 }
 

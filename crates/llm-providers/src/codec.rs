@@ -185,14 +185,17 @@ pub(crate) fn guess_media_type(url: &str) -> Option<&'static str> {
 /// The static form of a field's name, so that what was dropped can be told without copying
 /// anything of the caller's.
 pub(crate) fn field_name(key: &str) -> &'static str {
-    const KNOWN: [&str; 36] = [
+    const KNOWN: [&str; 42] = [
         "audio",
+        "background",
         "betas",
         "cache_control",
         "container",
         "context_management",
+        "conversation",
         "enable_thinking",
         "guided_json",
+        "include",
         "inference_geo",
         "logit_bias",
         "logprobs",
@@ -205,6 +208,8 @@ pub(crate) fn field_name(key: &str) -> &'static str {
         "n",
         "plugins",
         "prediction",
+        "previous_response_id",
+        "prompt",
         "prompt_cache_key",
         "prompt_cache_retention",
         "provider",
@@ -219,6 +224,7 @@ pub(crate) fn field_name(key: &str) -> &'static str {
         "top_k",
         "top_logprobs",
         "transforms",
+        "truncation",
         "verbosity",
         "web_search_options",
         "user_profile_id",

@@ -325,6 +325,14 @@ impl EndpointBuilder {
             {
                 self.azure_address(base)
             }
+            // Responses are at Azure's newer address alone, where the body names the deployment
+            // (<https://learn.microsoft.com/azure/foundry/openai/how-to/responses>, read 2026-11-26).
+            Layout::AzureDeployments
+                if self.entry.wire == Wire::OpenAiResponses && !base.ends_with("/v1") =>
+            {
+                let root = base.strip_suffix("/openai").unwrap_or(base);
+                format!("{root}/openai/v1/responses")
+            }
             Layout::VertexProject => self.vertex_address(base, stream)?,
             _ => {
                 let target = self.entry.wire.target();
@@ -495,6 +503,15 @@ mod tests {
                 .base_url("https://me.openai.azure.com/openai/v1")),
             "https://me.openai.azure.com/openai/v1/chat/completions"
         );
+        for base in ["", "/openai", "/openai/v1"] {
+            assert_eq!(
+                uri(azure
+                    .clone()
+                    .wire(Wire::OpenAiResponses)
+                    .base_url(format!("https://me.openai.azure.com{base}"))),
+                "https://me.openai.azure.com/openai/v1/responses"
+            );
+        }
         assert_eq!(
             azure.build().unwrap_err(),
             EndpointError::NoBaseUrl(Provider::AzureOpenAi)

@@ -1,6 +1,7 @@
 //! One attempt: a request goes out, an answer or a failure comes back.
 
 use crate::call::{Call, Features};
+use crate::codec::note;
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, MAX_ERROR_BODY_BYTES};
 use crate::stream::{
@@ -177,7 +178,8 @@ pub async fn exchange(
 }
 
 /// What no dialect has a place for in another's: left out, it would change the answer unseen.
-const NATIVE_ONLY: [Features; 4] = [
+const NATIVE_ONLY: [Features; 5] = [
+    Features::STATE,
     Features::CHOICES,
     Features::LOGPROBS,
     Features::AUDIO,
@@ -204,7 +206,13 @@ fn prepare(endpoint: &Endpoint, call: &Call, windows: &Windows) -> Result<Outgoi
     let same = endpoint.wire() == call.dialect();
     let mut headers = endpoint.headers().clone();
     let (body, mut dropped) = if same {
-        (endpoint.body_of(call), call.dropped().to_vec())
+        let mut dropped = call.dropped().to_vec();
+        note(
+            &mut dropped,
+            call.withholds_reasoning(),
+            "messages.thinking",
+        );
+        (endpoint.body_of(call), dropped)
     } else {
         let features = call.features();
         if NATIVE_ONLY.iter().any(|only| features.contains(*only)) {
@@ -350,6 +358,7 @@ impl Attempt<'_> {
             provider: self.endpoint.provider(),
             status: self.status,
             clocks,
+            request_bytes: self.call.body().len(),
             facts,
         };
         let first = match timeout_at(self.limit, body.next()).await {

@@ -130,6 +130,9 @@ struct Envelope<'a> {
     message: Option<&'a RawValue>,
     #[serde(borrow)]
     detail: Option<&'a RawValue>,
+    /// The responses wire: an answer that failed says so in itself.
+    #[serde(borrow)]
+    response: Option<&'a RawValue>,
 }
 
 /// The message inside an error's body: a field of the usual envelopes, or a short plain text.
@@ -139,10 +142,14 @@ fn message_in(body: &[u8]) -> Option<Box<str>> {
         let plain = !text.is_empty() && !text.starts_with(['<', '{', '[']);
         return plain.then(|| bounded(text));
     };
-    let nested = envelope.error.and_then(|raw| {
-        let inner: Envelope<'_> = serde_json::from_str(raw.get()).ok()?;
-        inner.message
-    });
+    fn inside(raw: &RawValue) -> Option<Envelope<'_>> {
+        serde_json::from_str(raw.get()).ok()
+    }
+    let response = envelope.response.and_then(inside);
+    let error = envelope
+        .error
+        .or(response.and_then(|response| response.error));
+    let nested = error.and_then(inside).and_then(|inner| inner.message);
     [nested, envelope.error, envelope.message, envelope.detail]
         .into_iter()
         .flatten()

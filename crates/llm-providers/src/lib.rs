@@ -54,7 +54,7 @@
 //!
 //! [`Wire`] names what targets speak, [`Dialect`] those of them that callers speak as well. Each is a
 //! folder that encodes requests and decodes answers and streams; a caller's dialect ([`openai`],
-//! [`anthropic`]) does the reverse too. All meet in [`chat`], so a further wire is one folder and
+//! [`responses`], [`anthropic`]) does the reverse too. All meet in [`chat`], so a further wire is one folder and
 //! one row, not one for every pair. [`catalog`] holds what is known of each provider: address, key
 //! header, wire, quirks. [`model`] holds what public pages state of models: window, abilities, price
 //! and last day, with the date on which that was read.
@@ -120,6 +120,7 @@ mod gemini;
 pub mod model;
 mod ollama;
 pub mod openai;
+pub mod responses;
 mod splice;
 mod sse;
 mod stream;

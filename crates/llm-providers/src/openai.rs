@@ -4,6 +4,7 @@
 //! read 2026-11-23); reply and stream as the API reference has them
 //! (<https://platform.openai.com/docs/api-reference/chat>).
 
+mod extra;
 mod quirk;
 mod reply;
 mod request;
@@ -11,9 +12,11 @@ mod stream;
 mod watch;
 mod wire;
 
+pub(crate) use self::extra::{extra_for, is_native};
 pub use self::quirk::{MaxTokensField, Quirks};
 pub use self::reply::{decode_reply, encode_reply};
 pub use self::request::{decode_request, encode_request};
+pub(crate) use self::request::{is_strict, reasons};
 pub use self::stream::{StreamDecoder, StreamEncoder};
 use self::watch::{Watch, glance_at_reply};
 pub(crate) use self::wire::OpenAiChat;

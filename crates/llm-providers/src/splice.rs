@@ -1,26 +1,35 @@
-//! Replaces the model's name inside a request body without touching any other byte.
+//! Replaces the model's name inside a request body, and cuts out what a target would refuse, without touching any other
+//! byte.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use std::ops::Range;
 
-/// `body` with the bytes at `span` replaced by `value`.
+/// `body` with the bytes at `span` replaced by `value`, and without those at `cuts`, which are in order and do not
+/// touch `span`.
 ///
-/// The body itself is returned, not copied, where the bytes are already the same.
-pub(crate) fn splice(body: &Bytes, span: Range<usize>, value: &[u8]) -> Bytes {
-    let (Some(before), Some(old), Some(after)) = (
-        body.get(..span.start),
-        body.get(span.clone()),
-        body.get(span.end..),
-    ) else {
-        return body.clone();
-    };
-    if old == value {
+/// The body itself is returned, not copied, where nothing changes.
+pub(crate) fn splice(
+    body: &Bytes,
+    span: Range<usize>,
+    value: &[u8],
+    cuts: &[Range<usize>],
+) -> Bytes {
+    if body.get(span.clone()).is_none_or(|old| old == value) && cuts.is_empty() {
         return body.clone();
     }
-    let mut out = BytesMut::with_capacity(before.len() + value.len() + after.len());
-    out.put_slice(before);
+    let mut out = BytesMut::with_capacity(body.len() + value.len());
+    let mut at = 0;
+    let mut copy = |out: &mut BytesMut, next: &Range<usize>| {
+        out.put_slice(body.get(at..next.start).unwrap_or_default());
+        at = next.end;
+    };
+    let before = cuts.partition_point(|cut| cut.start < span.start);
+    let (before, after) = cuts.split_at(before);
+    before.iter().for_each(|cut| copy(&mut out, cut));
+    copy(&mut out, &span);
     out.put_slice(value);
-    out.put_slice(after);
+    after.iter().for_each(|cut| copy(&mut out, cut));
+    copy(&mut out, &(body.len()..body.len()));
     out.freeze()
 }
 
@@ -40,9 +49,17 @@ mod tests {
         let body = Bytes::from_static(br#"{ "model" : "a", "x": 1.0e3 }"#);
         let span = span_of(&body, &body[12..15]).unwrap();
         assert_eq!(
-            splice(&body, span.clone(), br#""longer""#),
+            splice(&body, span.clone(), br#""longer""#, &[]),
             br#"{ "model" : "longer", "x": 1.0e3 }"#[..]
         );
-        assert_eq!(splice(&body, span, br#""a""#).as_ptr(), body.as_ptr());
+        assert_eq!(splice(&body, span, br#""a""#, &[]).as_ptr(), body.as_ptr());
+    }
+
+    #[test]
+    fn what_is_cut_may_stand_before_and_behind() {
+        let body = Bytes::from_static(b"0123456789");
+        let cut = splice(&body, 4..6, b"xyz", &[0..1, 2..3, 6..8]);
+        assert_eq!(cut, b"13xyz89"[..]);
+        assert_eq!(splice(&body, 4..6, b"45", &[0..1, 9..10]), b"12345678"[..]);
     }
 }

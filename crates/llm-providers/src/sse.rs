@@ -9,8 +9,8 @@ use crate::framing::Event;
 use bytes::{Bytes, BytesMut};
 use std::borrow::Cow;
 
-/// The longest event that is accepted where a stream is translated, and the longest comment
-/// anywhere, in bytes: 1 MiB. Where a stream passes as it came, an event with data may be as long as
+/// The longest event that is accepted where a stream is translated, beside the request, which some
+/// providers repeat, and the longest comment anywhere, in bytes: 1 MiB. Where a stream passes as it came, an event with data may be as long as
 /// a whole answer ([`MAX_REPLY_BYTES`](crate::MAX_REPLY_BYTES)): pictures travel in one.
 pub const MAX_EVENT_BYTES: usize = 1 << 20;
 

@@ -42,7 +42,8 @@ use std::fmt;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// The most that is held back before the first content, in bytes: 256 KiB.
+/// The most that is held back before the first content, in bytes: 256 KiB, beside twice the request, which some
+/// providers repeat.
 pub const MAX_HELD_BYTES: usize = 256 << 10;
 /// How many broken events in a row make a stream a failed one, even if none carried content.
 pub const MAX_BROKEN_RUN: u32 = 8;
@@ -126,14 +127,17 @@ pub(crate) struct Parts {
     pub(crate) provider: Provider,
     pub(crate) status: u16,
     pub(crate) clocks: Clocks,
+    /// The size of the request, which OpenAI's responses repeat in their first two events and in the last.
+    pub(crate) request_bytes: usize,
     pub(crate) facts: Facts,
 }
 
 impl ReplyStream {
     /// Reads up to the first content.
     pub(crate) async fn open(parts: Parts) -> Result<Self, Failure> {
+        let held = MAX_HELD_BYTES.saturating_add(parts.request_bytes.saturating_mul(2));
         let longest = if parts.course.translates() {
-            MAX_EVENT_BYTES
+            MAX_EVENT_BYTES.saturating_add(parts.request_bytes)
         } else {
             MAX_REPLY_BYTES
         };
@@ -158,7 +162,7 @@ impl ReplyStream {
             if let Some(failure) = stream.failure.take() {
                 return Err(failure);
             }
-            if stream.held_bytes > MAX_HELD_BYTES {
+            if stream.held_bytes > held {
                 let verdict = classify_transport(TransportFault::Protocol, Phase::FirstByte);
                 return Err(Failure::new(verdict));
             }

@@ -9,7 +9,7 @@ mod target;
 pub(crate) use self::caller::{Caller, Watch, Writer};
 pub(crate) use self::target::{Reader, Target, Terms};
 
-use crate::{anthropic, bedrock, cohere, gemini, ollama, openai};
+use crate::{anthropic, bedrock, cohere, gemini, ollama, openai, responses};
 use std::fmt;
 use std::str::FromStr;
 
@@ -19,6 +19,8 @@ use std::str::FromStr;
 pub enum Dialect {
     /// OpenAI's `POST /chat/completions`, and everything compatible with it.
     OpenAiChat,
+    /// OpenAI's `POST /responses`, and everything compatible with it.
+    OpenAiResponses,
     /// Anthropic's `POST /v1/messages`, and everything compatible with it.
     AnthropicMessages,
 }
@@ -30,6 +32,8 @@ pub enum Dialect {
 pub enum Wire {
     /// As [`Dialect::OpenAiChat`].
     OpenAiChat,
+    /// As [`Dialect::OpenAiResponses`].
+    OpenAiResponses,
     /// As [`Dialect::AnthropicMessages`].
     AnthropicMessages,
     /// Google's `generateContent`.
@@ -44,7 +48,11 @@ pub enum Wire {
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: &'static [Self] = &[Self::OpenAiChat, Self::AnthropicMessages];
+    pub const ALL: &'static [Self] = &[
+        Self::OpenAiChat,
+        Self::OpenAiResponses,
+        Self::AnthropicMessages,
+    ];
 
     /// The stable name: used in configuration, metrics and traces.
     #[must_use]
@@ -57,6 +65,7 @@ impl Dialect {
     pub const fn wire(self) -> Wire {
         match self {
             Self::OpenAiChat => Wire::OpenAiChat,
+            Self::OpenAiResponses => Wire::OpenAiResponses,
             Self::AnthropicMessages => Wire::AnthropicMessages,
         }
     }
@@ -65,6 +74,7 @@ impl Dialect {
     pub(crate) fn caller(self) -> &'static dyn Caller {
         match self {
             Self::OpenAiChat => &openai::OpenAiChat,
+            Self::OpenAiResponses => &responses::OpenAiResponses,
             Self::AnthropicMessages => &anthropic::AnthropicMessages,
         }
     }
@@ -74,6 +84,7 @@ impl Wire {
     /// Every wire.
     pub const ALL: &'static [Self] = &[
         Self::OpenAiChat,
+        Self::OpenAiResponses,
         Self::AnthropicMessages,
         Self::Gemini,
         Self::BedrockConverse,
@@ -86,6 +97,7 @@ impl Wire {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OpenAiChat => "openai_chat",
+            Self::OpenAiResponses => "openai_responses",
             Self::AnthropicMessages => "anthropic_messages",
             Self::Gemini => "gemini",
             Self::BedrockConverse => "bedrock_converse",
@@ -105,6 +117,7 @@ impl Wire {
     pub(crate) fn target(self) -> &'static dyn Target {
         match self {
             Self::OpenAiChat => &openai::OpenAiChat,
+            Self::OpenAiResponses => &responses::OpenAiResponses,
             Self::AnthropicMessages => &anthropic::AnthropicMessages,
             Self::Gemini => &gemini::Gemini,
             Self::BedrockConverse => &bedrock::BedrockConverse,

@@ -4,7 +4,7 @@ use llm_providers::chat::{
     FinishReason, Image, JsonSchema, Message, Part, Reply, Request, ResponseFormat, Role, Source,
     Thinking, Tool, ToolCall, ToolChoice, ToolResult, Usage,
 };
-use llm_providers::{Dialect, anthropic, form, openai};
+use llm_providers::{Dialect, anthropic, form, openai, responses};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -145,6 +145,23 @@ fn merged(mut request: Request) -> Request {
     request
 }
 
+/// What the responses wire always says: whether tools are strict, and how closely to look at a picture.
+fn loose(mut request: Request) -> Request {
+    for tool in &mut request.tools {
+        tool.strict.get_or_insert(false);
+    }
+    for part in request
+        .messages
+        .iter_mut()
+        .flat_map(|message| &mut message.parts)
+    {
+        if let Part::Image(image) = part {
+            image.detail.get_or_insert_with(|| "auto".to_owned());
+        }
+    }
+    request
+}
+
 fn reply() -> impl Strategy<Value = Reply> {
     (
         prop::option::of(text()),
@@ -156,7 +173,7 @@ fn reply() -> impl Strategy<Value = Reply> {
     )
         .prop_map(|(thinking, said, calls, input, output, length)| {
             let mut reply = Reply::default();
-            reply.id = "id-1".to_owned();
+            reply.id = "resp_1".to_owned();
             reply.model = "m-1".to_owned();
             let thinking = thinking.map(|text| {
                 Part::Thinking(Thinking {
@@ -181,8 +198,12 @@ fn reply() -> impl Strategy<Value = Reply> {
         })
 }
 
-/// What `dialect` can say of a reply: OpenAI's wire has no signatures.
+/// What `dialect` can say of a reply: OpenAI's chat wire has no signatures, and its responses wire gives answers of
+/// others a name of its own.
 fn sayable(mut reply: Reply, dialect: Dialect) -> Reply {
+    if dialect == Dialect::OpenAiResponses {
+        reply.id = "resp_1".to_owned();
+    }
     for part in &mut reply.parts {
         if let Part::Thinking(thinking) = part
             && dialect == Dialect::OpenAiChat
@@ -214,6 +235,32 @@ proptest! {
     }
 
     #[test]
+    fn a_request_survives_the_responses_wire(mut request in request()) {
+        // It has no stop sequences, and at least 16 output tokens.
+        request.stop.clear();
+        request.max_tokens = request.max_tokens.map(|tokens| tokens.max(16));
+        let encoded = responses::encode_request(&request, "m");
+        prop_assert!(encoded.dropped.is_empty(), "{:?}", encoded.dropped);
+        let back = responses::decode_request(&encoded.body).unwrap();
+        prop_assert_eq!(merged(back), merged(loose(request)));
+    }
+
+    #[test]
+    fn a_request_survives_all_wires_in_a_row(mut request in request()) {
+        request.stop.clear();
+        request.max_tokens = Some(request.max_tokens.unwrap_or(64).max(16));
+        let first = responses::encode_request(&request, "m");
+        let middle = responses::decode_request(&first.body).unwrap();
+        let second = anthropic::encode_request(&middle, "m", 64);
+        prop_assert!(second.dropped.is_empty(), "{:?}", second.dropped);
+        let middle = anthropic::decode_request(&second.body).unwrap();
+        let third = openai::encode_request(&middle, "m", openai::Quirks::OPENAI);
+        prop_assert!(third.dropped.is_empty(), "{:?}", third.dropped);
+        let back = openai::decode_request(&third.body).unwrap();
+        prop_assert_eq!(merged(back), merged(request));
+    }
+
+    #[test]
     fn a_request_survives_both_wires_in_a_row(mut request in request()) {
         request.max_tokens.get_or_insert(64);
         let first = anthropic::encode_request(&request, "m", 64);
@@ -239,6 +286,7 @@ proptest! {
         for body in [bytes.as_slice(), json.as_bytes()] {
             let _ = openai::decode_request(body);
             let _ = anthropic::decode_request(body);
+            let _ = responses::decode_request(body);
             for dialect in Dialect::ALL {
                 let _ = form::decode_whole(*dialect, body);
                 let _ = form::decode_stream(*dialect, body);

@@ -18,23 +18,29 @@ use script::{Script, Step, bytes, drain, open, wait};
 use std::time::Duration;
 
 const OPENAI: Dialect = Dialect::OpenAiChat;
+const RESPONSES: Dialect = Dialect::OpenAiResponses;
 const ANTHROPIC: Dialect = Dialect::AnthropicMessages;
 const WORDS: [&str; 3] = ["Grüße", " 你好", " \"there\"\n"];
 
 /// Each dialect with a stream of its own.
-fn streams() -> [(Dialect, Vec<String>); 2] {
+fn streams() -> [(Dialect, Vec<String>); 3] {
     [
         (OPENAI, wire::openai(&WORDS)),
+        (RESPONSES, wire::responses(&WORDS)),
         (ANTHROPIC, wire::anthropic(&WORDS)),
     ]
 }
 
 fn is_end(event: &str) -> bool {
-    event.contains("[DONE]") || event.contains("message_stop")
+    event.contains("[DONE]")
+        || event.contains("message_stop")
+        || event.contains("response.completed")
 }
 
 fn is_finish(event: &str) -> bool {
-    event.contains("\"finish_reason\":\"") || event.contains("\"stop_reason\":\"")
+    event.contains("\"finish_reason\":\"")
+        || event.contains("\"stop_reason\":\"")
+        || event.contains("response.completed")
 }
 
 #[tokio::test(start_paused = true)]
@@ -60,7 +66,11 @@ async fn the_same_dialect_passes_byte_for_byte_and_is_understood() {
                 .model
                 .as_deref()
                 .unwrap()
-                .starts_with(if dialect == OPENAI { "gpt" } else { "claude" })
+                .starts_with(if dialect == ANTHROPIC {
+                    "claude"
+                } else {
+                    "gpt"
+                })
         );
     }
 }
@@ -88,7 +98,13 @@ async fn before_the_first_content_every_failure_is_hidden() {
         let prelude = events[0].as_str();
         let error =
             r#"data: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
-        let end = events.last().unwrap();
+        let end = match dialect {
+            // Its end repeats the answer, and here there is none.
+            RESPONSES => {
+                "data: {\"type\":\"response.completed\",\"response\":{\"status\":\"completed\",\"output\":[]}}\n\n"
+            }
+            _ => events.last().unwrap(),
+        };
         let cases: Vec<(&str, Vec<Step>, ErrorKind)> = vec![
             ("silence", vec![wait(99)], ErrorKind::Timeout),
             (
@@ -208,7 +224,11 @@ async fn a_missing_end_marker_is_supplied_once_the_answer_is_complete() {
         vec![Step::Fault(TransportFault::Reset)],
         vec![wait(99)],
     ];
-    for (dialect, events) in streams() {
+    // On the responses wire the event that says why the answer ended is the last.
+    for (dialect, events) in streams()
+        .into_iter()
+        .filter(|(dialect, _)| *dialect != RESPONSES)
+    {
         for end in &ends {
             let unmarked = events.iter().filter(|event| !is_end(event));
             let mut steps: Vec<Step> = unmarked.map(bytes).collect();
@@ -257,10 +277,12 @@ async fn comments_and_pings_are_not_life() {
             .iter()
             .position(|event| event.contains("Grüße"))
             .unwrap();
-        let filler = if dialect == OPENAI {
-            ": ping\n\n"
-        } else {
-            "event: ping\ndata: {\"type\": \"ping\"}\n\n"
+        let filler = match dialect {
+            ANTHROPIC => "event: ping\ndata: {\"type\": \"ping\"}\n\n",
+            RESPONSES => {
+                "event: keepalive\ndata: {\"type\":\"keepalive\",\"sequence_number\":7}\n\n"
+            }
+            _ => ": ping\n\n",
         };
         let mut steps: Vec<Step> = events[..=first].iter().map(bytes).collect();
         steps.extend((0..20).flat_map(|_| [wait(1), bytes(filler)]));
@@ -290,7 +312,9 @@ async fn one_keep_alive_that_is_no_json_is_left_out_and_counted_and_many_are_a_f
     for (dialect, events) in streams() {
         let mut steps: Vec<Step> = events.iter().map(bytes).collect();
         let broken = "data: ping\n\n";
-        steps.insert(4, bytes(broken));
+        let begun = events.iter().position(|event| event.contains("Grüße"));
+        let at = begun.unwrap() + 1;
+        steps.insert(at, bytes(broken));
         let mut stream = open(&Script::new(steps.clone()), dialect, dialect)
             .await
             .unwrap();
@@ -300,7 +324,7 @@ async fn one_keep_alive_that_is_no_json_is_left_out_and_counted_and_many_are_a_f
         assert_eq!(stream.facts().broken_events, 1);
 
         for _ in 1..MAX_BROKEN_RUN {
-            steps.insert(4, bytes(broken));
+            steps.insert(at, bytes(broken));
         }
         let mut stream = open(&Script::new(steps), dialect, dialect).await.unwrap();
         let (text, failure) = drain(&mut stream).await;
@@ -420,7 +444,7 @@ async fn chunks_that_repeat_the_message_beside_the_delta_are_understood() {
         chunk("b", "ab", "null"),
         chunk("", "ab", "\"stop\""),
     ];
-    for caller in [OPENAI, ANTHROPIC] {
+    for caller in Dialect::ALL.iter().copied() {
         let mut stream = open(&Script::new(events.iter().map(bytes)), OPENAI, caller)
             .await
             .unwrap();
@@ -468,7 +492,7 @@ proptest! {
             let whole = if crlf { whole.replace('\n', "\r\n") } else { whole };
             let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(whole.len())).collect();
             at.sort_unstable();
-            for caller in [OPENAI, ANTHROPIC] {
+            for caller in Dialect::ALL.iter().copied() {
                 let seen = |steps: Vec<Step>| block_on(async {
                     let mut stream = open(&Script::new(steps), upstream, caller).await.unwrap();
                     drain(&mut stream).await
@@ -492,7 +516,7 @@ proptest! {
     #[test]
     fn no_bytes_can_break_the_reader(junk in prop::collection::vec(any::<u8>(), 0..300), at in 0usize..9) {
         for (upstream, events) in streams() {
-            for caller in [OPENAI, ANTHROPIC] {
+            for caller in Dialect::ALL.iter().copied() {
                 let mut steps: Vec<Step> = events.iter().map(bytes).collect();
                 steps.insert(at.min(steps.len()), bytes(&junk));
                 block_on(async {

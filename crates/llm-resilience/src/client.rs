@@ -51,7 +51,7 @@ pub struct CallOptions {
     /// there: a hash of the caller, session or prompt.
     pub stick_to: u64,
     /// The call does something in the world beyond answering: it is never sent to two targets at
-    /// once. Taken for granted where the provider is to run tools.
+    /// once. Taken for granted where the provider is to run tools or to keep something.
     pub side_effects: bool,
 }
 

@@ -289,7 +289,9 @@ fn demand(call: &Call, options: &CallOptions) -> Request {
     if call.is_stream() {
         request = request.streamed();
     }
-    if options.side_effects || call.features().contains(Features::SERVER_TOOLS) {
+    // What the provider runs or keeps happens once more with every copy of the call.
+    let lasting = [Features::SERVER_TOOLS, Features::STATE];
+    if options.side_effects || lasting.iter().any(|one| call.features().contains(*one)) {
         request = request.side_effects();
     }
     match options.deadline {

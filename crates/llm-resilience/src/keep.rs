@@ -5,7 +5,7 @@ use crate::degrade::Degraded;
 use crate::render;
 use bytes::Bytes;
 use llm_cache::{Cache, Entry, Hit, Keyring, PromptKey, StaleReason, strip_delivery};
-use llm_providers::{Call, Dialect, chat};
+use llm_providers::{Call, Dialect, Features, chat};
 use llm_router::RouteId;
 use serde_json::Value;
 use std::time::Instant;
@@ -31,6 +31,10 @@ impl Keep {
     ) -> Option<Self> {
         let (cache, keyring) = client.cache.as_ref()?;
         if !client.degraded(route).contains(&Degraded::Cached) {
+            return None;
+        }
+        // Where the provider keeps the conversation, equal requests mean different things.
+        if call.features().contains(Features::STATE) {
             return None;
         }
         let mut request: Value = serde_json::from_slice(call.body()).ok()?;

@@ -124,13 +124,14 @@ fn pieces(
     dialect: Dialect,
     id: String,
 ) -> impl Stream<Item = Bytes> + Send {
-    futures_util::stream::unfold(Some((stream, id)), move |state| async move {
-        let (mut stream, id) = state?;
+    let begun = Some((stream, id, Bytes::new()));
+    futures_util::stream::unfold(begun, move |state| async move {
+        let (mut stream, id, last) = state?;
         match stream.next().await? {
-            Ok(piece) => Some((piece, Some((stream, id)))),
+            Ok(piece) => Some((piece.clone(), Some((stream, id, piece)))),
             Err(error) => {
                 tracing::warn!(request_id = id, error.type = error.kind().as_str(), "a stream broke off");
-                Some((Outline::of_error(&error).event(dialect, &id), None))
+                Some((Outline::of_error(&error).event(dialect, &id, &last), None))
             }
         }
     })

@@ -185,20 +185,29 @@ fn an_overloaded_provider_is_529_to_anthropic_clients() {
 #[test]
 fn a_broken_stream_ends_with_an_error_event_and_no_end_marker() {
     let outline = Outline::of_kind(ErrorKind::Truncated, "cut", None);
-    let openai = outline.event(Dialect::OpenAiChat, "r");
+    let openai = outline.event(Dialect::OpenAiChat, "r", b"");
     let text = std::str::from_utf8(&openai).unwrap();
     assert!(
         text.starts_with("data: {\"error\":{\"message\":\"cut\"") && text.ends_with("}\n\n"),
         "{text}"
     );
     assert!(!text.contains("[DONE]"));
-    let anthropic = outline.event(Dialect::AnthropicMessages, "r");
+    let anthropic = outline.event(Dialect::AnthropicMessages, "r", b"");
     let text = std::str::from_utf8(&anthropic).unwrap();
     assert!(
         text.starts_with("event: error\ndata: {\"type\":\"error\""),
         "{text}"
     );
     assert!(!text.contains("message_stop"));
+    let last = br#"data: {"sequence_number":7}"#;
+    let responses = outline.event(Dialect::OpenAiResponses, "r", last);
+    let text = std::str::from_utf8(&responses).unwrap();
+    let data = text.strip_prefix("event: error\ndata: ").unwrap();
+    let event: Value = serde_json::from_str(data).unwrap();
+    assert_eq!(event["type"], "error");
+    assert_eq!(event["sequence_number"], 8);
+    assert_eq!(event["message"], "cut");
+    assert_eq!(event["error"]["message"], "cut", "what SDKs look for");
 }
 
 #[test]

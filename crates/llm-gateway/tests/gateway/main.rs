@@ -14,6 +14,7 @@ mod everything_down;
 mod operation;
 #[cfg(unix)]
 mod reload;
+mod responses;
 mod rough_caller;
 mod support;
 mod survives_failures;

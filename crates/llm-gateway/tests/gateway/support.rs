@@ -192,6 +192,11 @@ pub(crate) fn anthropic(prompt: &str, stream: bool) -> String {
         .to_string()
 }
 
+/// The body of a call of OpenAI's responses.
+pub(crate) fn responses(prompt: &str, stream: bool) -> String {
+    json!({ "model": "chat", "stream": stream, "input": prompt }).to_string()
+}
+
 /// A configuration of two targets in two tiers, with `route` added to the route.
 pub(crate) fn two(primary: &str, backup: &str, route: &str) -> String {
     format!(

@@ -8,7 +8,7 @@ use std::ops::{BitOr, BitOrAssign};
 pub struct Features(u32);
 
 /// Name and bit of every feature.
-const NAMES: [(&str, Features); 13] = [
+const NAMES: [(&str, Features); 14] = [
     ("tools", Features::TOOLS),
     ("parallel_tools", Features::PARALLEL_TOOLS),
     ("json_mode", Features::JSON_MODE),
@@ -22,6 +22,7 @@ const NAMES: [(&str, Features); 13] = [
     ("logprobs", Features::LOGPROBS),
     ("choices", Features::CHOICES),
     ("server_tools", Features::SERVER_TOOLS),
+    ("state", Features::STATE),
 ];
 
 impl Features {
@@ -53,6 +54,8 @@ impl Features {
     pub const CHOICES: Self = Self(1 << 11);
     /// Tools the provider runs (web search, code execution).
     pub const SERVER_TOOLS: Self = Self(1 << 12);
+    /// A conversation, prompt or answer that the provider keeps.
+    pub const STATE: Self = Self(1 << 13);
 
     /// The bits, for tables that know nothing of their meaning.
     #[must_use]

@@ -1,12 +1,16 @@
 //! One pass over a request body that copies nothing: where the model's name stands, and what a
 //! router has to know before it chooses a target.
 //!
-//! Both wires name most fields alike, so one scan serves them; it is lenient about everything a
+//! The wires name most fields alike, so one scan serves them; it is lenient about everything a
 //! provider will judge anyway, and strict about what would make two readers disagree: JSON itself,
 //! duplicate fields, the model's name, the stream flag.
 
+mod input;
+
+use self::input::Input;
 use super::BadRequest;
 use super::feature::Features;
+use crate::responses::{foreign_items, is_foreign_response};
 use crate::splice::span_of;
 use crate::wire::Dialect;
 use serde::Deserialize;
@@ -31,6 +35,8 @@ pub(super) struct Scan {
     pub(super) features: Features,
     pub(super) max_tokens: Option<u32>,
     pub(super) estimated_input_tokens: u32,
+    /// What targets of the same wire must not see: see [`foreign_items`].
+    pub(super) foreign: Vec<Range<usize>>,
 }
 
 #[derive(Deserialize)]
@@ -73,6 +79,29 @@ struct Body<'a> {
     system: Content,
     #[serde(default)]
     messages: Option<Messages>,
+    // The responses wire's own.
+    #[serde(default)]
+    input: Option<Input>,
+    #[serde(default)]
+    instructions: Content,
+    #[serde(borrow)]
+    max_output_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    text: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reasoning: Option<&'a RawValue>,
+    #[serde(borrow)]
+    include: Option<&'a RawValue>,
+    #[serde(borrow)]
+    top_logprobs: Option<&'a RawValue>,
+    #[serde(borrow)]
+    previous_response_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    conversation: Option<&'a RawValue>,
+    #[serde(borrow)]
+    background: Option<&'a RawValue>,
+    #[serde(borrow)]
+    prompt: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -120,15 +149,19 @@ pub(super) fn scan(dialect: Dialect, body: &[u8]) -> Result<Scan, BadRequest> {
             .stream_options
             .and_then(|raw| serde_json::from_str::<StreamOptions<'_>>(raw.get()).ok())
             .is_some_and(|options| is_true(options.include_usage));
-    let messages = parsed
-        .messages
-        .ok_or_else(|| BadRequest::missing("messages"))?;
-    if messages.count == 0 {
-        return Err(BadRequest::invalid("messages", "must not be empty"));
-    }
+    let is_responses = dialect == Dialect::OpenAiResponses;
+    let turns = if is_responses {
+        items(&parsed)?
+    } else {
+        messages(&parsed)?
+    };
 
-    let mut seen = messages.content;
-    seen.merge(&parsed.system);
+    let mut seen = turns.content;
+    if is_responses {
+        seen.merge(&parsed.instructions);
+    } else {
+        seen.merge(&parsed.system);
+    }
     for raw in [parsed.tools, parsed.functions].into_iter().flatten() {
         seen.text_bytes += raw.get().len() as u64;
     }
@@ -136,7 +169,8 @@ pub(super) fn scan(dialect: Dialect, body: &[u8]) -> Result<Scan, BadRequest> {
     features.add_if(stream, Features::STREAMING);
     features.add_if(seen.images > 0, Features::VISION);
     features.add_if(seen.documents > 0, Features::DOCUMENTS);
-    features.add_if(messages.ends_with_assistant, Features::PREFILL);
+    features.add_if(turns.ends_with_assistant, Features::PREFILL);
+    features.add_if(turns.needs_state, Features::STATE);
     features.add_if(
         seen.sounds > 0
             || parsed
@@ -161,9 +195,21 @@ pub(super) fn scan(dialect: Dialect, body: &[u8]) -> Result<Scan, BadRequest> {
         parsed.n.and_then(number).is_some_and(|n| n > 1),
         Features::CHOICES,
     );
+    features.add_if(
+        is_responses
+            && (parsed
+                .top_logprobs
+                .and_then(number)
+                .is_some_and(|top| top > 0)
+                || parsed
+                    .include
+                    .is_some_and(|raw| raw.get().contains("logprobs"))),
+        Features::LOGPROBS,
+    );
     let output = parsed.output_config.and_then(typed);
     let format = match dialect {
         Dialect::OpenAiChat => parsed.response_format,
+        Dialect::OpenAiResponses => parsed.text.and_then(typed).and_then(|text| text.format),
         Dialect::AnthropicMessages => output
             .as_ref()
             .and_then(|config| config.format)
@@ -183,9 +229,11 @@ pub(super) fn scan(dialect: Dialect, body: &[u8]) -> Result<Scan, BadRequest> {
         .and_then(typed)
         .and_then(|thinking| thinking.kind);
     let thinks = thinking.is_some_and(|kind| kind.get() != "\"disabled\"");
+    let reasoning = parsed.reasoning.filter(|_| is_responses).and_then(typed);
     let effort = parsed
         .reasoning_effort
-        .or(output.and_then(|output| output.effort));
+        .or(output.and_then(|output| output.effort))
+        .or(reasoning.and_then(|reasoning| reasoning.effort));
     features.add_if(
         thinks || effort.is_some_and(|effort| !matches!(effort.get(), "\"none\"" | "null")),
         Features::REASONING,
@@ -194,7 +242,7 @@ pub(super) fn scan(dialect: Dialect, body: &[u8]) -> Result<Scan, BadRequest> {
     let tokens = seen
         .text_bytes
         .div_ceil(4)
-        .saturating_add(messages.count.saturating_mul(MESSAGE_TOKENS))
+        .saturating_add(turns.count.saturating_mul(MESSAGE_TOKENS))
         .saturating_add(seen.images.saturating_mul(IMAGE_TOKENS))
         .saturating_add(seen.binary_bytes / 64);
     Ok(Scan {
@@ -204,10 +252,73 @@ pub(super) fn scan(dialect: Dialect, body: &[u8]) -> Result<Scan, BadRequest> {
         include_usage,
         features,
         max_tokens: parsed
-            .max_completion_tokens
+            .max_output_tokens
+            .filter(|_| is_responses)
+            .or(parsed.max_completion_tokens)
             .and_then(number)
             .or_else(|| parsed.max_tokens.and_then(number)),
         estimated_input_tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
+        foreign: if is_responses {
+            foreign_items(body)
+        } else {
+            Vec::new()
+        },
+    })
+}
+
+/// The conversation, added up.
+struct Turns {
+    count: u64,
+    ends_with_assistant: bool,
+    /// A part of it is kept by the provider, or the answer is to be.
+    needs_state: bool,
+    content: Content,
+}
+
+fn messages(parsed: &Body<'_>) -> Result<Turns, BadRequest> {
+    let messages = parsed
+        .messages
+        .as_ref()
+        .ok_or_else(|| BadRequest::missing("messages"))?;
+    if messages.count == 0 {
+        return Err(BadRequest::invalid("messages", "must not be empty"));
+    }
+    Ok(Turns {
+        count: messages.count,
+        ends_with_assistant: messages.ends_with_assistant,
+        needs_state: false,
+        content: messages.content,
+    })
+}
+
+/// The same of the responses wire, where the provider may keep the conversation.
+fn items(parsed: &Body<'_>) -> Result<Turns, BadRequest> {
+    let previous = parsed
+        .previous_response_id
+        .filter(|raw| raw.get() != "null");
+    let named = previous.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+    if named.is_some_and(|id| is_foreign_response(&id)) {
+        return Err(BadRequest::invalid(
+            "previous_response_id",
+            "names an answer that no provider has kept: send the conversation in `input`",
+        ));
+    }
+    let kept = [parsed.conversation, parsed.prompt]
+        .into_iter()
+        .flatten()
+        .any(|raw| raw.get() != "null")
+        || previous.is_some();
+    let input = match &parsed.input {
+        Some(input) if input.count > 0 => input,
+        Some(_) if !kept => return Err(BadRequest::invalid("input", "must not be empty")),
+        None if !kept => return Err(BadRequest::missing("input")),
+        Some(_) | None => &Input::default(),
+    };
+    Ok(Turns {
+        count: input.count,
+        ends_with_assistant: input.ends_with_assistant,
+        needs_state: kept || input.refers || is_true(parsed.background),
+        content: input.content,
     })
 }
 
@@ -238,6 +349,8 @@ fn has_server_tool(dialect: Dialect, raw: &RawValue) -> bool {
         .filter_map(|tool| tool.kind)
         .any(|kind| match dialect {
             Dialect::OpenAiChat => !matches!(kind.get(), "\"function\"" | "\"custom\""),
+            // A custom tool is run by the caller, but takes a text that no other wire knows.
+            Dialect::OpenAiResponses => kind.get() != "\"function\"",
             // `bash_…`, `text_editor_…`, `computer_…` and `memory_…` are run by the caller, but
             // only this provider defines them, so elsewhere they are as foreign as a server tool.
             Dialect::AnthropicMessages => kind.get() != "\"custom\"",
@@ -290,7 +403,7 @@ impl<'de> Deserialize<'de> for Messages {
 }
 
 /// What a turn holds, added up.
-#[derive(Default, Debug)]
+#[derive(Default, Debug, Clone, Copy)]
 struct Content {
     text_bytes: u64,
     binary_bytes: u64,
@@ -325,6 +438,8 @@ struct Block<'a> {
     input_audio: Option<&'a RawValue>,
     #[serde(borrow)]
     file: Option<&'a RawValue>,
+    #[serde(borrow)]
+    file_data: Option<&'a RawValue>,
     #[serde(default)]
     content: Content,
 }
@@ -345,9 +460,11 @@ impl Content {
                 self.sounds += 1;
                 self.binary_bytes += binary(block.input_audio);
             }
-            Some("\"document\"" | "\"file\"") => {
+            Some("\"document\"" | "\"file\"" | "\"input_file\"") => {
                 self.documents += 1;
-                self.binary_bytes += binary(block.source).max(binary(block.file));
+                self.binary_bytes += binary(block.source)
+                    .max(binary(block.file))
+                    .max(binary(block.file_data));
             }
             _ => {}
         }

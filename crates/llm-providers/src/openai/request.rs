@@ -7,3 +7,5 @@ mod strict;
 pub(super) use self::decode::decode_message;
 pub use self::decode::decode_request;
 pub use self::encode::encode_request;
+pub(crate) use self::encode::reasons;
+pub(crate) use self::strict::is_strict;

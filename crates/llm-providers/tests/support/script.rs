@@ -95,8 +95,12 @@ pub(crate) const WINDOWS: Windows = Windows {
 
 /// A short request in `dialect`.
 pub(crate) fn call(dialect: Dialect, stream: bool) -> Call {
+    let said = match dialect {
+        Dialect::OpenAiResponses => "input",
+        _ => "messages",
+    };
     let body = format!(
-        r#"{{"model":"route","max_tokens":64,"stream":{stream},"messages":[{{"role":"user","content":"hi"}}]}}"#
+        r#"{{"model":"route","max_tokens":64,"stream":{stream},"{said}":[{{"role":"user","content":"hi"}}]}}"#
     );
     Call::parse(dialect, body.into()).unwrap()
 }
@@ -107,6 +111,7 @@ pub(crate) fn endpoint(dialect: Dialect) -> Endpoint {
         _ => (Provider::OpenAi, "gpt-4o"),
     };
     Endpoint::builder(provider, model)
+        .wire(dialect)
         .base_url("http://127.0.0.1:9/v1")
         .credential("test-key".into())
         .build()

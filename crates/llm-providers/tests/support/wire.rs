@@ -58,3 +58,88 @@ pub(crate) fn anthropic(words: &[&str]) -> Vec<String> {
     events.push(event("message_stop", ""));
     events
 }
+
+/// A stream of the responses wire of these words: one message, after reasoning that only OpenAI can read.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "what is indexed is an object made here"
+)]
+pub(crate) fn responses(words: &[&str]) -> Vec<String> {
+    use serde_json::{Value, json};
+    let mut events = Vec::new();
+    let mut event = |name: &str, mut data: Value| {
+        data["type"] = name.into();
+        data["sequence_number"] = events.len().into();
+        events.push(format!("event: {name}\ndata: {data}\n\n"));
+    };
+    let response = |status: &str, output: Value, usage: Value| {
+        json!({"response": {
+            "id": "resp_1", "object": "response", "created_at": 1, "status": status, "model": "gpt-5-mini-2025",
+            "output": output, "usage": usage, "error": null, "incomplete_details": null, "store": true,
+            "parallel_tool_calls": true, "tool_choice": "auto", "tools": [], "metadata": {},
+        }})
+    };
+    let reasoning =
+        json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAA"});
+    let message = |status: &str, content: Value| json!({"type": "message", "id": "msg_1", "status": status, "role": "assistant", "content": content});
+    let part = |text: &str| json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []});
+    let text = words.concat();
+    let place = |mut data: Value| {
+        data["item_id"] = "msg_1".into();
+        data["output_index"] = 1.into();
+        data["content_index"] = 0.into();
+        data
+    };
+    event(
+        "response.created",
+        response("in_progress", json!([]), Value::Null),
+    );
+    event(
+        "response.in_progress",
+        response("in_progress", json!([]), Value::Null),
+    );
+    event(
+        "response.output_item.added",
+        json!({"output_index": 0, "item": &reasoning}),
+    );
+    event(
+        "response.output_item.done",
+        json!({"output_index": 0, "item": &reasoning}),
+    );
+    event(
+        "response.output_item.added",
+        json!({"output_index": 1, "item": message("in_progress", json!([]))}),
+    );
+    event(
+        "response.content_part.added",
+        place(json!({"part": part("")})),
+    );
+    for word in words {
+        event(
+            "response.output_text.delta",
+            place(json!({"delta": word, "logprobs": [], "obfuscation": "x1"})),
+        );
+    }
+    event(
+        "response.output_text.done",
+        place(json!({"text": &text, "logprobs": []})),
+    );
+    event(
+        "response.content_part.done",
+        place(json!({"part": part(&text)})),
+    );
+    let done = message("completed", json!([part(&text)]));
+    event(
+        "response.output_item.done",
+        json!({"output_index": 1, "item": &done}),
+    );
+    let usage = json!({
+        "input_tokens": 9, "input_tokens_details": {"cached_tokens": 4},
+        "output_tokens": 3, "output_tokens_details": {"reasoning_tokens": 1}, "total_tokens": 12,
+    });
+    event(
+        "response.completed",
+        response("completed", json!([reasoning, done]), usage),
+    );
+    events
+}

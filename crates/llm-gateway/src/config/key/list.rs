@@ -175,9 +175,9 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         Section::Target,
         "dialect",
-        "`\"openai_chat\"`, `\"anthropic_messages\"`, `\"gemini\"`, `\"bedrock_converse\"`, `\"cohere_chat\"` or `\"ollama_chat\"`",
+        "`\"openai_chat\"`, `\"openai_responses\"`, `\"anthropic_messages\"`, `\"gemini\"`, `\"bedrock_converse\"`, `\"cohere_chat\"` or `\"ollama_chat\"`",
         "the provider's own",
-        "What the target speaks. Callers speak OpenAI chat completions or Anthropic messages; whatever differs is translated. On Vertex, Claude models speak Anthropic's by themselves.",
+        "What the target speaks. Callers speak OpenAI chat completions or responses or Anthropic messages; whatever differs is translated. OpenAI and Azure have both wires of OpenAI. On Vertex, Claude models speak Anthropic's by themselves.",
     ),
     key(
         Section::Target,

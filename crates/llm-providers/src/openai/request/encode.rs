@@ -4,7 +4,8 @@ use super::strict::is_strict;
 use crate::chat::{
     Effort, Message, Part, Reasoning, Request, ResponseFormat, Role, Source, Tool, ToolChoice,
 };
-use crate::codec::{Encoded, Object, field_name, note};
+use crate::codec::{Encoded, Object, note};
+use crate::openai::extra::{extra_for, is_native};
 use crate::openai::quirk::{MaxTokensField, Quirks, short_call_id};
 use crate::wire::Dialect;
 use serde_json::{Value, json};
@@ -19,15 +20,9 @@ const MAX_USER_BYTES: usize = 64;
 pub fn encode_request(request: &Request, model: &str, quirks: Quirks) -> Encoded {
     let mut dropped = request.lost.clone();
     let mut out = Object::default();
-    // A caller of this wire is taken at its word; another's settings must not make the model refuse.
-    let native = request
-        .extra_dialect
-        .is_none_or(|dialect| dialect == Dialect::OpenAiChat);
-    if native {
-        out.0.clone_from(&request.extra);
-    } else {
-        dropped.extend(request.extra.keys().map(|key| field_name(key)));
-    }
+    let closely = quirks == Quirks::OPENAI;
+    out.0 = extra_for(Dialect::OpenAiChat, closely, request, &mut dropped);
+    let native = is_native(request);
     out.set("model", model);
     let mut messages = Vec::with_capacity(request.messages.len());
     for message in &request.messages {
@@ -97,7 +92,12 @@ pub fn encode_request(request: &Request, model: &str, quirks: Quirks) -> Encoded
     }
     if request.stream {
         out.set("stream", true);
-        if quirks.stream_usage && (!native || request.include_usage) {
+        // Callers of every other wire are told without asking.
+        let asked = request.include_usage
+            || request
+                .extra_dialect
+                .is_some_and(|from| from != Dialect::OpenAiChat);
+        if quirks.stream_usage && asked {
             out.set("stream_options", json!({"include_usage": true}));
         }
     }
@@ -109,7 +109,7 @@ pub fn encode_request(request: &Request, model: &str, quirks: Quirks) -> Encoded
 
 /// Models that reason refuse any `temperature` or `top_p` of the caller's and take an effort
 /// (<https://platform.openai.com/docs/guides/reasoning>, not yet checked against it).
-fn reasons(model: &str) -> bool {
+pub(crate) fn reasons(model: &str) -> bool {
     let name = model.rsplit('/').next().unwrap_or(model);
     ["o1", "o3", "o4", "gpt-5", "gpt-6"]
         .iter()

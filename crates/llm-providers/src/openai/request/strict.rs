@@ -19,7 +19,7 @@ const REFUSED: [&str; 10] = [
 /// True where every object of the schema requires all its properties and allows no others
 /// (<https://platform.openai.com/docs/guides/structured-outputs>, not yet checked against it), and the
 /// whole is an object. In doubt false: then the provider follows the schema as well as it can.
-pub(super) fn is_strict(schema: &Value) -> bool {
+pub(crate) fn is_strict(schema: &Value) -> bool {
     schema.get("type").is_some_and(|kind| kind == "object") && holds(schema)
 }
 

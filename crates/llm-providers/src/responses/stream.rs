@@ -1,0 +1,8 @@
+//! Streams: from this wire to neutral events and back.
+
+mod decode;
+mod encode;
+mod open;
+
+pub use self::decode::StreamDecoder;
+pub use self::encode::StreamEncoder;

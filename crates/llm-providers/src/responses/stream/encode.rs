@@ -1,0 +1,509 @@
+//! Writes a stream's events.
+
+use super::open::{Open, PartKind, Status, whole_arguments};
+use crate::chat::{FinishReason, StreamEvent, Usage};
+use crate::codec::{Object, Untranslatable};
+use crate::exchange::MAX_REPLY_BYTES;
+use crate::responses::item::{redacted, signed};
+use crate::responses::mark::Names;
+use crate::responses::reply::encode_usage;
+use crate::sse;
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// Encodes neutral events as a stream of this wire.
+///
+/// The last event repeats the whole answer, so what has been written is kept: at most [`MAX_REPLY_BYTES`]. Answer and
+/// items get [names of their own](crate::responses). What the caller asked for is not echoed: `tools`, `text` and
+/// their like stand at their defaults.
+#[derive(Debug, Default)]
+pub struct StreamEncoder {
+    created: u64,
+    names: Names,
+    id: String,
+    model: String,
+    /// The number of the next event.
+    sequence: u64,
+    started: bool,
+    ended: bool,
+    /// The finished items.
+    output: Vec<Value>,
+    /// Bytes of text in all items.
+    kept_bytes: usize,
+    open: Option<Open>,
+    refused: bool,
+    finish: Option<FinishReason>,
+    usage: Usage,
+}
+
+/// The events that make up nearly all of a stream: written without a tree.
+#[derive(Serialize)]
+struct Delta<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    sequence_number: u64,
+    item_id: &'a str,
+    output_index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_index: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary_index: Option<usize>,
+    delta: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs: Option<[(); 0]>,
+}
+
+impl StreamEncoder {
+    /// A stream of an answer made at `created`, in seconds since 1970.
+    #[must_use]
+    pub fn new(created: u64) -> Self {
+        Self {
+            created,
+            ..Self::default()
+        }
+    }
+
+    /// Appends one event to `out`.
+    ///
+    /// # Errors
+    ///
+    /// [`Untranslatable`] where a tool call goes on after something else has begun, or where the answer grows beyond
+    /// [`MAX_REPLY_BYTES`].
+    pub fn encode(
+        &mut self,
+        event: &StreamEvent,
+        out: &mut BytesMut,
+    ) -> Result<(), Untranslatable> {
+        if self.ended {
+            return Ok(());
+        }
+        match event {
+            StreamEvent::Start { id, model } => self.start(id, model, out),
+            StreamEvent::Text(text) => self.say(PartKind::Text, text, out)?,
+            StreamEvent::Refusal(text) => {
+                self.refused = true;
+                self.say(PartKind::Refusal, text, out)?;
+            }
+            StreamEvent::Thinking(text) => self.think(text, out)?,
+            StreamEvent::ThinkingSignature(more) => {
+                self.keep(more.len())?;
+                self.ensure_reasoning(out);
+                if let Some(Open::Reasoning { sealed, .. }) = &mut self.open {
+                    match sealed {
+                        Some(sealed) => sealed.push_str(more),
+                        None => *sealed = Some(signed(more)),
+                    }
+                }
+            }
+            StreamEvent::RedactedThinking(data) => {
+                self.keep(data.len())?;
+                self.close(Status::Completed, out);
+                self.ensure_reasoning(out);
+                if let Some(Open::Reasoning { sealed, .. }) = &mut self.open {
+                    *sealed = Some(redacted(data));
+                }
+                self.close(Status::Completed, out);
+            }
+            StreamEvent::ToolCall { index, id, name } => {
+                self.keep(id.len() + name.len())?;
+                self.close(Status::Completed, out);
+                self.begin(
+                    Open::Call {
+                        index: *index,
+                        id: self.names.item("fc", self.output.len()),
+                        call_id: id.clone(),
+                        name: name.clone(),
+                        arguments: String::new(),
+                    },
+                    out,
+                );
+            }
+            StreamEvent::ToolArguments { index, json } => self.argue(*index, json, out)?,
+            StreamEvent::Finish { reason, .. } => {
+                self.finish = Some(*reason);
+                self.close(self.outcome().0, out);
+            }
+            StreamEvent::Usage(usage) => self.usage = *usage,
+            StreamEvent::End => self.end(out),
+        }
+        Ok(())
+    }
+
+    /// The whole answer as far as it has come, as a body.
+    pub(in crate::responses) fn into_response(mut self) -> Bytes {
+        self.close(self.outcome().0, &mut BytesMut::new());
+        serde_json::to_vec(&self.response(self.outcome()))
+            .unwrap_or_default()
+            .into()
+    }
+
+    fn keep(&mut self, bytes: usize) -> Result<(), Untranslatable> {
+        self.kept_bytes = self.kept_bytes.saturating_add(bytes);
+        if self.kept_bytes > MAX_REPLY_BYTES {
+            return Err(Untranslatable(()));
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, id: &str, model: &str, out: &mut BytesMut) {
+        if std::mem::replace(&mut self.started, true) {
+            return;
+        }
+        self.names = Names::of(id, model, self.created);
+        self.id = self.names.response(id);
+        self.model = model.to_owned();
+        for name in ["response.created", "response.in_progress"] {
+            let response = self.response((Status::InProgress, None));
+            self.write(name, fields(json!({"response": response})), out);
+        }
+    }
+
+    fn say(
+        &mut self,
+        kind: PartKind,
+        text: &str,
+        out: &mut BytesMut,
+    ) -> Result<(), Untranslatable> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.keep(text.len())?;
+        if !matches!(&self.open, Some(Open::Message { .. })) {
+            self.close(Status::Completed, out);
+            let id = self.names.item("msg", self.output.len());
+            self.begin(
+                Open::Message {
+                    id,
+                    parts: Vec::new(),
+                    part: kind,
+                    text: String::new(),
+                },
+                out,
+            );
+            self.begin_part(out);
+        } else if matches!(&self.open, Some(Open::Message { part, .. }) if *part != kind) {
+            self.close_part(out);
+            if let Some(Open::Message { part, .. }) = &mut self.open {
+                *part = kind;
+            }
+            self.begin_part(out);
+        }
+        let (sequence, output_index) = (self.next(), self.output.len());
+        if let Some(Open::Message {
+            id,
+            parts,
+            text: said,
+            ..
+        }) = &mut self.open
+        {
+            said.push_str(text);
+            let (kind, logprobs) = match kind {
+                PartKind::Text => ("response.output_text.delta", Some([])),
+                PartKind::Refusal => ("response.refusal.delta", None),
+            };
+            let delta = Delta {
+                kind,
+                sequence_number: sequence,
+                item_id: id,
+                output_index,
+                content_index: Some(parts.len()),
+                summary_index: None,
+                delta: text,
+                logprobs,
+            };
+            write_delta(&delta, out);
+        }
+        Ok(())
+    }
+
+    fn think(&mut self, text: &str, out: &mut BytesMut) -> Result<(), Untranslatable> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.keep(text.len())?;
+        // What is sealed is closed: more belongs to the next.
+        if matches!(
+            &self.open,
+            Some(Open::Reasoning {
+                sealed: Some(_),
+                ..
+            })
+        ) {
+            self.close(Status::Completed, out);
+        }
+        self.ensure_reasoning(out);
+        let output_index = self.output.len();
+        if let Some(Open::Reasoning { id, text: said, .. }) = &self.open
+            && said.is_empty()
+        {
+            let part = json!({
+                "item_id": id,
+                "output_index": output_index,
+                "summary_index": 0,
+                "part": {"type": "summary_text", "text": ""},
+            });
+            self.write("response.reasoning_summary_part.added", fields(part), out);
+        }
+        let sequence = self.next();
+        if let Some(Open::Reasoning { id, text: said, .. }) = &mut self.open {
+            said.push_str(text);
+            let delta = Delta {
+                kind: "response.reasoning_summary_text.delta",
+                sequence_number: sequence,
+                item_id: id,
+                output_index,
+                content_index: None,
+                summary_index: Some(0),
+                delta: text,
+                logprobs: None,
+            };
+            write_delta(&delta, out);
+        }
+        Ok(())
+    }
+
+    fn argue(&mut self, call: u32, json: &str, out: &mut BytesMut) -> Result<(), Untranslatable> {
+        self.keep(json.len())?;
+        let (sequence, output_index) = (self.next(), self.output.len());
+        match &mut self.open {
+            Some(Open::Call {
+                index,
+                id,
+                arguments,
+                ..
+            }) if *index == call => {
+                arguments.push_str(json);
+                let delta = Delta {
+                    kind: "response.function_call_arguments.delta",
+                    sequence_number: sequence,
+                    item_id: id,
+                    output_index,
+                    content_index: None,
+                    summary_index: None,
+                    delta: json,
+                    logprobs: None,
+                };
+                write_delta(&delta, out);
+                Ok(())
+            }
+            _ => Err(Untranslatable(())),
+        }
+    }
+
+    fn ensure_reasoning(&mut self, out: &mut BytesMut) {
+        if !matches!(&self.open, Some(Open::Reasoning { .. })) {
+            self.close(Status::Completed, out);
+            let id = self.names.item("rs", self.output.len());
+            self.begin(
+                Open::Reasoning {
+                    id,
+                    text: String::new(),
+                    sealed: None,
+                },
+                out,
+            );
+        }
+    }
+
+    fn begin(&mut self, open: Open, out: &mut BytesMut) {
+        if !self.started {
+            self.start("", "", out);
+        }
+        let event =
+            json!({"output_index": self.output.len(), "item": open.item(Status::InProgress)});
+        self.open = Some(open);
+        self.write("response.output_item.added", fields(event), out);
+    }
+
+    fn begin_part(&mut self, out: &mut BytesMut) {
+        if let Some(Open::Message {
+            id, parts, part, ..
+        }) = &self.open
+        {
+            let event = json!({
+                "item_id": id,
+                "output_index": self.output.len(),
+                "content_index": parts.len(),
+                "part": part.value(""),
+            });
+            self.write("response.content_part.added", fields(event), out);
+        }
+    }
+
+    fn close_part(&mut self, out: &mut BytesMut) {
+        let output_index = self.output.len();
+        let Some(Open::Message {
+            id,
+            parts,
+            part,
+            text,
+        }) = &mut self.open
+        else {
+            return;
+        };
+        let place = |event: Value| {
+            let mut event = fields(event);
+            event.set("item_id", id.as_str());
+            event.set("output_index", output_index);
+            event.set("content_index", parts.len());
+            event
+        };
+        let whole = part.value(text);
+        let (name, done) = match part {
+            PartKind::Text => (
+                "response.output_text.done",
+                place(json!({"text": text, "logprobs": []})),
+            ),
+            PartKind::Refusal => ("response.refusal.done", place(json!({"refusal": text}))),
+        };
+        let closed = place(json!({"part": whole}));
+        text.clear();
+        parts.push(whole);
+        self.write(name, done, out);
+        self.write("response.content_part.done", closed, out);
+    }
+
+    /// Ends the item that is open, if one is.
+    fn close(&mut self, status: Status, out: &mut BytesMut) {
+        let output_index = self.output.len();
+        match &self.open {
+            None => return,
+            Some(Open::Message { .. }) => self.close_part(out),
+            Some(Open::Reasoning { id, text, .. }) if !text.is_empty() => {
+                let place = |event: Value| {
+                    let mut event = fields(event);
+                    event.set("item_id", id.as_str());
+                    event.set("output_index", output_index);
+                    event.set("summary_index", 0);
+                    event
+                };
+                let done = place(json!({"text": text}));
+                let part = place(json!({"part": {"type": "summary_text", "text": text}}));
+                self.write("response.reasoning_summary_text.done", done, out);
+                self.write("response.reasoning_summary_part.done", part, out);
+            }
+            Some(Open::Reasoning { .. }) => {}
+            Some(Open::Call {
+                id,
+                name,
+                arguments,
+                ..
+            }) => {
+                let event = json!({
+                    "item_id": id,
+                    "output_index": output_index,
+                    "name": name,
+                    "arguments": whole_arguments(arguments, status),
+                });
+                self.write("response.function_call_arguments.done", fields(event), out);
+            }
+        }
+        if let Some(open) = self.open.take() {
+            let item = open.item(status);
+            let event = json!({"output_index": output_index, "item": &item});
+            self.output.push(item);
+            self.write("response.output_item.done", fields(event), out);
+        }
+    }
+
+    /// How the answer stands at its end, and why it is incomplete.
+    fn outcome(&self) -> (Status, Option<&'static str>) {
+        match self.finish {
+            Some(FinishReason::Length) => (Status::Incomplete, Some("max_output_tokens")),
+            Some(FinishReason::ContentFilter) => (Status::Incomplete, Some("content_filter")),
+            // Words of refusal are an answer of their own here.
+            Some(FinishReason::Refusal) if !self.refused => {
+                (Status::Incomplete, Some("content_filter"))
+            }
+            // A long turn, to be continued: no reason here fits, and it is not the whole.
+            Some(FinishReason::Pause) => (Status::Incomplete, None),
+            _ => (Status::Completed, None),
+        }
+    }
+
+    fn end(&mut self, out: &mut BytesMut) {
+        if !self.started {
+            self.start("", "", out);
+        }
+        let outcome = self.outcome();
+        self.close(outcome.0, out);
+        self.ended = true;
+        let name = match outcome.0 {
+            Status::Incomplete => "response.incomplete",
+            Status::Completed | Status::InProgress => "response.completed",
+        };
+        let response = self.response(outcome);
+        self.write(name, fields(json!({"response": response})), out);
+    }
+
+    /// The answer as an object. Its output is complete only once no item is open.
+    fn response(&self, (status, reason): (Status, Option<&'static str>)) -> Value {
+        let mut response = Object(serde_json::Map::new());
+        response.set("id", self.id.as_str());
+        response.set("object", "response");
+        response.set("created_at", self.created);
+        response.set("status", status.as_str());
+        response.set("background", false);
+        response.set("model", self.model.as_str());
+        response.set("output", self.output.as_slice());
+        response.set(
+            "incomplete_details",
+            json!(reason.map(|reason| json!({"reason": reason}))),
+        );
+        let usage = (status != Status::InProgress).then(|| encode_usage(&self.usage));
+        response.set("usage", json!(usage));
+        response.set("parallel_tool_calls", true);
+        response.set("tool_choice", "auto");
+        response.set("tools", Vec::<Value>::new());
+        response.set("text", json!({"format": {"type": "text"}}));
+        response.set("truncation", "disabled");
+        response.set("metadata", json!({}));
+        // It can be fetched from nowhere, and no later request can refer to it.
+        response.set("store", false);
+        const UNSET: [&str; 9] = [
+            "error",
+            "instructions",
+            "max_output_tokens",
+            "previous_response_id",
+            "reasoning",
+            "service_tier",
+            "temperature",
+            "top_p",
+            "user",
+        ];
+        for name in UNSET {
+            response.set(name, Value::Null);
+        }
+        response.0.into()
+    }
+
+    fn next(&mut self) -> u64 {
+        let number = self.sequence;
+        self.sequence += 1;
+        number
+    }
+
+    fn write(&mut self, name: &'static str, mut event: Object, out: &mut BytesMut) {
+        event.set("type", name);
+        event.set("sequence_number", self.next());
+        sse::write(out, Some(name), &event.into_bytes());
+    }
+}
+
+/// The fields of an object.
+fn fields(object: Value) -> Object {
+    match object {
+        Value::Object(fields) => Object(fields),
+        _ => Object::default(),
+    }
+}
+
+fn write_delta(delta: &Delta<'_>, out: &mut BytesMut) {
+    out.put_slice(b"event: ");
+    out.put_slice(delta.kind.as_bytes());
+    out.put_slice(b"\ndata: ");
+    // Writing texts and numbers to memory cannot fail.
+    let _ = serde_json::to_writer(out.writer(), delta);
+    out.put_slice(b"\n\n");
+}
