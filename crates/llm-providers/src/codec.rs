@@ -157,6 +157,11 @@ impl Turns {
         self.0.is_empty()
     }
 
+    /// The last turn, whose role it is and what it holds.
+    pub(crate) fn last_mut(&mut self) -> Option<(Role, &mut Vec<Value>)> {
+        self.0.last_mut().map(|(role, parts)| (*role, parts))
+    }
+
     pub(crate) fn into_list(self, write: impl Fn(Role, Vec<Value>) -> Value) -> Vec<Value> {
         let turns = self.0.into_iter();
         turns.map(|(role, parts)| write(role, parts)).collect()

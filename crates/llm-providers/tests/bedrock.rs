@@ -319,6 +319,16 @@ async fn claude_thinks_and_its_sealed_thoughts_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_beginning_of_an_answer_is_sent_without_the_space_at_its_end() {
+    let request = json!({"model": "route", "messages": [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "It is \n"},
+    ]});
+    let (body, _) = sent(&endpoint(CLAUDE), &whole_body(), &request).await;
+    assert_eq!(body["messages"][1]["content"], json!([{"text": "It is"}]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_reaches_callers_of_either_dialect() {
     for dialect in [Dialect::OpenAiChat, Dialect::AnthropicMessages] {
         let script = Script::new([bytes(whole_body().to_string())]);

@@ -5,19 +5,24 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
     reason = "tests"
 )]
 
+#[path = "support/foreign.rs"]
+mod foreign;
 #[path = "support/script.rs"]
 mod script;
 
+use foreign::{call, cut_answer, run};
 use llm_errors::{ErrorKind, Phase, Provider};
 use llm_providers::chat::{FinishReason, Part, Reply};
-use llm_providers::{Call, Dialect, Endpoint, Exchange, Failure, Wire, exchange, form};
+use llm_providers::{Dialect, Endpoint, Exchange, Failure, Wire};
 use proptest::prelude::*;
-use script::{Script, Step, WINDOWS, bytes, drain};
+use script::{Script, Step, bytes};
 use serde_json::{Value, json};
-use std::time::{Duration, SystemTime};
+
+const MODEL: &str = "gemini-2.5-flash";
 
 fn endpoint(model: &str) -> Endpoint {
     Endpoint::builder(Provider::Gemini, model)
@@ -28,19 +33,14 @@ fn endpoint(model: &str) -> Endpoint {
         .unwrap()
 }
 
-async fn run(script: &Script, model: &str, call: &Call) -> Result<Exchange, Failure> {
-    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-    exchange(script, &endpoint(model), call, &WINDOWS, now).await
-}
-
 /// What is sent for this OpenAI request, and what of it is dropped.
 async fn sent(model: &str, request: Value) -> (Value, Vec<&'static str>) {
-    let script = Script::new([bytes(whole().to_string())]);
-    let call = Call::parse(Dialect::OpenAiChat, request.to_string().into()).unwrap();
-    let Exchange::Whole(whole) = run(&script, model, &call).await.unwrap() else {
-        panic!("a whole answer was asked for");
-    };
-    (script.sent(), whole.facts.dropped)
+    foreign::sent(&endpoint(model), &whole(), &request).await
+}
+
+/// The answer that a caller of `dialect` reads out of a stream in these pieces.
+async fn answer(dialect: Dialect, steps: Vec<Step>) -> Result<(Reply, Vec<&'static str>), Failure> {
+    foreign::answer(&endpoint(MODEL), dialect, steps).await
 }
 
 fn whole() -> Value {
@@ -92,38 +92,6 @@ fn events() -> Vec<String> {
     events
 }
 
-fn call(dialect: Dialect, stream: bool) -> Call {
-    let body = json!({
-        "model": "route", "max_tokens": 64, "stream": stream,
-        "stream_options": {"include_usage": true},
-        "messages": [{"role": "user", "content": "hi"}],
-    });
-    Call::parse(dialect, body.to_string().into()).unwrap()
-}
-
-/// The answer that a caller of `dialect` reads out of a stream in these pieces.
-async fn answer(dialect: Dialect, steps: Vec<Step>) -> Result<(Reply, Vec<&'static str>), Failure> {
-    let script = Script::new(steps);
-    let Exchange::Stream(mut stream) =
-        run(&script, "gemini-2.5-flash", &call(dialect, true)).await?
-    else {
-        panic!("a stream was asked for");
-    };
-    let (text, failure) = drain(&mut stream).await;
-    if let Some(failure) = failure {
-        assert!(
-            form::decode_stream(dialect, text.as_bytes()).is_none(),
-            "no normal end"
-        );
-        return Err(failure);
-    }
-    let dropped = stream.facts().dropped.clone();
-    Ok((
-        form::decode_stream(dialect, text.as_bytes()).unwrap(),
-        dropped,
-    ))
-}
-
 fn expect_answer(reply: &Reply, with_thinking: bool) {
     let mut parts = reply.parts.clone();
     if with_thinking {
@@ -159,7 +127,7 @@ fn the_model_is_in_the_address_and_so_is_the_stream() {
 async fn a_streamed_request_goes_to_the_streams_address() {
     let script = Script::new(events().iter().map(bytes));
     let call = call(Dialect::OpenAiChat, true);
-    drop(run(&script, "gemini-2.5-flash", &call).await.unwrap());
+    drop(run(&script, &endpoint(MODEL), &call).await.unwrap());
     let seen = script.seen.lock().unwrap();
     let uri = &seen.as_ref().unwrap().uri;
     assert_eq!(
@@ -282,7 +250,7 @@ async fn an_answer_reaches_callers_of_either_dialect() {
         // Reasoning that Anthropic did not sign does not reach its callers.
         let thinking = dialect == Dialect::OpenAiChat;
         let script = Script::new([bytes(whole().to_string())]);
-        let exchange = run(&script, "gemini-2.5-flash", &call(dialect, false)).await;
+        let exchange = run(&script, &endpoint(MODEL), &call(dialect, false)).await;
         let Exchange::Whole(whole) = exchange.unwrap() else {
             panic!("a whole answer was asked for");
         };
@@ -311,12 +279,7 @@ async fn what_is_no_answer_is_a_failure_of_its_kind() {
         (error, ErrorKind::Overloaded),
     ] {
         let whole = Script::new([bytes(body.to_string())]);
-        let failure = run(
-            &whole,
-            "gemini-2.5-flash",
-            &call(Dialect::OpenAiChat, false),
-        )
-        .await;
+        let failure = run(&whole, &endpoint(MODEL), &call(Dialect::OpenAiChat, false)).await;
         assert_eq!(failure.unwrap_err().verdict.kind, kind, "whole: {body}");
         let steps = vec![bytes(format!("data: {body}\n\n"))];
         let failure = answer(Dialect::OpenAiChat, steps).await.unwrap_err();
@@ -359,13 +322,8 @@ proptest! {
 
     #[test]
     fn any_split_gives_the_same_answer(cuts in prop::collection::vec(0usize..4_000, 0..12)) {
-        let stream = events().concat().into_bytes();
-        let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(stream.len())).collect();
-        cuts.extend([0, stream.len()]);
-        cuts.sort_unstable();
-        let steps = cuts.windows(2).map(|cut| bytes(&stream[cut[0]..cut[1]])).collect();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        let (reply, _) = runtime.block_on(answer(Dialect::OpenAiChat, steps)).unwrap();
+        let stream = events().concat();
+        let (reply, _) = cut_answer(&endpoint(MODEL), stream.as_bytes(), cuts).unwrap();
         expect_answer(&reply, true);
     }
 }

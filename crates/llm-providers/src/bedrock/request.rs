@@ -96,6 +96,9 @@ impl Encoder {
             self.dropped.push("messages.system_position");
             turns.add(Role::User, std::mem::take(&mut system));
         }
+        if let Some((Role::Assistant, blocks)) = turns.last_mut() {
+            trim_prefill(blocks);
+        }
         let turns = turns.into_list(|role, mut blocks| {
             let is_user = role == Role::User;
             // Results come before anything else the user says.
@@ -304,6 +307,16 @@ impl Encoder {
             more.set_some("top_k", request.top_k);
         } else {
             note(&mut self.dropped, request.top_k.is_some(), "top_k");
+        }
+    }
+}
+
+/// The beginning of an answer must not end in white space: Claude refuses it.
+fn trim_prefill(blocks: &mut Vec<Value>) {
+    if let Some(Value::String(text)) = blocks.last_mut().and_then(|last| last.get_mut("text")) {
+        text.truncate(text.trim_end().len());
+        if text.is_empty() {
+            blocks.pop();
         }
     }
 }
