@@ -115,6 +115,11 @@ def _():
 def _():
     script('keys = ["AKIDWITNESS"]')
     same(ask()["stopReason"], "end_turn", "a known key")
+    script('keys = ["AKIDWITNESS:secret"]')
+    same((ask()["stopReason"], stream()[0]), ("end_turn", {"messageStart": {"role": "assistant"}}), "a known secret")
+    same(ask(modelId="arn:aws:bedrock:us-east-1:1:inference-profile/a b")["stopReason"], "end_turn", "an odd model")
+    script('keys = ["AKIDWITNESS:another"]')
+    same(raises(ClientError, ask, "secret").response["Error"]["Code"], "InvalidSignatureException", "another secret")
     script('keys = ["AKIDOTHER"]')
     same(raises(ClientError, ask, "key").response["Error"]["Code"], "UnrecognizedClientException", "an unknown key")
 

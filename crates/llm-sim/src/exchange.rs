@@ -23,7 +23,7 @@ use crate::record::{Call, Decider, Ended, Entry};
 use crate::script::{Fault, Garbling, Moment, Pace, Rule};
 use crate::seed;
 use crate::shared::{Shared, now};
-use crate::sigv4;
+use crate::sigv4::{self, Signature};
 use crate::stage::Stage;
 use crate::voice::{Headers, Problem};
 use crate::wire::{Family, Target, Wire, model};
@@ -108,6 +108,7 @@ pub(crate) async fn serve(
         target: &target,
         model: target.model.as_deref().unwrap_or(model::DEFAULT),
         parts: &parts,
+        body: &body,
     };
     exchange.answer(call, wire, whole, json.as_ref()).await
 }
@@ -133,6 +134,7 @@ struct Exchange<'a> {
     model: &'a str,
     request_id: String,
     parts: &'a Parts,
+    body: &'a [u8],
 }
 
 impl Exchange<'_> {
@@ -238,8 +240,10 @@ impl Exchange<'_> {
         if !script.require_key {
             return Ok(());
         }
-        if self.family == Family::Aws {
-            sigv4::check(&self.parts.headers)?;
+        if self.family == Family::Aws
+            && let Some(signature) = Signature::read(&self.parts.headers)?
+        {
+            return self.check_signature(&signature);
         }
         let Some(key) = key(self.parts) else {
             return Err(self.family.voice().missing_key());
@@ -248,6 +252,24 @@ impl Exchange<'_> {
             return Ok(());
         }
         Err(self.problem(Preset::InvalidKey))
+    }
+
+    /// A known key of AWS is an id alone, or an id with its secret (`id:secret`); with that the signature is calculated.
+    fn check_signature(&self, signature: &Signature<'_>) -> Result<(), Problem> {
+        let keys = &self.stage.script.keys;
+        let mut known = keys.iter().filter_map(|key| {
+            let (id, secret) = key
+                .split_once(':')
+                .map_or((key.as_str(), None), |(id, secret)| (id, Some(secret)));
+            (id == signature.id).then_some(secret)
+        });
+        match known.next() {
+            None if !keys.is_empty() => Err(self.problem(Preset::InvalidKey)),
+            Some(Some(secret)) if !signature.is_by(secret, self.parts, self.body) => {
+                Err(sigv4::mismatch())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn no_such_place(&self) -> Problem {

@@ -81,7 +81,8 @@
 //! # What it does not do
 //!
 //! No TLS, no HTTP/2, no `n` above one, no log probabilities. Images are taken in and not looked at. It checks of a request
-//! only what is cheap and matters to callers: JSON, model, messages, `max_tokens`; of an AWS signature the form.
+//! only what is cheap and matters to callers: JSON, model, messages, `max_tokens`; of an AWS signature the form
+//! (and the whole of it, if the script knows the secret).
 //!
 //! # Bounds
 //!

@@ -190,7 +190,8 @@ impl ScriptBuilder {
         self
     }
 
-    /// Refuses calls without one of these keys. Default: any key, or none, will do.
+    /// Refuses calls without one of these keys. Default: any key, or none, will do. A key of AWS is the id of an access key,
+    /// or id and secret as `id:secret`: then signatures are calculated and compared.
     pub fn keys<I, S>(mut self, keys: I) -> Self
     where
         I: IntoIterator<Item = S>,

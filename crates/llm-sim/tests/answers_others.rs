@@ -252,3 +252,33 @@ async fn embeddings_can_be_an_error_with_status_200() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_signature_is_compared_where_the_secret_is_known() {
+    // Signed by botocore 1.44.8, with the host that the client of these tests names.
+    let signed = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261126/us-east-1/bedrock/aws4_request, SignedHeaders=content-type;host;x-amz-date, Signature=b3a62debfea33aadbf92577c949dfbf464d0b924c6837968e2d8a41da9b38a55";
+    let headers = [
+        ("content-type", "application/json"),
+        ("x-amz-date", "20261126T070000Z"),
+        ("authorization", signed),
+    ];
+    let body = r#"{"messages": [{"role": "user", "content": [{"text": "x"}]}]}"#;
+    let path = "/model/m%3A0/converse";
+    let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+    let known = start(&format!("keys = [\"AKIDEXAMPLE:{secret}\"]")).await;
+    let other = start("keys = [\"AKIDEXAMPLE:another\"]").await;
+    let changed = body.replace('x', "y");
+    for (sim, path, body, status) in [
+        (&known, path, body, 200),
+        (&known, path, changed.as_str(), 403),
+        (&known, "/model/m%3A1/converse", body, 403),
+        (&other, path, body, 403),
+    ] {
+        let seen = post(sim.addr(), path, &headers, body).await;
+        assert_eq!(seen.status, Some(status), "{path} {body}");
+        if status == 403 {
+            let kind = seen.header("x-amzn-errortype").unwrap();
+            assert!(kind.starts_with("InvalidSignatureException"), "{kind}");
+        }
+    }
+}
