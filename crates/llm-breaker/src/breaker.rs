@@ -12,6 +12,7 @@ use crate::gate::{Gate, Mode, Phase, UNTIL_MAX};
 use crate::latency::LatencyDetector;
 use crate::quality::QualityDetector;
 use crate::reason::TripReason;
+use crate::settings::Settings;
 use crate::snapshot::{Alert, Snapshot, State};
 use crate::streak::Times;
 use crate::sync::{AtomicU64, Ordering};
@@ -83,18 +84,6 @@ pub(crate) struct Hot {
     pub(crate) quality: QualityDetector,
 }
 
-/// Milliseconds of the configuration, computed once.
-#[derive(Debug)]
-pub(crate) struct Millis {
-    pub(crate) failure_window: u64,
-    pub(crate) cooldown: u64,
-    pub(crate) cooldown_max: u64,
-    pub(crate) lease: u64,
-    pub(crate) heal: u64,
-    pub(crate) ramp_step: u64,
-    pub(crate) shadow: Option<u64>,
-}
-
 /// A circuit breaker for one target (or credential, model, provider). All methods take `&self` and never block.
 #[derive(Debug)]
 pub struct Breaker {
@@ -104,8 +93,7 @@ pub struct Breaker {
     pub(crate) bad_times: Times,
     pub(crate) first_token: LatencyDetector,
     pub(crate) per_token: LatencyDetector,
-    pub(crate) ms: Millis,
-    pub(crate) config: BreakerConfig,
+    pub(crate) settings: Settings,
     pub(crate) origin: Instant,
 }
 
@@ -130,16 +118,7 @@ impl Breaker {
             bad_times: Times::new(),
             first_token: LatencyDetector::default(),
             per_token: LatencyDetector::default(),
-            ms: Millis {
-                failure_window: millis(config.failure_window),
-                cooldown: millis(config.cooldown),
-                cooldown_max: millis(config.cooldown_max),
-                lease: millis(config.lease),
-                heal: millis(config.heal).max(1),
-                ramp_step: millis(config.ramp_step),
-                shadow: config.shadow_every.map(millis),
-            },
-            config,
+            settings: Settings::new(&config),
             origin,
         }
     }
@@ -159,7 +138,9 @@ impl Breaker {
         let t = self.tick(now);
         match gate.mode() {
             Mode::ForcedClosed | Mode::Observe => return Readiness::Ready,
-            Mode::ForcedOpen => return Readiness::Open(now + self.config.cooldown),
+            Mode::ForcedOpen => {
+                return Readiness::Open(now + Duration::from_millis(self.settings.cooldown()));
+            }
             Mode::Enforce => {}
         }
         let waiting = matches!(gate.phase(), Phase::Open | Phase::HalfOpen);
@@ -197,6 +178,22 @@ impl Breaker {
         self.acquire_in(gate, hold, now)
     }
 
+    /// Asks for one call through a gate that many share; `None`: it is closed, so that there is nothing to record. Two relaxed
+    /// loads and no write as long as it is closed, however many call.
+    ///
+    /// # Errors
+    ///
+    /// As [`acquire`](Self::acquire).
+    #[inline]
+    pub fn pass(&self, now: Instant) -> Result<Option<Ticket>, Rejected> {
+        let gate = Gate(self.hot.gate.load(Ordering::Acquire));
+        let hold = self.hot.hold.load(Ordering::Relaxed);
+        if gate.is_clear() && hold == 0 {
+            return Ok(None);
+        }
+        self.acquire_in(gate, hold, now).map(Some)
+    }
+
     fn acquire_in(&self, mut gate: Gate, hold: u64, now: Instant) -> Result<Ticket, Rejected> {
         let t = self.tick(now);
         let refused = |until: u64, reason| Rejected {
@@ -208,7 +205,7 @@ impl Breaker {
                 Mode::ForcedClosed => return Ok(Ticket::new(Kind::Ignored, gate.epoch())),
                 Mode::ForcedOpen => {
                     return Err(Rejected {
-                        retry_at: now + self.config.cooldown,
+                        retry_at: now + Duration::from_millis(self.settings.cooldown()),
                         reason: TripReason::Forced,
                     });
                 }
@@ -228,7 +225,8 @@ impl Breaker {
                         Err(refused(gate.until(), gate.reason()))
                     }
                     Phase::Open | Phase::HalfOpen => {
-                        let next = gate.enter(Phase::HalfOpen, gate.reason(), t + self.ms.lease);
+                        let next =
+                            gate.enter(Phase::HalfOpen, gate.reason(), t + self.settings.lease());
                         match self.swap(gate, next) {
                             Ok(()) => return Ok(Ticket::new(Kind::Probe, next.epoch())),
                             Err(seen) => {
@@ -284,7 +282,7 @@ impl Breaker {
     /// Granted only while the breaker is open for a passing reason and enforcing, not held, and at most once in the configured
     /// time. A success brings the real probe forward to now.
     pub fn shadow(&self, now: Instant) -> Option<Ticket> {
-        let every = self.ms.shadow?;
+        let every = self.settings.shadow()?;
         let gate = Gate(self.hot.gate.load(Ordering::Acquire));
         let t = self.tick(now);
         let wanted = gate.phase() == Phase::Open
@@ -319,6 +317,20 @@ impl Breaker {
             return None;
         }
         self.settle_in(gate, &ticket, outcome, now)
+    }
+
+    /// Books a bad answer of a member that an [`EjectionCap`](crate::EjectionCap) spares: it opens for bad answers in a row, a
+    /// plain fact, but not because their share has drifted up.
+    pub fn settle_spared(&self, ticket: Ticket, now: Instant) -> Option<Change> {
+        let gate = Gate(self.hot.gate.load(Ordering::Acquire));
+        let plain = gate.phase() == Phase::Closed
+            && matches!(gate.mode(), Mode::Enforce | Mode::Observe)
+            && ticket.kind == Kind::Call
+            && ticket.epoch == gate.epoch();
+        if plain {
+            return self.judge_spared(gate, self.tick(now));
+        }
+        self.settle(ticket, Outcome::BadAnswer, now)
     }
 
     fn settle_in(
@@ -437,10 +449,21 @@ impl Breaker {
         &self.per_token
     }
 
-    /// The settings it was made with.
+    /// The settings, to the millisecond.
     #[must_use]
-    pub const fn config(&self) -> &BreakerConfig {
-        &self.config
+    pub fn config(&self) -> BreakerConfig {
+        self.settings.config()
+    }
+
+    /// Changes the settings and keeps state and evidence: an opening that has begun ends as it would have, the next one follows
+    /// the new numbers. Only another length of the window begins its counts anew.
+    pub fn reconfigure(&self, config: &BreakerConfig) {
+        let before = self.settings.window();
+        self.settings.set(config);
+        let window = self.settings.window();
+        if before != window {
+            self.window.resize(window);
+        }
     }
 
     /// One look at everything.
@@ -451,11 +474,11 @@ impl Breaker {
         let hold = self.hot.hold.load(Ordering::Relaxed);
         let sums = self.window.sums(t);
         let error_rate = sums.error_rate();
-        let alert = if sums.total() < self.config.samples {
+        let alert = if sums.total() < self.settings.samples() {
             Alert::Quiet
-        } else if error_rate > self.config.escalate {
+        } else if error_rate > self.settings.escalate() {
             Alert::Escalate
-        } else if error_rate > self.config.alert {
+        } else if error_rate > self.settings.alert() {
             Alert::Alert
         } else {
             Alert::Quiet

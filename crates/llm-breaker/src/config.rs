@@ -55,6 +55,20 @@ impl BreakerConfig {
     }
 }
 
+impl BreakerConfig {
+    /// Failures in a row that open the breaker.
+    #[must_use]
+    pub const fn failures_in_a_row(&self) -> u32 {
+        self.failures
+    }
+
+    /// How long the first opening lasts before a probe.
+    #[must_use]
+    pub const fn first_cooldown(&self) -> Duration {
+        self.cooldown
+    }
+}
+
 /// Builds a [`BreakerConfig`].
 ///
 /// ```

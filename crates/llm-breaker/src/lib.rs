@@ -73,6 +73,8 @@
 //! | `shadow_every` | 5 s | recovery is noticed within seconds although no caller waits for it |
 //! | `alerts` | 5 %, 15 % | the rates at which a person should look, and should be woken |
 //!
+//! [`Breaker::reconfigure`] changes any of them on a living breaker.
+//!
 //! # Detectors
 //!
 //! | detector | signal | alarm | by itself it |
@@ -121,6 +123,7 @@ mod loom_tests;
 mod pool;
 mod quality;
 mod reason;
+mod settings;
 mod snapshot;
 mod streak;
 mod stripe;

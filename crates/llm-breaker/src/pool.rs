@@ -7,30 +7,32 @@ use crate::reason::TripReason;
 use crate::streak::Times;
 use crate::sync::{AtomicU32, Ordering};
 
-/// Limits how much of a pool detectors may set aside: at most half, and never the last member.
+/// Limits how much of a pool detectors may set aside: at most a share, and never the last member.
 ///
 /// Detectors compare and can be wrong about everyone at once. Plain facts (a streak of failures, a spent quota) are not limited:
 /// a target that cannot answer does not get better by being asked.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EjectionCap {
-    ejected: AtomicU32,
-    most: u32,
+    share: f64,
 }
 
 impl EjectionCap {
-    /// A cap of `share` (`0.0..=1.0`) of a pool with this many members, rounded down, and always leaving one.
+    /// At most half.
+    pub const HALF: Self = Self { share: 0.5 };
+
+    /// At most `share` (`0.0..=1.0`, else the nearest).
     #[must_use]
-    pub fn new(members: u32, share: f64) -> Self {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "between 0 and members"
-        )]
-        let most = (f64::from(members) * share.clamp(0.0, 1.0)) as u32;
+    pub const fn new(share: f64) -> Self {
         Self {
-            ejected: AtomicU32::new(0),
-            most: most.min(members.saturating_sub(1)),
+            share: share.clamp(0.0, 1.0),
         }
+    }
+
+    /// Whether one more of a pool of so many members may be ejected, where so many are.
+    #[must_use]
+    pub fn allows(self, members: u32, ejected: u32) -> bool {
+        let more = f64::from(ejected) + 1.0;
+        more <= f64::from(members) * self.share && ejected.saturating_add(1) < members
     }
 
     /// Whether a trip for this reason counts against the cap.
@@ -41,28 +43,11 @@ impl EjectionCap {
             TripReason::Latency | TripReason::Quality | TripReason::Hang
         )
     }
+}
 
-    /// Takes a place among the ejected. `false`: all places are taken, so the member stays.
-    #[must_use = "a member may only be ejected when this says so"]
-    pub fn eject(&self) -> bool {
-        let take = |ejected: u32| (ejected < self.most).then(|| ejected + 1);
-        self.ejected
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
-            .is_ok()
-    }
-
-    /// Gives the place back when the member is in again.
-    pub fn restore(&self) {
-        let give = |ejected: u32| ejected.checked_sub(1);
-        let _ = self
-            .ejected
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, give);
-    }
-
-    /// Places taken now.
-    #[must_use]
-    pub fn ejected(&self) -> u32 {
-        self.ejected.load(Ordering::Relaxed)
+impl Default for EjectionCap {
+    fn default() -> Self {
+        Self::HALF
     }
 }
 

@@ -48,12 +48,8 @@ impl Breaker {
                     .then_some(TripReason::Streak)
             }
             Outcome::BadAnswer => {
-                self.window.failure(Sort::Soft, t);
-                let before = self.hot.streaks.fetch_add(1 << 32, Ordering::Relaxed);
-                let count = ((before >> 32) as u32).wrapping_add(1);
-                let drifted = self.hot.quality.bad(self.window.take_goods());
-                (self.is_streak(&self.bad_times, count, t) || drifted)
-                    .then_some(TripReason::Quality)
+                let (in_a_row, drifted) = self.note_bad_answer(t);
+                (in_a_row || drifted).then_some(TripReason::Quality)
             }
             Outcome::Soft => {
                 self.window.failure(Sort::Soft, t);
@@ -64,16 +60,38 @@ impl Breaker {
         self.open(gate, t, reason)
     }
 
+    /// A bad answer while closed, where the drift of quality may not open it.
+    pub(crate) fn judge_spared(&self, gate: Gate, t: u64) -> Option<Change> {
+        let (in_a_row, _) = self.note_bad_answer(t);
+        let reason = in_a_row.then_some(TripReason::Quality);
+        let reason = reason.or_else(|| self.is_ratio(t).then_some(TripReason::Ratio))?;
+        self.open(gate, t, reason)
+    }
+
+    /// Whether there were too many bad answers in a row, and whether their share has drifted up.
+    fn note_bad_answer(&self, t: u64) -> (bool, bool) {
+        self.window.failure(Sort::Soft, t);
+        let before = self.hot.streaks.fetch_add(1 << 32, Ordering::Relaxed);
+        let count = ((before >> 32) as u32).wrapping_add(1);
+        let drifted = self.hot.quality.bad(self.window.take_goods());
+        (self.is_streak(&self.bad_times, count, t), drifted)
+    }
+
     fn is_streak(&self, times: &Times, count: u32, t: u64) -> bool {
-        times.note(count, t, self.config.failures, self.ms.failure_window)
+        times.note(
+            count,
+            t,
+            self.settings.failures(),
+            self.settings.failure_window(),
+        )
     }
 
     fn is_ratio(&self, t: u64) -> bool {
-        let Some(ratio) = self.config.ratio else {
+        let Some(ratio) = self.settings.ratio() else {
             return false;
         };
         let sums = self.window.sums(t);
-        sums.total() >= self.config.samples && sums.trip_share() >= ratio
+        sums.total() >= self.settings.samples() && sums.trip_share() >= ratio
     }
 
     /// A result while a growing share of calls passes.
@@ -96,7 +114,7 @@ impl Breaker {
                 self.window.failure(Sort::Hard, t);
                 let ramp = self.hot.ramp.load(Ordering::Relaxed);
                 let again =
-                    ramp & FAILED_BIT != 0 && (ramp & GOOD_MASK) < u64::from(self.config.ramp_good);
+                    ramp & FAILED_BIT != 0 && (ramp & GOOD_MASK) < self.settings.ramp_good();
                 if again {
                     return self.open(gate, t, TripReason::Probe);
                 }
@@ -147,7 +165,7 @@ impl Breaker {
                 self.per_token.reset();
                 self.hot.streaks.store(0, Ordering::Relaxed);
                 self.hot.ramp.store(0, Ordering::Relaxed);
-                let (phase, change) = if self.ms.ramp_step == 0 {
+                let (phase, change) = if self.settings.ramp_step() == 0 {
                     (Phase::Closed, Change::Closed)
                 } else {
                     (Phase::Ramp, Change::Ramping)
@@ -190,7 +208,7 @@ impl Breaker {
             self.hot.streaks.store(0, Ordering::Relaxed);
             self.hot
                 .shadow
-                .store(t + self.ms.shadow.unwrap_or(0), Ordering::Relaxed);
+                .store(t + self.settings.shadow().unwrap_or(0), Ordering::Relaxed);
         }
         won
     }
@@ -200,17 +218,17 @@ impl Breaker {
         let word = self.hot.level.load(Ordering::Relaxed);
         let (level, since) = (word >> SINCE_BITS, word & ((1 << SINCE_BITS) - 1));
         if healthy {
-            level.saturating_sub(t.saturating_sub(since) / self.ms.heal)
+            level.saturating_sub(t.saturating_sub(since) / self.settings.heal())
         } else {
             level
         }
     }
 
     fn cooldown(&self, level: u64) -> u64 {
-        self.ms
-            .cooldown
+        self.settings
+            .cooldown()
             .saturating_mul(1 << level.min(LEVEL_MAX))
-            .min(self.ms.cooldown_max)
+            .min(self.settings.cooldown_max())
     }
 
     pub(crate) fn passes_ramp(&self, gate: Gate, t: u64) -> bool {
@@ -223,10 +241,9 @@ impl Breaker {
     /// The step is the further one of what time and good results allow; results alone take at least a tenth of a step each.
     pub(crate) fn ramp_percent(&self, gate: Gate, good: u64, t: u64) -> u64 {
         let age = t.saturating_sub(gate.until());
-        let step = self.ms.ramp_step.max(1);
+        let step = self.settings.ramp_step().max(1);
         let by_time = age / step;
-        let by_good =
-            (good / u64::from(self.config.ramp_good.max(1))).min(age / (step / 10).max(1));
+        let by_good = (good / self.settings.ramp_good()).min(age / (step / 10).max(1));
         usize::try_from(by_time.max(by_good))
             .ok()
             .and_then(|index| RAMP.get(index))

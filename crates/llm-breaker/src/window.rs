@@ -60,7 +60,7 @@ pub(crate) struct Window {
     /// Round 20 | soft 22 | hard 22.
     failures: [AtomicU64; RING],
     goods: [Goods; STRIPES],
-    slot_ms: u64,
+    slot_ms: AtomicU64,
 }
 
 /// The good results that some of the threads have seen, alone on a pair of cache lines.
@@ -82,14 +82,20 @@ impl Window {
                 buckets: ring(),
                 untaken: AtomicU32::new(0),
             }),
-            slot_ms: (window_ms / BUCKETS).max(1),
+            slot_ms: AtomicU64::new(slot(window_ms)),
         }
+    }
+
+    /// Begins anew with another length. What is booked at the same moment may be lost, or count for a little longer.
+    pub(crate) fn resize(&self, window_ms: u64) {
+        self.slot_ms.store(slot(window_ms), Ordering::Relaxed);
+        self.clear();
     }
 
     /// Counts a good result.
     #[inline]
     pub(crate) fn good(&self, now_ms: u64) {
-        let slot = now_ms / self.slot_ms;
+        let slot = now_ms / self.slot_ms.load(Ordering::Relaxed);
         let Some(goods) = self.goods.get(stripe::own()) else {
             return;
         };
@@ -102,7 +108,7 @@ impl Window {
 
     /// Counts a failure.
     pub(crate) fn failure(&self, sort: Sort, now_ms: u64) {
-        let slot = now_ms / self.slot_ms;
+        let slot = now_ms / self.slot_ms.load(Ordering::Relaxed);
         let shift = match sort {
             Sort::Hard => 0,
             Sort::Soft => FIELD,
@@ -124,7 +130,7 @@ impl Window {
 
     /// Sums the buckets of the ten latest slots, the running one included.
     pub(crate) fn sums(&self, now_ms: u64) -> Sums {
-        let newest = now_ms / self.slot_ms;
+        let newest = now_ms / self.slot_ms.load(Ordering::Relaxed);
         let mut sums = Sums::default();
         for slot in (newest + 1).saturating_sub(BUCKETS)..=newest {
             let failures = read(&self.failures, slot);
@@ -182,6 +188,11 @@ fn count(bucket: &AtomicU64, slot: u64, next: impl Fn(u64) -> u64) {
             Err(now) => seen = now,
         }
     }
+}
+
+/// The length of one bucket; never zero.
+fn slot(window_ms: u64) -> u64 {
+    (window_ms / BUCKETS).max(1)
 }
 
 fn low(count: u64) -> u32 {

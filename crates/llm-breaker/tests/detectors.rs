@@ -170,15 +170,15 @@ fn nothing_is_said_before_fifty_times() {
 
 #[test]
 fn detectors_eject_at_most_half_and_never_the_last() {
-    let pool = EjectionCap::new(5, 0.5);
-    assert!(pool.eject() && pool.eject());
-    assert!(!pool.eject());
-    pool.restore();
-    assert!(pool.eject());
-    let lone = EjectionCap::new(1, 1.0);
-    assert!(!lone.eject());
-    lone.restore();
-    assert_eq!(lone.ejected(), 0);
+    let allowed = |members| {
+        (0..members)
+            .filter(|so_far| EjectionCap::HALF.allows(members, *so_far))
+            .count()
+    };
+    assert_eq!([1, 2, 3, 4, 5, 8].map(allowed), [0, 1, 1, 2, 2, 4]);
+    assert!(!EjectionCap::new(1.0).allows(1, 0));
+    assert!(EjectionCap::new(2.0).allows(3, 1));
+    assert!(!EjectionCap::new(2.0).allows(3, 2));
 }
 
 #[test]

@@ -499,3 +499,30 @@ fn external_evidence_trips_a_passing_breaker_only() {
     );
     assert_eq!(breaker.trip(clock.now, reason), None);
 }
+
+#[test]
+fn settings_change_without_losing_state_or_evidence() {
+    let mut clock = Clock::new();
+    let breaker = Breaker::new(BreakerConfig::default(), clock.origin);
+    for _ in 0..2 {
+        assert_eq!(call(&breaker, Outcome::Hard, &clock), None);
+    }
+    let stricter = BreakerConfig::builder()
+        .failures(3)
+        .cooldown(Duration::from_secs(5))
+        .build()
+        .unwrap();
+    breaker.reconfigure(&stricter);
+    assert_eq!(breaker.config(), stricter);
+    // The two failures from before count.
+    let opened = Change::Opened {
+        reason: TripReason::Streak,
+    };
+    assert_eq!(call(&breaker, Outcome::Hard, &clock), Some(opened));
+    // An opening that has begun ends as it would have; the next one follows the new numbers.
+    breaker.reconfigure(&BreakerConfig::default());
+    let until = clock.now + Duration::from_secs(5);
+    assert_eq!(breaker.readiness(clock.now), Readiness::Open(until));
+    clock.pass(5.0);
+    assert_eq!(breaker.readiness(clock.now), Readiness::Probe);
+}

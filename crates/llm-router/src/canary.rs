@@ -12,6 +12,7 @@
 //! so stopped within 400 of its own calls in 97 of 100 trials, and an equal one promoted in as many.
 
 use crate::strategy::mix;
+use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -113,7 +114,7 @@ pub enum CanaryState {
 pub struct Canary {
     /// The present share in percent, for `admit`.
     share: AtomicU8,
-    first: u8,
+    steps: Box<[u8]>,
     /// A lock, for a dozen sums must change together, and only once a finished call: `admit`, on
     /// the way of every request, does not touch it.
     trial: Mutex<Trial>,
@@ -178,6 +179,28 @@ impl Stable {
     }
 }
 
+impl StopReason {
+    /// The stable name, for logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Errors => "errors",
+            Self::Quality => "quality",
+            Self::Latency => "latency",
+        }
+    }
+}
+
+impl fmt::Display for CanaryState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Running(share) => write!(f, "on trial with {share} % of the callers"),
+            Self::Promoted => f.write_str("promoted"),
+            Self::Stopped(reason) => write!(f, "stopped for its {}", reason.as_str()),
+        }
+    }
+}
+
 impl Trial {
     fn new(share: u8) -> Self {
         Self {
@@ -216,7 +239,7 @@ impl Trial {
         }
     }
 
-    fn verdict(&mut self) -> CanaryVerdict {
+    fn verdict(&mut self, steps: &[u8]) -> CanaryVerdict {
         let CanaryState::Running(share) = self.state else {
             return CanaryVerdict::Continue;
         };
@@ -246,7 +269,8 @@ impl Trial {
             self.state = CanaryState::Stopped(reason);
             return CanaryVerdict::Stop(reason);
         }
-        let next = next(share);
+        let next = steps.iter().copied().find(|step| *step > share);
+        let next = next.unwrap_or(100);
         let ready = if next == 100 {
             // A stable arm that gives no answers has no times to compare with.
             let timed = stable.times >= KNOWN;
@@ -266,21 +290,43 @@ impl Trial {
 }
 
 impl Canary {
-    /// A trial that begins with 5 % of the callers.
-    #[must_use]
-    pub const fn default_share() -> u8 {
-        5
-    }
+    /// The usual steps: 5, 25 and 50 % of the callers.
+    pub const STEPS: [u8; 3] = [5, 25, 50];
+    /// The most steps of a trial.
+    pub const MOST_STEPS: usize = 8;
 
     /// A trial that begins with `share` percent of the callers (1 to 99, else the nearest).
     #[must_use]
     pub fn new(share: u8) -> Self {
-        let first = share.clamp(1, 99);
-        Self {
-            share: AtomicU8::new(first),
-            first,
-            trial: Mutex::new(Trial::new(first)),
+        let later = Self::STEPS.into_iter().filter(|step| *step > share);
+        Self::with_steps(&[share].into_iter().chain(later).collect::<Vec<_>>())
+    }
+
+    /// A trial that takes these steps, in percent of the callers (each 1 to 99, else the nearest),
+    /// in ascending order, and after the last one all of them. At most [`MOST_STEPS`](Self::MOST_STEPS)
+    /// count; none stands for [`STEPS`](Self::STEPS).
+    #[must_use]
+    pub fn with_steps(steps: &[u8]) -> Self {
+        let mut steps: Vec<u8> = steps.iter().map(|step| (*step).clamp(1, 99)).collect();
+        steps.sort_unstable();
+        steps.dedup();
+        steps.truncate(Self::MOST_STEPS);
+        if steps.is_empty() {
+            steps.extend(Self::STEPS);
         }
+        let canary = Self {
+            share: AtomicU8::new(0),
+            steps: steps.into(),
+            trial: Mutex::new(Trial::new(0)),
+        };
+        canary.reset();
+        canary
+    }
+
+    /// The steps it takes.
+    #[must_use]
+    pub fn steps(&self) -> &[u8] {
+        &self.steps
     }
 
     /// The side for a request. The same hash stays with the canary as its share grows.
@@ -300,11 +346,16 @@ impl Canary {
         match arm {
             Arm::Stable => {
                 trial.stable.learn(outcome);
-                return CanaryVerdict::Continue;
+                // The canary may have failed so badly that its breaker keeps it from being asked:
+                // what is known of it counts as soon as there is something to compare it with.
+                let enough = (trial.stable.calls - GLIMPSED).abs() < 0.5;
+                if !enough || trial.calls < 1.0 {
+                    return CanaryVerdict::Continue;
+                }
             }
             Arm::Canary => trial.learn(outcome),
         }
-        let verdict = trial.verdict();
+        let verdict = trial.verdict(&self.steps);
         self.share.store(share(trial.state), Relaxed);
         verdict
     }
@@ -319,14 +370,15 @@ impl Canary {
     /// Begins again from the first step, with nothing learnt: the only way back from a stop.
     pub fn reset(&self) {
         let mut trial = self.trial.lock().unwrap_or_else(PoisonError::into_inner);
-        *trial = Trial::new(self.first);
-        self.share.store(self.first, Relaxed);
+        let first = self.steps.first().copied().unwrap_or(100);
+        *trial = Trial::new(first);
+        self.share.store(first, Relaxed);
     }
 }
 
 impl Default for Canary {
     fn default() -> Self {
-        Self::new(Self::default_share())
+        Self::with_steps(&Self::STEPS)
     }
 }
 
@@ -360,14 +412,6 @@ fn condemned(alpha: f64) -> f64 {
 
 fn passed(alpha: f64) -> f64 {
     (BETA / (1.0 - alpha)).ln()
-}
-
-const fn next(share: u8) -> u8 {
-    match share {
-        0..25 => 25,
-        25..50 => 50,
-        _ => 100,
-    }
 }
 
 const fn running(share: u8) -> CanaryState {

@@ -30,14 +30,15 @@
 //! | failure | this target | then |
 //! |---|---|---|
 //! | rate limit | held for the stated wait, else 1 s doubling to 30 s; asked again if that wait fits the route's patience | a ready sibling at once; the next tier; a longer wait only when nothing else is left |
-//! | overloaded, 5xx, an edge's page | once more inside the patience | a ready sibling at once; the next tier |
+//! | overloaded, 5xx, an edge's page | once more inside the patience; overloaded with a stated wait: the model is held | a ready sibling at once; another region; the next tier |
 //! | timeout, bad answer | once more, and only when nothing else is left | next target |
 //! | network | again only when nothing else is left | next target at once |
-//! | quota, organisation's cap, money | its credential is set aside for the stated time, else 1 h | next target |
+//! | quota, money | its credential is set aside for the stated time, else 1 h | another credential, else the next target |
+//! | organisation's cap | every credential of the organisation, as long | another credential, else the next target |
 //! | refused key or permission | set aside for 5 min | next target |
 //! | unknown or retired model | set aside for 10 min | next target |
-//! | context too long | never | a target with a longer or unknown window, else the caller's error |
-//! | content filter, refusal | never | a member the route names as less restrictive, else the caller's error |
+//! | context too long | never | the target named for it, one with a longer or unknown window, else the caller's error |
+//! | content filter, refusal | never | a target the route names as less restrictive, else the caller's error |
 //! | the caller's own fault | never | the caller's error, at once |
 //!
 //! # What is learnt of a target, and what follows
@@ -55,6 +56,20 @@
 //! asked beside them: never for calls with side effects, never after a first token. The first good
 //! answer wins, an error never does.
 //!
+//! # What a route can say beyond its tiers
+//!
+//! | said by | what follows |
+//! |---|---|
+//! | [`Route::on`] | targets for one sort of failure ([`Edge`]) and for nothing else, before the next tier |
+//! | [`Route::canary`] | a target on trial beside the first tier: a sequential test on errors, bad answers and times steps its share up, or stops it |
+//! | [`Target::price`], [`Policy::max_cost`], [`Allowance`] | every hop has its price; a request, a target's hour and a route's hour have their caps, the hours their alerts |
+//! | [`Table::allow`] | one request narrows its targets, by name, by tag, or to the first tier |
+//! | [`FailOpen`] | with everything set aside for its health, ask the least bad, or nobody |
+//!
+//! Targets that share an organisation, a model, a region or a failure domain are set aside together, by the scope of a
+//! verdict or where several of them open within a minute with no answer between; see [`Target::model`] and its
+//! siblings. Detectors (slowness, hanging, drift of quality) set aside at most half of a route.
+//!
 //! # Limits
 //!
 //! | what | default | at the limit |
@@ -64,20 +79,26 @@
 //! | upstream calls of one request | 8 | degraded |
 //! | wait for a target's own tier | 2 s | next tier |
 //! | candidates of a route | 128 | [`TableError::TooManyCandidates`] |
-//! | repeated calls of one provider | its retry budget | degraded |
+//! | repeated calls of one failure domain | its retry budget | degraded |
+//! | repeated calls of one route | 15 % of its requests, 20 saved up | degraded |
+//! | what a request costs; an hour of a target or a route | no cap | next target; degraded |
 //!
 //! Not done here: sending, sleeping, reading clocks, caching, shaping errors for callers.
 
 mod alias;
+mod allow;
 mod canary;
 mod crowd;
+mod eject;
 mod explain;
 mod money;
 mod pace;
 mod plan;
 mod reaction;
 mod request;
+mod resolve;
 mod route;
+mod scope;
 mod select;
 mod shadow;
 mod strategy;
@@ -86,18 +107,24 @@ mod target;
 mod trace;
 mod vitals;
 
+pub use self::allow::{Allowed, Filter, FilterError};
 pub use self::canary::{Arm, CallOutcome, Canary, CanaryState, CanaryVerdict, StopReason};
 pub use self::explain::{Considered, Explanation};
-pub use self::money::{Billed, Earmark, Ledger, OverCap, Price, Spend, cost};
+pub use self::money::{Allowance, Billed, Earmark, Ledger, OverCap, Price, Spend, cost};
 pub use self::pace::{Cost, Limits, Pace, PaceReadiness, Reservation, Seen};
 pub use self::plan::{Action, AttemptId, Cause, Event, Plan};
 pub use self::request::Request;
-pub use self::route::{Hedging, MAX_CANDIDATES, Member, Policy, Route, RouteId, Windows};
+pub use self::route::{
+    Edge, FailOpen, Hedging, MAX_CANDIDATES, Member, Policy, Route, RouteId, Windows,
+};
 pub use self::shadow::Shadow;
 pub use self::strategy::{Fact, PeakEwma, Strategy, UnknownStrategy, choose};
 pub use self::table::{Table, TableBuilder, TableError};
 pub use self::target::{Abilities, Target, TargetId};
-pub use self::trace::{Hop, HopResult, Refusal, Refused, Tokens, Trace, WaitSource, Why};
+pub use self::trace::{
+    HealthChange, Hop, HopResult, Payer, Refusal, Refused, SpendAlert, Tokens, Trace, WaitSource,
+    Why,
+};
 
 #[cfg(test)]
 mod testing {

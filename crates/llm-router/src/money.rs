@@ -100,6 +100,24 @@ const MONEY: u64 = (1 << MONEY_BITS) - 1;
 #[must_use = "settle it, or it counts against the cap for ever"]
 pub struct Earmark(u64);
 
+/// What an hour may cost, and at which sums somebody should know.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Allowance {
+    /// Nothing that would pass this sum is sent; `None`: no cap.
+    pub per_hour: Option<Spend>,
+    /// Sums whose crossing is told, at most [`Ledger::MAX_ALERTS`]; the lowest ones count.
+    pub alerts: Vec<Spend>,
+}
+
+impl Allowance {
+    /// No cap and no alert: nothing is counted.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.per_hour.is_none() && self.alerts.is_empty()
+    }
+}
+
 /// The hour's cap does not allow this call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the hour's cap of {cap} does not allow another {wanted}")]
@@ -116,9 +134,9 @@ pub struct OverCap {
 /// cannot pass the cap together; only the error of the estimates can.
 #[derive(Debug)]
 pub struct Ledger {
-    cap: u64,
+    cap: AtomicU64,
     /// Ascending; `u64::MAX` for none.
-    alerts: [u64; Self::MAX_ALERTS],
+    alerts: [AtomicU64; Self::MAX_ALERTS],
     /// Spent in the hour and set aside.
     committed: AtomicU64,
     /// Spent in the hour.
@@ -138,6 +156,21 @@ impl Ledger {
     /// crossing [`settle`](Self::settle) tells. `origin` is any instant before the first use.
     #[must_use]
     pub fn new(cap: Option<Spend>, alerts: &[Spend], origin: Instant) -> Self {
+        let ledger = Self {
+            cap: AtomicU64::new(u64::MAX),
+            alerts: array::from_fn(|_| AtomicU64::new(u64::MAX)),
+            committed: AtomicU64::new(0),
+            spent: AtomicU64::new(0),
+            swept: AtomicU64::new(0),
+            buckets: array::from_fn(|_| AtomicU64::new(0)),
+            origin,
+        };
+        ledger.limit(cap, alerts);
+        ledger
+    }
+
+    /// Replaces cap and alerts; what was spent stays.
+    pub fn limit(&self, cap: Option<Spend>, alerts: &[Spend]) {
         let mut kept = [u64::MAX; Self::MAX_ALERTS];
         for alert in alerts {
             let mut moving = alert.0;
@@ -147,15 +180,18 @@ impl Ledger {
                 }
             }
         }
-        Self {
-            cap: cap.map_or(u64::MAX, |cap| cap.0),
-            alerts: kept,
-            committed: AtomicU64::new(0),
-            spent: AtomicU64::new(0),
-            swept: AtomicU64::new(0),
-            buckets: array::from_fn(|_| AtomicU64::new(0)),
-            origin,
+        self.cap.store(cap.map_or(u64::MAX, |cap| cap.0), Relaxed);
+        for (place, sum) in self.alerts.iter().zip(kept) {
+            place.store(sum, Relaxed);
         }
+    }
+
+    /// Whether [`reserve`](Self::reserve) would grant this now.
+    #[must_use]
+    pub fn allows(&self, estimate: Spend, now: Instant) -> bool {
+        self.sweep(self.minute(now));
+        let committed = self.committed.load(Relaxed);
+        committed.saturating_add(estimate.0) <= self.cap.load(Relaxed)
     }
 
     /// What was spent in the last hour.
@@ -175,11 +211,11 @@ impl Ledger {
         self.committed
             .fetch_update(Relaxed, Relaxed, |committed| {
                 let sum = committed.checked_add(estimate.0)?;
-                (sum <= self.cap).then_some(sum)
+                (sum <= self.cap.load(Relaxed)).then_some(sum)
             })
             .map(|_| Earmark(estimate.0))
             .map_err(|_| OverCap {
-                cap: Spend(self.cap),
+                cap: Spend(self.cap.load(Relaxed)),
                 wanted: estimate,
             })
     }
@@ -197,7 +233,7 @@ impl Ledger {
         let after = before.saturating_add(booked);
         let crossed = self.alerts.iter().rev();
         crossed
-            .copied()
+            .map(|alert| alert.load(Relaxed))
             .find(|alert| before < *alert && *alert <= after && *alert != u64::MAX)
             .map(Spend)
     }

@@ -300,6 +300,32 @@ impl Pace {
         }
     }
 
+    /// The same with other limits: what was spent stays spent, by the time it takes to flow back, and
+    /// so does what was learnt of limits that are not given. Calls under way still count towards
+    /// the old one.
+    #[must_use]
+    pub fn with_limits(&self, limits: Limits) -> Self {
+        let next = Self::new(limits, self.origin);
+        for ((bit, quota), known) in bits().zip(&next.quotas).zip(&self.quotas) {
+            let learnt = known.limit.load(Relaxed);
+            // A limit that was given before and is not any more is forgotten.
+            if quota.configured == 0 && known.configured == 0 && learnt != 0 {
+                quota.limit.store(learnt, Relaxed);
+                next.active.fetch_or(bit, Relaxed);
+            }
+            quota.tat.store(known.tat.load(Relaxed), Relaxed);
+        }
+        let blocked = self.active.load(Relaxed) & BLOCKED;
+        next.active.fetch_or(blocked, Relaxed);
+        for (place, known) in [
+            (&next.blocked_until, &self.blocked_until),
+            (&next.sequence, &self.sequence),
+        ] {
+            place.store(known.load(Relaxed), Relaxed);
+        }
+        next
+    }
+
     /// Whether a call of this cost could be sent now, beside `in_flight` others. Takes nothing.
     #[must_use]
     pub fn readiness(&self, cost: Cost, in_flight: u32, now: Instant) -> PaceReadiness {

@@ -17,24 +17,27 @@ mod beside;
 mod end;
 mod learn;
 mod live;
+mod pay;
 mod room;
 mod search;
 mod send;
+mod trial;
 
 use self::beside::Beside;
 use self::live::{Live, Lives, Tickets};
-use crate::money::{Billed, cost};
+use self::trial::Side;
 use crate::pace::Seen;
 use crate::reaction::Lesson;
 use crate::request::Request;
-use crate::route::{RouteId, Windows};
+use crate::route::{Policy, RouteId, Windows};
+use crate::scope::Passes;
 use crate::select::{Fit, Set};
 use crate::table::{Slot, Table};
 use crate::target::TargetId;
-use crate::trace::{HopResult, Tokens, Trace, WaitSource, Why};
+use crate::trace::{HealthChange, HopResult, Tokens, Trace, WaitSource, Why};
 use llm_backoff::Deadline;
 use llm_breaker::{Change, Outcome};
-use llm_errors::{ErrorKind, Verdict, Window};
+use llm_errors::{ErrorKind, Scope, Verdict, Window};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::sync::Arc;
@@ -54,8 +57,11 @@ pub struct Plan {
     deadline: Deadline,
     patience: Duration,
     fit: Fit,
+    side: Side,
     touched: Vec<Touched>,
     waited: Option<(Duration, WaitSource)>,
+    /// The end of an opening was waited for.
+    awaited: bool,
     state: State,
     lives: Lives,
     /// A second attempt that is due.
@@ -172,8 +178,17 @@ struct Wait {
 #[derive(Debug, Clone, Copy)]
 struct Settled {
     own: Outcome,
-    shared: Outcome,
+    /// Detectors have set aside as many as they may.
+    spared: bool,
     used: Used,
+}
+
+/// How a gate is told of an outcome.
+#[derive(Debug, Clone, Copy)]
+enum Told {
+    As(Outcome),
+    /// A bad answer, where as many as may be are set aside for theirs.
+    Spared(Outcome),
 }
 
 /// What an attempt took from its target's rate limits.
@@ -215,14 +230,16 @@ impl Plan {
         let policy = table.policy(route);
         Self {
             deadline: Deadline::after(now, request.deadline.unwrap_or(policy.deadline)),
-            patience: policy.patience,
+            patience: request.patience.unwrap_or(policy.patience),
+            fit: Fit::of(policy, &request),
+            side: Side::Undrawn,
             route,
             request,
             rng: SmallRng::seed_from_u64(seed),
             started: now,
-            fit: Fit::default(),
             touched: Vec::new(),
             waited: None,
+            awaited: false,
             state: State::Choosing,
             lives: Lives::default(),
             beside: None,
@@ -378,14 +395,20 @@ impl Plan {
         tried
     }
 
+    /// Upstream calls that this request may make.
+    fn max_sends(&self, policy: &Policy) -> usize {
+        usize::from(self.request.max_sends.unwrap_or(policy.max_sends))
+    }
+
     fn since_start(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.started)
     }
 
+    /// Writes the end of an attempt into the trace, bills it, and tells the trial it is part of.
     fn close_hop<'t>(
         &mut self,
         table: &'t Table,
-        live: &Live,
+        live: &mut Live,
         result: HopResult,
         now: Instant,
     ) -> &'t Slot {
@@ -396,20 +419,31 @@ impl Plan {
             clippy::indexing_slicing,
             reason = "a live attempt was sent to a candidate of this very route"
         )]
-        let slot = table.slot(route.candidates[position].target);
+        let target = route.candidates[position].target;
+        let slot = table.slot(target);
+        let spent = pay::bill(slot, &self.request, result);
         if let Some(hop) = self.trace.hops.get_mut(live.attempt.index()) {
             hop.ended_after = Some(ended);
             hop.result = result;
-            if let HopResult::Answered(tokens) = result {
-                let billed = Billed::expected(tokens.as_cost());
-                hop.cost = cost(&slot.price, &billed);
-            }
+            hop.cost = spent;
+        }
+        self.pay(route, slot, target, live, spent, now);
+        if let Some(outcome) = trial::outcome(result, live, now) {
+            self.judge_canary(route, live, outcome);
         }
         slot
     }
 
-    fn settle(&mut self, table: &Table, slot: &Slot, live: Live, outcome: Settled, now: Instant) {
-        let Settled { own, shared, used } = outcome;
+    /// Books the end of an attempt; what it changed of its target's own gate.
+    fn settle(
+        &mut self,
+        table: &Table,
+        slot: &Slot,
+        live: Live,
+        outcome: Settled,
+        now: Instant,
+    ) -> Option<Change> {
+        let Settled { own, spared, used } = outcome;
         live.leave(slot);
         match used {
             Used::Tokens(tokens) => {
@@ -418,40 +452,68 @@ impl Plan {
             Used::Nothing => slot.pace.refund(live.reservation),
             Used::Unknown => {}
         }
-        let target = self
-            .trace
-            .hops
-            .get(live.attempt.index())
-            .map(|hop| hop.target);
+        let target = self.target_of(live.attempt)?;
         let tickets = match (live.tickets, own) {
             (Some(tickets), _) => tickets,
             // The gates know of this answer since its first token.
-            (None, Outcome::Success) => return,
+            (None, Outcome::Success) => return None,
             // It broke after that: evidence of its own.
             (None, _) => Tickets {
                 own: slot.health.gate.acquire_anyway(now),
-                shared: table.credential(slot).acquire_anyway(now),
+                shared: Passes::default(),
             },
         };
-        self.tell_gates(table, slot, target, tickets, (own, shared), now);
+        let own = if spared {
+            Told::Spared(own)
+        } else {
+            Told::As(own)
+        };
+        self.tell_gates(table, slot, target, tickets, own, now)
     }
 
+    /// Tells the target's gate and those it shares how a call ended; what that changed of its own.
     fn tell_gates(
         &mut self,
         table: &Table,
         slot: &Slot,
-        target: Option<TargetId>,
+        target: TargetId,
         tickets: Tickets,
-        (own, shared): (Outcome, Outcome),
+        told: Told,
         now: Instant,
-    ) {
-        let change = slot.health.gate.settle(tickets.own, own, now);
-        if matches!(change, Some(Change::Closed | Change::Ramping)) {
+    ) -> Option<Change> {
+        let gate = &slot.health.gate;
+        let (outcome, own) = match told {
+            Told::As(outcome) => (outcome, gate.settle(tickets.own, outcome, now)),
+            Told::Spared(outcome) => (outcome, gate.settle_spared(tickets.own, now)),
+        };
+        if outcome == Outcome::Success {
+            table.well(slot);
+        }
+        if matches!(own, Some(Change::Closed | Change::Ramping)) {
             slot.health.vitals.recovered(now);
         }
-        self.trace.changes.extend(target.zip(change));
-        let change = table.credential(slot).settle(tickets.shared, shared, now);
-        self.trace.changes.extend(target.zip(change));
+        self.note_change(target, Scope::Deployment, own);
+        for (shared, pass) in table.scopes(slot).zip(tickets.shared) {
+            if let Some(ticket) = pass {
+                let outcome = shared.outcome(outcome);
+                let change = shared.state.gate.settle(ticket, outcome, now);
+                self.note_change(target, shared.key.scope, change);
+            }
+        }
+        own
+    }
+
+    fn note_change(&mut self, target: TargetId, scope: Scope, change: Option<Change>) {
+        self.trace.changes.extend(change.map(|change| HealthChange {
+            target,
+            scope,
+            change,
+        }));
+    }
+
+    fn target_of(&self, attempt: AttemptId) -> Option<TargetId> {
+        let hop = self.trace.hops.get(attempt.index())?;
+        Some(hop.target)
     }
 
     /// A stream has spoken: its gates need not wait for its end, which may be minutes away.
@@ -464,8 +526,14 @@ impl Plan {
         let candidate = table.resolved(self.route).candidates.get(position);
         if let (Some(tickets), Some(candidate)) = (tickets, candidate) {
             let slot = table.slot(candidate.target);
-            let good = (Outcome::Success, Outcome::Success);
-            self.tell_gates(&table, slot, Some(candidate.target), tickets, good, now);
+            self.tell_gates(
+                &table,
+                slot,
+                candidate.target,
+                tickets,
+                Told::As(Outcome::Success),
+                now,
+            );
         }
     }
 }
@@ -474,11 +542,14 @@ impl Drop for Plan {
     fn drop(&mut self) {
         let table = Arc::clone(&self.table);
         let route = table.resolved(self.route);
-        while let Some(live) = self.lives.take_other(None) {
+        while let Some(mut live) = self.lives.take_other(None) {
             if let Some(candidate) = route.candidates.get(usize::from(live.position)) {
                 let slot = table.slot(candidate.target);
                 // No clock here: dropped without a word, it says nothing.
                 slot.health.vitals.forget_silence(live.waiting);
+                let (marks, sent_at) = (std::mem::take(&mut live.earmarks), live.sent_at);
+                let spent = pay::bill(slot, &self.request, HopResult::Cancelled);
+                pay::book(route, slot, marks, spent, sent_at);
                 abandon(&table, slot, live);
             }
         }
@@ -489,7 +560,7 @@ fn abandon(table: &Table, slot: &Slot, live: Live) {
     live.leave(slot);
     if let Some(tickets) = live.tickets {
         slot.health.gate.abandon(tickets.own);
-        table.credential(slot).abandon(tickets.shared);
+        table.abandon_passes(slot, tickets.shared);
     }
 }
 

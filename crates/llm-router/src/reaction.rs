@@ -2,6 +2,8 @@
 //!
 //! Pure functions of the verdict: the table of this crate's manual in code.
 
+use crate::route::Edge;
+use crate::trace::Refusal;
 use llm_breaker::{Outcome, TripReason};
 use llm_errors::{Change, ErrorKind, HealthEffect, Needs, Retry, Scope, Verdict};
 use std::time::Duration;
@@ -46,14 +48,12 @@ pub(crate) struct Consequence {
 pub(crate) enum Aside {
     /// Nobody.
     None,
-    /// The target, for the time the provider stated; afterwards as before.
-    Hold(Duration),
+    /// Every target of the scope, for the time the provider stated; afterwards as before.
+    Hold(Scope, Duration),
     /// The target, for a time to be computed; afterwards as before.
     HoldByBackoff,
-    /// The target; comes back through a probe.
-    Target(Duration),
-    /// Every target of the credential; comes back through a probe.
-    Credential(Duration),
+    /// Every target of the scope; comes back through a probe.
+    Scope(Scope, Duration),
 }
 
 /// Reads the lesson of a verdict.
@@ -75,6 +75,42 @@ pub(crate) fn lesson(verdict: &Verdict) -> Lesson {
         | ErrorKind::BadGatewayHtml
         | ErrorKind::Conflict => Lesson::Again,
         _ => Lesson::LastResort,
+    }
+}
+
+/// The edge that leads on from a failure, where the route has one.
+pub(crate) fn edge(verdict: &Verdict) -> Option<Edge> {
+    match verdict.advice.needs {
+        Needs::LongerContext => Some(Edge::ContextLength),
+        Needs::LessRestrictive => Some(Edge::ContentFilter),
+        Needs::OtherCredential => Some(Edge::Credential),
+        _ => match verdict.kind {
+            ErrorKind::AuthInvalidKey
+            | ErrorKind::AuthPermission
+            | ErrorKind::Billing
+            | ErrorKind::QuotaExhausted
+            | ErrorKind::OrgLimit => Some(Edge::Credential),
+            ErrorKind::Overloaded
+            | ErrorKind::ServerError
+            | ErrorKind::BadGatewayHtml
+            | ErrorKind::Timeout
+            | ErrorKind::Network => Some(Edge::Region),
+            _ if verdict.scope == Scope::Region => Some(Edge::Region),
+            _ => None,
+        },
+    }
+}
+
+/// The edge that leads round what keeps a candidate from being used.
+pub(crate) const fn edge_round(refusal: Refusal) -> Option<Edge> {
+    match refusal {
+        Refusal::TooSmall => Some(Edge::ContextLength),
+        Refusal::CredentialSetAside | Refusal::OrganisationSetAside => Some(Edge::Credential),
+        Refusal::Open
+        | Refusal::ModelSetAside
+        | Refusal::RegionSetAside
+        | Refusal::ProviderSetAside => Some(Edge::Region),
+        _ => None,
     }
 }
 
@@ -114,18 +150,20 @@ pub(crate) fn consequence(verdict: &Verdict) -> Consequence {
         | ErrorKind::RateLimitOther => match (verdict.advice.retry, stated) {
             // One request that exceeds a limit by itself says nothing about the next one.
             (Retry::Never, _) => Aside::None,
-            (_, Some(wait)) => Aside::Hold(wait.min(LONGEST)),
+            (_, Some(wait)) => Aside::Hold(limited(verdict.scope), wait.min(LONGEST)),
             (_, None) => Aside::HoldByBackoff,
         },
         ErrorKind::Overloaded => match stated {
-            Some(wait) => Aside::Hold(wait.min(LONGEST)),
+            Some(wait) => Aside::Hold(limited(verdict.scope), wait.min(LONGEST)),
             None => Aside::None,
         },
         ErrorKind::QuotaExhausted | ErrorKind::OrgLimit | ErrorKind::Billing => {
             by_scope(verdict, stated.unwrap_or(SPENT).min(LONGEST))
         }
         ErrorKind::AuthInvalidKey | ErrorKind::AuthPermission => by_scope(verdict, REFUSED),
-        ErrorKind::ModelNotFound | ErrorKind::ModelDeprecated => Aside::Target(MISSING),
+        ErrorKind::ModelNotFound | ErrorKind::ModelDeprecated => {
+            Aside::Scope(Scope::Deployment, MISSING)
+        }
         _ => Aside::None,
     };
     let reason = match verdict.kind {
@@ -149,11 +187,22 @@ fn is_bad_answer(kind: ErrorKind) -> bool {
     )
 }
 
+/// Money, quota and keys belong to a credential or to its organisation, whoever is named beyond.
 fn by_scope(verdict: &Verdict, wait: Duration) -> Aside {
     match verdict.scope {
-        Scope::Credential | Scope::Organisation | Scope::Provider => Aside::Credential(wait),
+        Scope::Organisation => Aside::Scope(Scope::Organisation, wait),
+        Scope::Credential | Scope::Provider => Aside::Scope(Scope::Credential, wait),
         Scope::Request => Aside::None,
-        _ => Aside::Target(wait),
+        Scope::Region => Aside::Scope(Scope::Region, wait),
+        _ => Aside::Scope(Scope::Deployment, wait),
+    }
+}
+
+/// Whom a stated wait keeps calls away from: as many as the verdict speaks for.
+const fn limited(scope: Scope) -> Scope {
+    match scope {
+        Scope::Request => Scope::Deployment,
+        scope => scope,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What one caller wants, as far as choosing a target is concerned.
 
+use crate::allow::Allowed;
+use crate::money::Spend;
 use crate::pace::Cost;
 use crate::target::Abilities;
 use std::time::Duration;
@@ -26,6 +28,17 @@ pub struct Request {
     pub side_effects: bool,
     /// Replaces the route's deadline.
     pub deadline: Option<Duration>,
+    /// Replaces the route's patience.
+    pub patience: Option<Duration>,
+    /// Replaces the route's tries of one target.
+    pub attempts: Option<u8>,
+    /// Replaces the route's upstream calls of one request.
+    pub max_sends: Option<u8>,
+    /// The most that all calls may cost together; the route's own cap holds beside it.
+    pub max_cost: Option<Spend>,
+    /// Which of the route's targets may be asked. Every one, unless [`Table::allow`](crate::Table::allow)
+    /// says otherwise.
+    pub allowed: Allowed,
 }
 
 impl Request {
@@ -74,6 +87,13 @@ impl Request {
     #[must_use]
     pub fn side_effects(mut self) -> Self {
         self.side_effects = true;
+        self
+    }
+
+    /// Sets which of the route's targets may be asked.
+    #[must_use]
+    pub fn allowed(mut self, allowed: Allowed) -> Self {
+        self.allowed = allowed;
         self
     }
 

@@ -1,5 +1,6 @@
 //! Routes: which targets serve a name, in what order, and how much patience each step has.
 
+use crate::money::{Allowance, Spend};
 use crate::strategy::Strategy;
 use llm_backoff::Backoff;
 use std::time::Duration;
@@ -95,7 +96,46 @@ impl Default for Windows {
 pub struct Route {
     pub(crate) name: Box<str>,
     pub(crate) tiers: Vec<Vec<Member>>,
+    pub(crate) edges: Vec<(Edge, Vec<Member>)>,
+    pub(crate) canary: Option<(Box<str>, Vec<u8>)>,
+    pub(crate) tags: Vec<Box<str>>,
+    pub(crate) allowance: Allowance,
     pub(crate) policy: Policy,
+}
+
+/// A failure that has a remedy of its own: targets which are used for it and for nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Edge {
+    /// The prompt is too long, by the provider's word or by the windows known here.
+    ContextLength,
+    /// A content filter or a refusal.
+    ContentFilter,
+    /// A credential or its organisation is refused, spent or set aside.
+    Credential,
+    /// The deployment, its region or its provider is out: overload, crash, silence, no connection.
+    Region,
+}
+
+impl Edge {
+    /// Every edge.
+    pub const ALL: [Self; 4] = [
+        Self::ContextLength,
+        Self::ContentFilter,
+        Self::Credential,
+        Self::Region,
+    ];
+
+    /// Its name in configuration and traces. Stable.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ContextLength => "context_length",
+            Self::ContentFilter => "content_filter",
+            Self::Credential => "credential",
+            Self::Region => "region",
+        }
+    }
 }
 
 /// The limits of one request on a route. [`Policy::default`] is for a caller who waits.
@@ -119,6 +159,24 @@ pub struct Policy {
     pub hedging: Hedging,
     /// How one of a tier's ready targets is chosen.
     pub strategy: Strategy,
+    /// What to do where every target is set aside for its health.
+    pub fail_open: FailOpen,
+    /// The most that all calls of one request may cost together: targets that would pass it, by the
+    /// expected tokens and their price, are passed over. `None`: no cap. A target without a price
+    /// counts as free.
+    pub max_cost: Option<Spend>,
+}
+
+/// What to do where every target is set aside for its health.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum FailOpen {
+    /// Ask nobody: the answer is degraded at once.
+    #[default]
+    Never,
+    /// Ask the one that is back soonest, once a request. For callers to whom one more failure
+    /// costs nothing; the providers are spared less.
+    LeastBad,
 }
 
 /// Whether a second target is asked beside one that answers late.
@@ -147,6 +205,8 @@ impl Policy {
             backoff: Backoff::default(),
             hedging: Hedging::Off,
             strategy: Strategy::Weighted,
+            fail_open: FailOpen::Never,
+            max_cost: None,
         }
     }
 
@@ -165,6 +225,8 @@ impl Policy {
             backoff: Backoff::default(),
             hedging: Hedging::Off,
             strategy: Strategy::Weighted,
+            fail_open: FailOpen::Never,
+            max_cost: None,
         }
     }
 }
@@ -182,6 +244,10 @@ impl Route {
         Self {
             name: name.into(),
             tiers: Vec::new(),
+            edges: Vec::new(),
+            canary: None,
+            tags: Vec::new(),
+            allowance: Allowance::default(),
             policy: Policy::default(),
         }
     }
@@ -192,6 +258,43 @@ impl Route {
     pub fn tier<M: Into<Member>>(mut self, members: impl IntoIterator<Item = M>) -> Self {
         self.tiers
             .push(members.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Names targets that are used for one sort of failure and for nothing else, after those already
+    /// there for it. They come before what else might do: for a prompt that is too long or refused
+    /// at once, for a credential or an outage when the tier has nobody left.
+    #[must_use]
+    pub fn on<M: Into<Member>>(mut self, edge: Edge, members: impl IntoIterator<Item = M>) -> Self {
+        let members = members.into_iter().map(Into::into);
+        match self.edges.iter_mut().find(|(known, _)| *known == edge) {
+            Some((_, known)) => known.extend(members),
+            None => self.edges.push((edge, members.collect())),
+        }
+        self
+    }
+
+    /// Puts a target on trial beside the first tier: it gets the first of `steps` (percent of the
+    /// callers; none stands for [`Canary::STEPS`](crate::Canary::STEPS)), and the later ones as long
+    /// as it is not worse. It is used for nothing else, and in no other place of the route.
+    #[must_use]
+    pub fn canary(mut self, target: impl Into<Box<str>>, steps: &[u8]) -> Self {
+        self.canary = Some((target.into(), steps.to_vec()));
+        self
+    }
+
+    /// Says that every target of this route must bear the tag: a table in which one does not is
+    /// refused.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<Box<str>>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// Sets what an hour on this route may cost. Defaults to no cap and no alert.
+    #[must_use]
+    pub fn allowance(mut self, allowance: Allowance) -> Self {
+        self.allowance = allowance;
         self
     }
 

@@ -3,12 +3,13 @@
 //! A pure function of the table's atomics, the request and `now`. It takes no lock and allocates
 //! nothing, and where all is well its cost does not grow with the number of targets.
 
-use crate::money::{Billed, cost};
+use crate::money::{Billed, Ledger, Spend, cost};
 use crate::pace::PaceReadiness;
 use crate::request::Request;
-use crate::route::{MAX_CANDIDATES, RouteId};
+use crate::resolve::{Candidate, Role, Tier};
+use crate::route::{Edge, MAX_CANDIDATES, Policy, RouteId};
 use crate::strategy::{self, Fact, Strategy};
-use crate::table::{Candidate, Slot, Table, Tier};
+use crate::table::{Slot, Table};
 use crate::target::TargetId;
 use crate::trace::Refusal;
 use llm_breaker::Readiness;
@@ -21,6 +22,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Set(u128);
 
 impl Set {
+    pub(crate) const ALL: Self = Self(u128::MAX);
+
     pub(crate) const fn contains(self, position: u8) -> bool {
         self.0 >> position & 1 == 1
     }
@@ -30,13 +33,48 @@ impl Set {
     }
 }
 
-/// What a candidate must offer beyond being ready. It narrows as a request's failures teach.
-#[derive(Debug, Clone, Copy, Default)]
+/// What a candidate must offer beyond being ready. It changes as a request's failures teach.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Fit {
     /// Only windows larger than this will do; 0 means any.
     pub(crate) context_above: u32,
     /// Only members the route names for refused prompts.
     pub(crate) less_restrictive: bool,
+    /// The edges whose failure has been met, one bit each.
+    pub(crate) edges: u8,
+    /// The request is on the side of the canary.
+    pub(crate) canary: bool,
+    /// What the request may still cost, in millionths of a dollar; all bits set: anything.
+    pub(crate) money_left: u64,
+}
+
+impl Fit {
+    /// For a request that has met no failure yet.
+    pub(crate) fn of(policy: &Policy, request: &Request) -> Self {
+        let caps = [policy.max_cost, request.max_cost];
+        let cap = caps.into_iter().flatten().min();
+        Self {
+            context_above: 0,
+            less_restrictive: false,
+            edges: 0,
+            canary: false,
+            money_left: cap.map_or(u64::MAX, |cap| cap.0),
+        }
+    }
+
+    pub(crate) const fn open(&mut self, edge: Edge) {
+        self.edges |= 1 << edge as u8;
+    }
+
+    /// The same with an edge open.
+    pub(crate) const fn with(mut self, edge: Edge) -> Self {
+        self.open(edge);
+        self
+    }
+
+    pub(crate) const fn is_open(self, edge: Edge) -> bool {
+        self.edges >> edge as u8 & 1 == 1
+    }
 }
 
 /// When a candidate can be used.
@@ -60,13 +98,25 @@ const TOO_LARGE: Duration = Duration::from_secs(60);
 
 /// Whether `candidate` could serve the request at all, health aside.
 pub(crate) fn fits(
+    table: &Table,
     slot: &Slot,
     candidate: Candidate,
     request: &Request,
     fit: Fit,
+    now: Instant,
 ) -> Result<(), Refusal> {
     if candidate.weight == 0 {
         return Err(Refusal::NoWeight);
+    }
+    if !request.allowed.0.contains(candidate.position) {
+        return Err(Refusal::Excluded);
+    }
+    match candidate.role {
+        Role::Member => {}
+        Role::Edge(edge) if fit.is_open(edge) => {}
+        Role::Edge(_) => return Err(Refusal::NotForThis),
+        Role::Canary if fit.canary => {}
+        Role::Canary => return Err(Refusal::OnTrial),
     }
     if !slot.abilities.contains(request.abilities) {
         return Err(Refusal::Unable);
@@ -79,7 +129,39 @@ pub(crate) fn fits(
     if fit.less_restrictive && !candidate.less_restrictive {
         return Err(Refusal::NotLessRestrictive);
     }
-    Ok(())
+    affords(table, slot, candidate, request, fit, now)
+}
+
+/// Whether the request, the target's hour and the route's hour can bear the price of the call.
+fn affords(
+    table: &Table,
+    slot: &Slot,
+    candidate: Candidate,
+    request: &Request,
+    fit: Fit,
+    now: Instant,
+) -> Result<(), Refusal> {
+    let route = table.resolved(candidate.route).ledger.as_deref();
+    let own = slot.ledger.as_deref();
+    if fit.money_left == u64::MAX && own.is_none() && route.is_none() {
+        return Ok(());
+    }
+    let price = expected_cost(slot, request);
+    let refuses = |ledger: Option<&Ledger>| ledger.is_some_and(|it| !it.allows(price, now));
+    if price.0 > fit.money_left {
+        Err(Refusal::OverBudget)
+    } else if refuses(own) {
+        Err(Refusal::SpendCap)
+    } else if refuses(route) {
+        Err(Refusal::RouteSpendCap)
+    } else {
+        Ok(())
+    }
+}
+
+/// What a call to a target is expected to cost.
+pub(crate) fn expected_cost(slot: &Slot, request: &Request) -> Spend {
+    cost(&slot.price, &Billed::expected(request.expected))
 }
 
 /// When the target's own gate and its credential's let a call through.
@@ -97,7 +179,10 @@ pub(crate) fn admission(table: &Table, slot: &Slot, request: &Request, now: Inst
 /// When the gates alone let a call through.
 fn gates(table: &Table, slot: &Slot, now: Instant) -> Admission {
     let own = gate(slot.health.gate.readiness(now));
-    both(own, gate(table.credential(slot).readiness(now)))
+    let shared = table.scopes(slot);
+    shared.fold(own, |so_far, shared| {
+        both(so_far, gate(shared.state.gate.readiness(now)))
+    })
 }
 
 /// When both let a call through.
@@ -136,7 +221,7 @@ pub(crate) fn pick(
     let usable = |candidate: &Candidate, position: u8| {
         let slot = table.slot(candidate.target);
         !tried.contains(position)
-            && fits(slot, *candidate, request, fit).is_ok()
+            && fits(table, slot, *candidate, request, fit, now).is_ok()
             && admission(table, slot, request, now) == Admission::Ready
     };
     if tier.strategy != Strategy::Weighted {
@@ -176,6 +261,18 @@ pub(crate) fn pick(
     })
 }
 
+/// What the strategies know of a candidate.
+pub(crate) fn fact_of(slot: &Slot, candidate: Candidate, request: &Request, now: Instant) -> Fact {
+    Fact {
+        id: candidate.sticky_id,
+        weight: candidate.weight,
+        in_flight: slot.health.in_flight.load(Ordering::Relaxed),
+        ewma: slot.health.ewma.read(now),
+        headroom: slot.pace.headroom(now),
+        price: expected_cost(slot, request).0,
+    }
+}
+
 /// The usable candidate that the tier's strategy prefers.
 fn by_strategy(
     table: &Table,
@@ -195,14 +292,7 @@ fn by_strategy(
         let slot = table.slot(candidate.target);
         if let (Some(fact), Some(place)) = (facts.get_mut(count), positions.get_mut(count)) {
             *place = position;
-            *fact = Fact {
-                id: candidate.sticky_id,
-                weight: candidate.weight,
-                in_flight: slot.health.in_flight.load(Ordering::Relaxed),
-                ewma: slot.health.ewma.read(now),
-                headroom: slot.pace.headroom(now),
-                price: cost(&slot.price, &Billed::expected(request.expected)).0,
-            };
+            *fact = fact_of(slot, *candidate, request, now);
             count += 1;
         }
     }
@@ -227,7 +317,7 @@ impl Table {
         rng: &mut impl Rng,
     ) -> Option<TargetId> {
         let route = self.resolved(route);
-        let (fit, tried) = (Fit::default(), Set::default());
+        let (fit, tried) = (Fit::of(&route.policy, request), Set::default());
         let position = route
             .tiers()
             .find_map(|tier| pick(self, tier, request, fit, tried, now, rng))?;
@@ -244,7 +334,7 @@ pub(crate) fn refusal(
     now: Instant,
 ) -> Option<Refusal> {
     let slot = table.slot(candidate.target);
-    if let Err(refusal) = fits(slot, candidate, request, fit) {
+    if let Err(refusal) = fits(table, slot, candidate, request, fit, now) {
         return Some(refusal);
     }
     let in_flight = slot.health.in_flight.load(Ordering::Relaxed);
@@ -259,10 +349,10 @@ pub(crate) fn refusal(
         Admission::Open(_) => return Some(Refusal::Open),
         Admission::Ready => {}
     }
-    match gate(table.credential(slot).readiness(now)) {
-        Admission::Held(_) | Admission::Paced(_) | Admission::Open(_) => {
-            Some(Refusal::CredentialSetAside)
-        }
+    let mut shared = table.scopes(slot);
+    shared.find_map(|shared| match gate(shared.state.gate.readiness(now)) {
         Admission::Ready => None,
-    }
+        Admission::Held(_) | Admission::Paced(_) => Some(Refusal::Held),
+        Admission::Open(_) => Some(Refusal::of_scope(shared.key.scope)),
+    })
 }

@@ -7,12 +7,14 @@
 use crate::reaction;
 use crate::request::Request;
 use crate::route::{RouteId, Windows};
+use crate::scope::Passes;
 use crate::select::{self, Fit};
-use crate::table::Table;
+use crate::table::{Slot, Table};
 use crate::target::TargetId;
-use llm_breaker::{Outcome, Readiness, Ticket};
+use llm_breaker::{Breaker, Outcome, Readiness, Ticket};
 use llm_errors::Verdict;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// The longest that a shadow probe may take: at one every 5 s, this bounds how many are in flight.
@@ -25,7 +27,7 @@ pub struct Shadow {
     table: Arc<Table>,
     target: TargetId,
     windows: Windows,
-    ticket: Option<Ticket>,
+    tickets: Option<(Option<Ticket>, Passes)>,
 }
 
 impl Table {
@@ -46,13 +48,16 @@ impl Table {
             return None;
         }
         let route = self.resolved(route);
-        route.candidates.iter().find_map(|candidate| {
+        // Where a scope of many is open, each of its targets has its turn at showing that it healed.
+        let first = usize::try_from(self.shadows.load(Ordering::Relaxed)).unwrap_or_default();
+        let count = route.candidates.len();
+        let fit = Fit::of(&route.policy, request);
+        let in_turn = route.candidates.iter().cycle().skip(first % count.max(1));
+        in_turn.take(count).find_map(|candidate| {
             let slot = self.slot(candidate.target);
-            select::fits(slot, *candidate, request, Fit::default()).ok()?;
-            if self.credential(slot).readiness(now) != Readiness::Ready {
-                return None;
-            }
-            let ticket = slot.health.gate.shadow(now)?;
+            select::fits(self, slot, *candidate, request, fit, now).ok()?;
+            let (own, shared) = self.shadow_of(slot, now)?;
+            self.shadows.fetch_add(1, Ordering::Relaxed);
             // An answer that is late by the target's own measure is no sign of health.
             let silence = slot.health.vitals.suspicious_silence(request, now);
             let longest = silence.map_or(LONGEST, |silence| silence.min(LONGEST));
@@ -68,9 +73,24 @@ impl Table {
                     whole: windows.whole.min(longest),
                     ..windows
                 },
-                ticket: Some(ticket),
+                tickets: Some((own, shared)),
             })
         })
+    }
+
+    /// Leave of every gate that is open; `None` where all are closed, or one is not to be tried.
+    fn shadow_of(&self, slot: &Slot, now: Instant) -> Option<(Option<Ticket>, Passes)> {
+        let ask = |gate: &Breaker| match gate.readiness(now) {
+            Readiness::Ready => Some(None),
+            Readiness::Open(_) => gate.shadow(now).map(Some),
+            Readiness::Held(_) | Readiness::Probe => None,
+        };
+        let mut shared = Passes::default();
+        for (scope, pass) in self.scopes(slot).zip(shared.iter_mut()) {
+            *pass = ask(&scope.state.gate)?;
+        }
+        let own = ask(&slot.health.gate)?;
+        (own.is_some() || shared.iter().any(Option::is_some)).then_some((own, shared))
     }
 }
 
@@ -89,21 +109,33 @@ impl Shadow {
 
     /// Reports how it went: a first token or a whole good answer, or a failure.
     pub fn finish(mut self, result: Result<(), &Verdict>, now: Instant) {
-        let Some(ticket) = self.ticket.take() else {
+        let Some((own, shared)) = self.tickets.take() else {
             return;
         };
         let outcome = match result {
             Ok(()) => Outcome::Success,
             Err(verdict) => reaction::consequence(verdict).outcome,
         };
-        self.table.gate(self.target).settle(ticket, outcome, now);
+        let slot = self.table.slot(self.target);
+        if let Some(ticket) = own {
+            slot.health.gate.settle(ticket, outcome, now);
+        }
+        for (scope, pass) in self.table.scopes(slot).zip(shared) {
+            if let Some(ticket) = pass {
+                scope.state.gate.settle(ticket, scope.outcome(outcome), now);
+            }
+        }
     }
 }
 
 impl Drop for Shadow {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.table.gate(self.target).abandon(ticket);
+        if let Some((own, shared)) = self.tickets.take() {
+            let slot = self.table.slot(self.target);
+            if let Some(ticket) = own {
+                slot.health.gate.abandon(ticket);
+            }
+            self.table.abandon_passes(slot, shared);
         }
     }
 }

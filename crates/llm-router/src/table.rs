@@ -4,15 +4,18 @@
 //! carries indices from there on. Health lives in atomics beside the facts, so the table itself
 //! never changes.
 
-use crate::alias::Alias;
-use crate::money::Price;
+use crate::canary::CanaryState;
+use crate::money::{Allowance, Ledger, Price, Spend};
 use crate::pace::Pace;
+use crate::resolve::{Draft, Resolved};
 use crate::route::{MAX_CANDIDATES, Policy, Route, RouteId};
-use crate::strategy::{PeakEwma, Strategy, stable_hash};
+use crate::scope::{self, Memberships, Shared};
+use crate::strategy::PeakEwma;
 use crate::target::{Abilities, Target, TargetId};
 use crate::vitals::Vitals;
-use llm_backoff::{HedgeBudget, RetryBudget};
+use llm_backoff::RetryBudget;
 use llm_breaker::{Breaker, BreakerConfig};
+use llm_errors::Scope;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -24,14 +27,13 @@ use thiserror::Error;
 #[derive(Debug)]
 pub struct Table {
     targets: Box<[Slot]>,
-    credentials: Box<[(Account, Arc<Breaker>)]>,
+    pub(crate) shared: Box<[Shared]>,
     budgets: Box<[(Box<str>, Arc<RetryBudget>)]>,
     routes: Box<[Resolved]>,
+    /// Shadow probes granted.
+    pub(crate) shadows: AtomicU32,
     by_name: HashMap<Box<str>, RouteId>,
 }
-
-/// A provider, and the label of a credential there.
-type Account = (Box<str>, Box<str>);
 
 /// One target: what is known of it, and how it does.
 #[derive(Debug)]
@@ -40,11 +42,13 @@ pub(crate) struct Slot {
     pub(crate) health: Arc<Health>,
     pub(crate) pace: Arc<Pace>,
     pub(crate) price: Price,
-    pub(crate) credential: u16,
+    /// The spend of the last hour, where it is limited or watched.
+    pub(crate) ledger: Option<Arc<Ledger>>,
+    pub(crate) scopes: Memberships,
     pub(crate) budget: u16,
     pub(crate) context_window_tokens: u32,
     pub(crate) abilities: Abilities,
-    facts: Target,
+    pub(crate) facts: Target,
 }
 
 /// How one target does.
@@ -57,47 +61,6 @@ pub(crate) struct Health {
     pub(crate) in_flight: AtomicU32,
     /// Rate limits in a row that stated no wait; the next hold grows with them.
     pub(crate) unhinted_limits: AtomicU32,
-}
-
-/// A route whose names are resolved.
-#[derive(Debug)]
-pub(crate) struct Resolved {
-    pub(crate) name: Box<str>,
-    /// All candidates, tier by tier.
-    pub(crate) candidates: Box<[Candidate]>,
-    tiers: Box<[Span]>,
-    pub(crate) policy: Policy,
-    pub(crate) hedges: Arc<HedgeBudget>,
-}
-
-/// Where a tier's candidates are, and how one of them is drawn.
-#[derive(Debug)]
-struct Span {
-    first: u8,
-    length: u8,
-    /// `None` where no member has a weight.
-    draw: Option<Alias>,
-}
-
-/// One tier of a route.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Tier<'a> {
-    /// The position of the first candidate in its route.
-    pub(crate) first: u8,
-    pub(crate) candidates: &'a [Candidate],
-    pub(crate) draw: Option<&'a Alias>,
-    pub(crate) strategy: Strategy,
-}
-
-/// One target's place in a route.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Candidate {
-    pub(crate) target: TargetId,
-    pub(crate) tier: u8,
-    pub(crate) weight: u32,
-    pub(crate) less_restrictive: bool,
-    /// Tells the target from others for as long as its name stays: what sticky keys hash to.
-    pub(crate) sticky_id: u64,
 }
 
 /// Collects targets and routes for a [`Table`].
@@ -146,6 +109,16 @@ pub enum TableError {
         /// The tier, counted from 0.
         tier: usize,
     },
+    /// A target of a route does not bear the tag that the route asks for.
+    #[error("route `{route}` asks for the tag `{tag}`, which target `{target}` does not have")]
+    MissingTag {
+        /// The route.
+        route: Box<str>,
+        /// The tag.
+        tag: Box<str>,
+        /// The target without it.
+        target: Box<str>,
+    },
     /// A route has more candidates than [`MAX_CANDIDATES`].
     #[error("route `{route}` has {count} candidates, at most {MAX_CANDIDATES} are possible")]
     TooManyCandidates {
@@ -184,8 +157,9 @@ impl TableBuilder {
     }
 
     /// Takes over what `before` has learnt: a target of the same name, provider, credential and identity keeps
-    /// its health, a credential its set-aside, a provider its retry budget, a route its hedge
-    /// budget. Calls that are under way on `before` end there, and count here.
+    /// its health, a credential or a wider scope its set-aside, a provider its retry budget, a route
+    /// its budgets for hedges and repeated calls and its trial, both their spend of the hour. Settings
+    /// and limits are those of the new table from then on. Calls that are under way on `before` end there, and count here.
     #[must_use]
     pub fn inherit(mut self, before: Arc<Table>) -> Self {
         self.before = Some(before);
@@ -200,15 +174,15 @@ impl TableBuilder {
     pub fn build(self, now: Instant) -> Result<Arc<Table>, TableError> {
         let mut ids: HashMap<Box<str>, TargetId> = HashMap::new();
         let before = self.before.as_deref();
-        let mut credentials: Vec<Account> = Vec::new();
-        let mut providers: Vec<Box<str>> = Vec::new();
+        let described: Vec<&Target> = self.targets.iter().collect();
+        let (shared, memberships) = scope::resolve(&described, before, self.breaker, now);
+        let mut domains: Vec<Box<str>> = Vec::new();
         let mut slots = Vec::with_capacity(self.targets.len());
-        for target in self.targets {
+        for (target, scopes) in self.targets.into_iter().zip(memberships) {
             let id = u16::try_from(slots.len()).map_err(|_| TableError::TooLarge)?;
             if ids.insert(target.name.clone(), TargetId(id)).is_some() {
                 return Err(TableError::DuplicateTarget(target.name));
             }
-            let account = (target.provider.clone(), target.credential.clone());
             slots.push(Slot {
                 health: before
                     .and_then(|before| before.health_of(&target))
@@ -217,8 +191,13 @@ impl TableBuilder {
                     .and_then(|before| before.pace_of(&target))
                     .unwrap_or_else(|| Arc::new(Pace::new(target.limits, now))),
                 price: target.price,
-                credential: intern(&mut credentials, account)?,
-                budget: intern(&mut providers, target.provider.clone())?,
+                ledger: ledger(
+                    &target.allowance,
+                    before.and_then(|before| before.equal_of(&target)?.ledger.as_ref()),
+                    now,
+                ),
+                scopes,
+                budget: intern(&mut domains, target.domain().clone())?,
                 context_window_tokens: target.context_window_tokens,
                 abilities: target.abilities,
                 facts: target,
@@ -231,29 +210,32 @@ impl TableBuilder {
             if by_name.insert(route.name.clone(), RouteId(id)).is_some() {
                 return Err(TableError::DuplicateRoute(route.name));
             }
-            let hedges = before.and_then(|before| before.hedges_of(&route.name));
-            routes.push(resolve(route, &ids, hedges.unwrap_or_default())?);
+            let known = before.and_then(|before| before.route_called(&route.name));
+            let draft = Draft {
+                id: RouteId(id),
+                ids: &ids,
+                slots: &slots,
+            };
+            routes.push(draft.resolve(route, known, now)?);
         }
-        Ok(Arc::new(Table {
+        let table = Table {
             targets: slots.into(),
-            credentials: credentials
+            shared,
+            budgets: domains
                 .into_iter()
-                .map(|account| {
-                    let known = before.and_then(|before| find(&before.credentials, &account));
-                    let gate = || Arc::new(Breaker::new(self.breaker, now));
-                    (account, known.unwrap_or_else(gate))
-                })
-                .collect(),
-            budgets: providers
-                .into_iter()
-                .map(|provider| {
-                    let known = before.and_then(|before| find(&before.budgets, &provider));
-                    (provider, known.unwrap_or_default())
+                .map(|domain| {
+                    let known = before.and_then(|before| find(&before.budgets, &domain));
+                    (domain, known.unwrap_or_default())
                 })
                 .collect(),
             routes: routes.into(),
+            shadows: AtomicU32::new(0),
             by_name,
-        }))
+        };
+        if before.is_some() {
+            table.settle_in(&self.breaker);
+        }
+        Ok(Arc::new(table))
     }
 }
 
@@ -272,75 +254,17 @@ fn find<K: PartialEq, V>(kept: &[(K, Arc<V>)], key: &K) -> Option<Arc<V>> {
     Some(Arc::clone(value))
 }
 
-fn resolve(
-    route: Route,
-    ids: &HashMap<Box<str>, TargetId>,
-    hedges: Arc<HedgeBudget>,
-) -> Result<Resolved, TableError> {
-    let mut candidates: Vec<Candidate> = Vec::new();
-    for (tier, members) in route.tiers.iter().enumerate() {
-        if members.is_empty() {
-            return Err(TableError::EmptyTier {
-                route: route.name,
-                tier,
-            });
-        }
-        for member in members {
-            let Some(&target) = ids.get(&member.target) else {
-                return Err(TableError::UnknownTarget {
-                    route: route.name,
-                    target: member.target.clone(),
-                });
-            };
-            if candidates.iter().any(|known| known.target == target) {
-                return Err(TableError::RepeatedTarget {
-                    route: route.name,
-                    target: member.target.clone(),
-                });
-            }
-            candidates.push(Candidate {
-                target,
-                // Tiers are not empty, so there are no more of them than candidates.
-                tier: u8::try_from(tier).unwrap_or(u8::MAX),
-                weight: member.weight,
-                less_restrictive: member.less_restrictive,
-                sticky_id: stable_hash(member.target.as_bytes()),
-            });
-        }
+/// The ledger of an allowance, with what was spent before.
+pub(crate) fn ledger(
+    allowance: &Allowance,
+    before: Option<&Arc<Ledger>>,
+    now: Instant,
+) -> Option<Arc<Ledger>> {
+    if allowance.is_none() {
+        return None;
     }
-    if candidates.len() > MAX_CANDIDATES {
-        return Err(TableError::TooManyCandidates {
-            route: route.name,
-            count: candidates.len(),
-        });
-    }
-    if candidates.iter().all(|candidate| candidate.weight == 0) {
-        return Err(TableError::EmptyRoute(route.name));
-    }
-    let mut first = 0u8;
-    let span = |tier: &[Candidate]| {
-        let weights: Vec<u32> = tier.iter().map(|member| member.weight).collect();
-        // At most MAX_CANDIDATES in all, so lengths and positions fit a u8.
-        let length = u8::try_from(tier.len()).unwrap_or(u8::MAX);
-        let span = Span {
-            first,
-            length,
-            draw: Alias::new(&weights),
-        };
-        first = first.saturating_add(length);
-        span
-    };
-    let tiers = candidates
-        .chunk_by(|a, b| a.tier == b.tier)
-        .map(span)
-        .collect();
-    Ok(Resolved {
-        name: route.name,
-        tiers,
-        candidates: candidates.into(),
-        policy: route.policy,
-        hedges,
-    })
+    let fresh = || Arc::new(Ledger::new(allowance.per_hour, &allowance.alerts, now));
+    Some(before.map_or_else(fresh, Arc::clone))
 }
 
 // === impl Health ===
@@ -354,26 +278,6 @@ impl Health {
             in_flight: AtomicU32::new(0),
             unhinted_limits: AtomicU32::new(0),
         }
-    }
-}
-
-// === impl Resolved ===
-
-impl Resolved {
-    /// The tiers in order.
-    pub(crate) fn tiers(&self) -> impl Iterator<Item = Tier<'_>> {
-        self.tiers.iter().map(|span| {
-            let (first, length) = (usize::from(span.first), usize::from(span.length));
-            Tier {
-                first: span.first,
-                candidates: self
-                    .candidates
-                    .get(first..first + length)
-                    .unwrap_or_default(),
-                draw: span.draw.as_ref(),
-                strategy: self.policy.strategy,
-            }
-        })
     }
 }
 
@@ -437,6 +341,48 @@ impl Table {
         &self.targets[target.index()].facts.name
     }
 
+    /// The tags of a target.
+    ///
+    /// # Panics
+    ///
+    /// If `target` comes from a larger table.
+    pub fn tags(&self, target: TargetId) -> impl Iterator<Item = &str> {
+        self.slot(target).facts.tags.iter().map(|tag| &**tag)
+    }
+
+    /// The target on trial on a route, and where the trial stands.
+    ///
+    /// # Panics
+    ///
+    /// If `route` comes from a larger table.
+    #[must_use]
+    pub fn canary(&self, route: RouteId) -> Option<(TargetId, CanaryState)> {
+        let route = self.resolved(route);
+        let trial = route.canary.as_ref()?;
+        let candidate = route.candidates.get(usize::from(trial.position))?;
+        Some((candidate.target, trial.canary.state()))
+    }
+
+    /// What calls to a target cost in the last hour, where that is limited or watched.
+    ///
+    /// # Panics
+    ///
+    /// If `target` comes from a larger table.
+    #[must_use]
+    pub fn spent(&self, target: TargetId, now: Instant) -> Option<Spend> {
+        Some(self.slot(target).ledger.as_ref()?.spent(now))
+    }
+
+    /// What the requests of a route cost in the last hour, where that is limited or watched.
+    ///
+    /// # Panics
+    ///
+    /// If `route` comes from a larger table.
+    #[must_use]
+    pub fn spent_on(&self, route: RouteId, now: Instant) -> Option<Spend> {
+        Some(self.resolved(route).ledger.as_ref()?.spent(now))
+    }
+
     /// The provider of a target.
     ///
     /// # Panics
@@ -474,15 +420,22 @@ impl Table {
     /// If `target` comes from a larger table.
     #[must_use]
     pub fn credential_gate(&self, target: TargetId) -> &Breaker {
-        self.credential(self.slot(target))
+        self.scope_gate(target, Scope::Credential)
+    }
+
+    /// The gate that stands for a scope of a target: shared by all targets of the scope, or the
+    /// target's own where it shares it with nobody.
+    ///
+    /// # Panics
+    ///
+    /// If `target` comes from a larger table.
+    #[must_use]
+    pub fn scope_gate(&self, target: TargetId, scope: Scope) -> &Breaker {
+        self.gate_of(self.slot(target), scope)
     }
 
     pub(crate) fn slot(&self, target: TargetId) -> &Slot {
         &self.targets[target.index()]
-    }
-
-    pub(crate) fn credential(&self, slot: &Slot) -> &Breaker {
-        &self.credentials[usize::from(slot.credential)].1
     }
 
     pub(crate) fn budget(&self, slot: &Slot) -> &RetryBudget {
@@ -503,15 +456,36 @@ impl Table {
         Some(Arc::clone(&self.equal_of(target)?.health))
     }
 
-    /// What was spent of the limits, where they are still the same.
+    /// What was spent of the limits, also where they have changed.
     fn pace_of(&self, target: &Target) -> Option<Arc<Pace>> {
         let slot = self.equal_of(target)?;
-        (slot.facts.limits == target.limits).then(|| Arc::clone(&slot.pace))
+        Some(if slot.facts.limits == target.limits {
+            Arc::clone(&slot.pace)
+        } else {
+            Arc::new(slot.pace.with_limits(target.limits))
+        })
     }
 
-    fn hedges_of(&self, route: &str) -> Option<Arc<HedgeBudget>> {
-        let id = self.route(route)?;
-        Some(Arc::clone(&self.resolved(id).hedges))
+    /// Takes what is inherited under the settings of this table: only once it is sure to be used.
+    fn settle_in(&self, config: &BreakerConfig) {
+        for slot in &self.targets {
+            slot.health.gate.reconfigure(config);
+            if let Some(ledger) = &slot.ledger {
+                ledger.limit(slot.facts.allowance.per_hour, &slot.facts.allowance.alerts);
+            }
+        }
+        for shared in &self.shared {
+            shared.state.gate.reconfigure(config);
+        }
+        for route in &self.routes {
+            if let Some(ledger) = &route.ledger {
+                ledger.limit(route.allowance.per_hour, &route.allowance.alerts);
+            }
+        }
+    }
+
+    fn route_called(&self, name: &str) -> Option<&Resolved> {
+        Some(self.resolved(self.route(name)?))
     }
 
     pub(crate) fn resolved(&self, route: RouteId) -> &Resolved {
@@ -528,6 +502,7 @@ impl fmt::Display for TargetId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::route::Member;
 
     fn build(routes: impl IntoIterator<Item = Route>) -> Result<Arc<Table>, TableError> {
         let mut builder = Table::builder()
@@ -546,7 +521,8 @@ mod tests {
         let ids: Vec<_> = table.targets().collect();
         let slots: Vec<_> = ids.iter().map(|id| table.slot(*id)).collect();
         assert_eq!(slots[0].budget, slots[1].budget);
-        assert_ne!(slots[0].credential, slots[1].credential);
+        let gate = |slot| std::ptr::from_ref(table.gate_of(slot, Scope::Credential));
+        assert_ne!(gate(slots[0]), gate(slots[1]));
         assert_ne!(slots[0].budget, slots[2].budget);
     }
 
@@ -566,7 +542,7 @@ mod tests {
             "route `r` has an empty tier at position 1"
         );
         assert_eq!(
-            fault(Route::new("r").tier([crate::Member::new("a").weight(0)])),
+            fault(Route::new("r").tier([Member::new("a").weight(0)])),
             "route `r` has no target that can be chosen"
         );
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Targets: what can be called, and what is known of it before the first call.
 
-use crate::money::Price;
+use crate::money::{Allowance, Price};
 use crate::pace::Limits;
 use std::fmt;
 
@@ -56,18 +56,24 @@ impl fmt::Debug for Abilities {
 pub struct Target {
     pub(crate) name: Box<str>,
     pub(crate) provider: Box<str>,
+    pub(crate) domain: Option<Box<str>>,
     pub(crate) credential: Box<str>,
+    pub(crate) organisation: Option<Box<str>>,
+    pub(crate) model: Option<Box<str>>,
+    pub(crate) region: Option<Box<str>>,
     pub(crate) context_window_tokens: u32,
     pub(crate) abilities: Abilities,
     pub(crate) identity: u64,
     pub(crate) limits: Limits,
     pub(crate) price: Price,
+    pub(crate) allowance: Allowance,
+    pub(crate) tags: Vec<Box<str>>,
 }
 
 impl Target {
     /// A target called `name`, served by `provider`.
     ///
-    /// `provider` names the failure domain: targets with the same text share one retry budget.
+    /// `provider` is its failure domain as well, unless another is named.
     #[must_use]
     pub fn new(name: impl Into<Box<str>>, provider: impl Into<Box<str>>) -> Self {
         let provider = provider.into();
@@ -75,12 +81,31 @@ impl Target {
             name: name.into(),
             credential: provider.clone(),
             provider,
+            domain: None,
+            organisation: None,
+            model: None,
+            region: None,
             context_window_tokens: 0,
             abilities: Abilities::ALL,
             identity: 0,
             limits: Limits::default(),
             price: Price::default(),
+            allowance: Allowance::default(),
+            tags: Vec::new(),
         }
+    }
+
+    /// Names the failure domain, where servers of one provider fail on their own, such as two of one's
+    /// own machines. Targets that share it share a retry budget, and are set aside together where
+    /// several of them are found to be out. Defaults to the provider's name.
+    #[must_use]
+    pub fn failure_domain(mut self, name: impl Into<Box<str>>) -> Self {
+        self.domain = Some(name.into());
+        self
+    }
+
+    pub(crate) fn domain(&self) -> &Box<str> {
+        self.domain.as_ref().unwrap_or(&self.provider)
     }
 
     /// Names the credential: targets that share it are set aside together when it is refused or
@@ -88,6 +113,30 @@ impl Target {
     #[must_use]
     pub fn credential(mut self, label: impl Into<Box<str>>) -> Self {
         self.credential = label.into();
+        self
+    }
+
+    /// Names the organisation that the credential belongs to, at this provider: where its cap is
+    /// reached, all its credentials are set aside. Defaults to none.
+    #[must_use]
+    pub fn organisation(mut self, label: impl Into<Box<str>>) -> Self {
+        self.organisation = Some(label.into());
+        self
+    }
+
+    /// Names the model at this provider: targets that share it (by other credentials or in other
+    /// regions) are set aside together where the model itself is out. Defaults to none.
+    #[must_use]
+    pub fn model(mut self, name: impl Into<Box<str>>) -> Self {
+        self.model = Some(name.into());
+        self
+    }
+
+    /// Names the provider's region: targets that share it are set aside together where the region is
+    /// out. Defaults to none.
+    #[must_use]
+    pub fn region(mut self, name: impl Into<Box<str>>) -> Self {
+        self.region = Some(name.into());
         self
     }
 
@@ -119,6 +168,21 @@ impl Target {
     #[must_use]
     pub fn price(mut self, price: Price) -> Self {
         self.price = price;
+        self
+    }
+
+    /// Sets what an hour of calls to the target may cost, over all routes. Defaults to no cap and no
+    /// alert. It counts only what the [`price`](Self::price) tells.
+    #[must_use]
+    pub fn allowance(mut self, allowance: Allowance) -> Self {
+        self.allowance = allowance;
+        self
+    }
+
+    /// Adds a tag, by which requests and routes may ask for the target or keep away from it.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<Box<str>>) -> Self {
+        self.tags.push(tag.into());
         self
     }
 

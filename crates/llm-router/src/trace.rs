@@ -1,12 +1,13 @@
 //! What a request went through, hop by hop: enough to explain it, to bill it and to replay it.
 
+use crate::canary::CanaryVerdict;
 use crate::money::Spend;
 use crate::pace::Cost;
 use crate::route::RouteId;
 use crate::table::Table;
 use crate::target::TargetId;
-use llm_breaker::Change;
-use llm_errors::{ErrorKind, HintSource, Verdict};
+use llm_breaker::{Change, TripReason};
+use llm_errors::{ErrorKind, HintSource, Scope, Verdict};
 use std::fmt;
 use std::time::Duration;
 
@@ -21,11 +22,48 @@ pub struct Trace {
     /// Every upstream call, in the order of sending. Bounded by the route's `max_sends`.
     pub hops: Vec<Hop>,
     /// Health that changed because of this request.
-    pub changes: Vec<(TargetId, Change)>,
+    pub changes: Vec<HealthChange>,
+    /// What this request decided about the target on trial, if it decided anything.
+    pub canary: Option<(TargetId, CanaryVerdict)>,
+    /// Sums of an hour's spend that this request crossed.
+    pub alerts: Vec<SpendAlert>,
+    /// Targets that a detector would have set aside, if half of the route were not already.
+    pub spared: Vec<(TargetId, TripReason)>,
     /// Candidates that were refused when the search ended without an answer.
     pub refused: Vec<Refused>,
     /// When the plan ended; `None` while it runs.
     pub ended_after: Option<Duration>,
+}
+
+/// Health that changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HealthChange {
+    /// The target whose call showed it.
+    pub target: TargetId,
+    /// Whose health: `Deployment` is the target's own, any other what it shares with other targets.
+    pub scope: Scope,
+    /// What changed.
+    pub change: Change,
+}
+
+/// The spend of the last hour has crossed a sum at which somebody wants to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpendAlert {
+    /// Whose spend.
+    pub payer: Payer,
+    /// The sum that was crossed.
+    pub threshold: Spend,
+    /// The spend of the hour now.
+    pub spent: Spend,
+}
+
+/// Whose money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Payer {
+    /// A target's, over all routes.
+    Target(TargetId),
+    /// That of the trace's route, over all targets.
+    Route,
 }
 
 /// One upstream call.
@@ -48,8 +86,9 @@ pub struct Hop {
     pub ended_after: Option<Duration>,
     /// What became of it.
     pub result: HopResult,
-    /// What it cost, by its target's price and the tokens reported; nothing where either is not
-    /// known.
+    /// What it cost by its target's price: the tokens reported, the expected ones where none are;
+    /// for a failed or cancelled call that may have been executed the expected prompt. Nothing where
+    /// the price is not known.
     pub cost: Spend,
     /// Candidates of the same or an earlier tier that were passed over, and why.
     pub passed_over: Vec<Refused>,
@@ -84,12 +123,32 @@ pub enum Refusal {
     Open,
     /// Its credential is set aside.
     CredentialSetAside,
+    /// Its organisation is set aside.
+    OrganisationSetAside,
+    /// Its model is set aside at this provider.
+    ModelSetAside,
+    /// Its region is set aside.
+    RegionSetAside,
+    /// Its provider is set aside.
+    ProviderSetAside,
     /// Its rate limit is spent for the moment, by our own count.
     Paced,
     /// It has as many calls in flight as it may have, or so many that another one would come too late.
     Full,
     /// The request exceeds its rate limit by itself.
     OverLimit,
+    /// The request keeps away from it, by name, by tag or by wanting no fallback.
+    Excluded,
+    /// The route names it for a sort of failure that this request has not met.
+    NotForThis,
+    /// It is on trial, and the request is not on its side.
+    OnTrial,
+    /// With it the request would cost more than it may.
+    OverBudget,
+    /// The target's spend of the hour is at its cap.
+    SpendCap,
+    /// The route's spend of the hour is at its cap.
+    RouteSpendCap,
 }
 
 /// Why a target was called.
@@ -108,6 +167,12 @@ pub enum Why {
     LongerContext,
     /// A target the route names for refused prompts.
     LessRestrictive,
+    /// A target the route names for refused or spent credentials.
+    OtherCredential,
+    /// A target the route names for outages of a region.
+    OtherRegion,
+    /// The target on trial.
+    Canary,
     /// Beside a probe that had not answered at the usual time.
     Cover,
     /// Beside a call whose target was found to hang.
@@ -116,6 +181,8 @@ pub enum Why {
     Trial,
     /// Beside a call that had no answer at the p90.
     Hedge,
+    /// Every target is set aside, and the route asks the one that is back soonest.
+    LeastBad,
 }
 
 /// What became of an upstream call.
@@ -161,6 +228,8 @@ pub enum WaitSource {
     Backoff,
     /// A hold that another request's rate limit put on the target.
     Hold,
+    /// The rest of the time for which every target was set aside.
+    Opening,
 }
 
 macro_rules! labels {
@@ -190,10 +259,48 @@ labels!(Refusal {
     Self::Held => "held",
     Self::Open => "open",
     Self::CredentialSetAside => "credential_set_aside",
+    Self::OrganisationSetAside => "organisation_set_aside",
+    Self::ModelSetAside => "model_set_aside",
+    Self::RegionSetAside => "region_set_aside",
+    Self::ProviderSetAside => "provider_set_aside",
     Self::Paced => "paced",
     Self::Full => "full",
     Self::OverLimit => "over_limit",
+    Self::Excluded => "excluded",
+    Self::NotForThis => "not_for_this",
+    Self::OnTrial => "on_trial",
+    Self::OverBudget => "over_budget",
+    Self::SpendCap => "spend_cap",
+    Self::RouteSpendCap => "route_spend_cap",
 });
+
+impl Refusal {
+    /// A shared scope is set aside.
+    pub(crate) const fn of_scope(scope: Scope) -> Self {
+        match scope {
+            Scope::Credential => Self::CredentialSetAside,
+            Scope::Organisation => Self::OrganisationSetAside,
+            Scope::Model => Self::ModelSetAside,
+            Scope::Region => Self::RegionSetAside,
+            Scope::Provider => Self::ProviderSetAside,
+            _ => Self::Open,
+        }
+    }
+
+    /// Whose gate keeps calls away; `None` where it is no gate.
+    #[must_use]
+    pub const fn scope(self) -> Option<Scope> {
+        match self {
+            Self::Open => Some(Scope::Deployment),
+            Self::CredentialSetAside => Some(Scope::Credential),
+            Self::OrganisationSetAside => Some(Scope::Organisation),
+            Self::ModelSetAside => Some(Scope::Model),
+            Self::RegionSetAside => Some(Scope::Region),
+            Self::ProviderSetAside => Some(Scope::Provider),
+            _ => None,
+        }
+    }
+}
 
 labels!(Why {
     Self::First => "first",
@@ -202,10 +309,14 @@ labels!(Why {
     Self::Retry => "retry",
     Self::LongerContext => "longer_context",
     Self::LessRestrictive => "less_restrictive",
+    Self::OtherCredential => "other_credential",
+    Self::OtherRegion => "other_region",
+    Self::Canary => "canary",
     Self::Cover => "cover",
     Self::Rescue => "rescue",
     Self::Trial => "trial",
     Self::Hedge => "hedge",
+    Self::LeastBad => "least_bad",
 });
 
 labels!(WaitSource {
@@ -216,6 +327,7 @@ labels!(WaitSource {
     Self::Hint(_) => "hint",
     Self::Backoff => "backoff",
     Self::Hold => "hold",
+    Self::Opening => "opening",
 });
 
 // === impl Trace ===
@@ -227,6 +339,9 @@ impl Trace {
             seed,
             hops: Vec::new(),
             changes: Vec::new(),
+            canary: None,
+            alerts: Vec::new(),
+            spared: Vec::new(),
             refused: Vec::new(),
             ended_after: None,
         }
@@ -325,6 +440,32 @@ impl fmt::Display for Described<'_> {
                 let name = self.table.target_name(refused.target);
                 write!(f, " [{name}: {}]", refused.reason)?;
             }
+            separator = "; ";
+        }
+        if let Some((target, verdict)) = self.trace.canary {
+            let name = self.table.target_name(target);
+            match verdict {
+                CanaryVerdict::Promote(100) => write!(f, "{separator}canary {name} promoted")?,
+                CanaryVerdict::Promote(share) => {
+                    write!(f, "{separator}canary {name} now gets {share} %")?;
+                }
+                CanaryVerdict::Stop(reason) => {
+                    write!(
+                        f,
+                        "{separator}canary {name} stopped for its {}",
+                        reason.as_str()
+                    )?;
+                }
+                CanaryVerdict::Continue => {}
+            }
+            separator = "; ";
+        }
+        for (target, reason) in &self.trace.spared {
+            let name = self.table.target_name(*target);
+            write!(
+                f,
+                "{separator}{name} not set aside for {reason}: half of the route is"
+            )?;
             separator = "; ";
         }
         for refused in &self.trace.refused {

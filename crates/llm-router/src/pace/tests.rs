@@ -423,3 +423,49 @@ fn a_limit_that_was_only_learnt_refuses_no_call_for_its_size() {
         PaceReadiness::NotBefore(_)
     ));
 }
+
+#[test]
+fn other_limits_keep_what_was_spent_and_learnt() {
+    let now = origin();
+    let mut limits = Limits::default();
+    limits.rpm = Some(60);
+    limits.burst = Duration::from_secs(10);
+    let pace = Pace::new(limits, now);
+    for _ in 0..10 {
+        let _spent = pace.reserve(Cost::default(), 0, now).unwrap();
+    }
+    let seen = Seen {
+        dimension: Dimension::Tokens,
+        limit: Some(1_000),
+        remaining: None,
+        reset_in: None,
+        sequence: 0,
+    };
+    pace.learn(&seen, now);
+    limits.rpm = Some(120);
+    limits.concurrency = Some(1);
+    let next = pace.with_limits(limits);
+    let ready = |in_flight, at| next.readiness(Cost::default(), in_flight, at);
+    assert!(
+        matches!(ready(0, now), PaceReadiness::NotBefore(_)),
+        "the burst is spent"
+    );
+    // One call flows back in half a second now, not in a whole one.
+    let soon = now + Duration::from_millis(501);
+    assert_eq!(ready(0, soon), PaceReadiness::Ready);
+    assert_eq!(ready(1, soon), PaceReadiness::Full);
+    let large = Cost {
+        input_tokens: 900,
+        output_tokens: 0,
+    };
+    let _ = next
+        .reserve(large, 0, soon + Duration::from_secs(60))
+        .unwrap();
+    assert!(
+        matches!(
+            next.readiness(large, 0, soon + Duration::from_secs(60)),
+            PaceReadiness::NotBefore(_)
+        ),
+        "the learnt token limit holds"
+    );
+}

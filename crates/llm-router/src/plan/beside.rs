@@ -11,11 +11,14 @@
 //! first good answer wins; an error never does. The loser is cancelled.
 
 use super::{Action, AttemptId, Live, Plan, Settled, State, Used, abandon};
-use crate::route::Hedging;
+use crate::canary::CallOutcome;
+use crate::resolve::Resolved;
+use crate::route::{Edge, Hedging};
 use crate::select;
-use crate::table::{Resolved, Slot, Table};
+use crate::table::{Slot, Table};
 use crate::trace::{HopResult, Why};
 use llm_breaker::{Outcome, Readiness, TripReason};
+use llm_errors::Scope;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -104,23 +107,20 @@ impl Plan {
     pub(super) fn start_beside(&mut self, why: Why, now: Instant) -> Option<Action> {
         let table = Arc::clone(&self.table);
         let route = table.resolved(self.route);
-        if self.trace.hops.len() >= usize::from(route.policy.max_sends) {
+        if self.trace.hops.len() >= self.max_sends(&route.policy) {
             return None;
         }
         let mut passed = self.tried();
         for live in self.lives.iter() {
             passed.insert(live.position);
         }
-        for tier in route.tiers() {
-            while let Some(position) = select::pick(
-                &table,
-                tier,
-                &self.request,
-                self.fit,
-                passed,
-                now,
-                &mut self.rng,
-            ) {
+        // A target that is slow or silent is what the edge to another region is for.
+        let fit = self.fit.with(Edge::Region);
+        let edges = route.edges().map(|(_, tier)| tier);
+        for tier in route.tiers().chain(edges) {
+            while let Some(position) =
+                select::pick(&table, tier, &self.request, fit, passed, now, &mut self.rng)
+            {
                 let target = route.candidates.get(usize::from(position))?.target;
                 let slot = table.slot(target);
                 let afforded = match why {
@@ -153,35 +153,37 @@ impl Plan {
     }
 
     /// What being beaten says of the loser.
-    fn lose(&mut self, table: &Table, loser: Live, won_by: Option<Why>, now: Instant) {
-        let slot = self.close_hop(table, &loser, HopResult::Cancelled, now);
+    fn lose(&mut self, table: &Table, mut loser: Live, won_by: Option<Why>, now: Instant) {
+        let slot = self.close_hop(table, &mut loser, HopResult::Cancelled, now);
         self.leave_silence(slot, &loser, now);
+        if won_by == Some(Why::Rescue) {
+            // Its target was found to hang: in a trial that is a failure.
+            self.judge_canary(table.resolved(self.route), &loser, CallOutcome::Error);
+        }
         match won_by {
             // The probe was later than nine in ten and beaten besides: it waits for another, and no
             // longer than before. Where its usual time is not known, that proves nothing.
             Some(Why::Cover) if slot.health.vitals.usual(&self.request, now).is_some() => {
                 let settled = Settled {
                     own: Outcome::Soft,
-                    shared: Outcome::Neutral,
+                    spared: false,
                     used: Used::Unknown,
                 };
                 self.settle(table, slot, loser, settled, now);
             }
             Some(Why::Trial) => {
-                let target = self
-                    .trace
-                    .hops
-                    .get(loser.attempt.index())
-                    .map(|hop| hop.target);
+                let target = self.target_of(loser.attempt);
                 let position = loser.position;
                 abandon(table, slot, loser);
                 let route = table.resolved(self.route);
                 if slot.health.vitals.lost_trial(&self.request, true)
                     && self.another_takes_all(table, route, position, now)
+                    && let Some(target) = target
+                    && self.may_eject(table, route, target, TripReason::Latency, now)
                 {
                     let change = slot.health.gate.trip(now, TripReason::Latency);
                     slot.health.vitals.recovered(now);
-                    self.trace.changes.extend(target.zip(change));
+                    self.note_change(target, Scope::Deployment, change);
                 }
             }
             _ => abandon(table, slot, loser),

@@ -2,8 +2,9 @@
 
 use super::{Action, AttemptId, Cause, Plan, State, abandon};
 use crate::reaction;
+use crate::resolve::Resolved;
 use crate::select::{self, Admission, Fit};
-use crate::table::{Resolved, Table};
+use crate::table::Table;
 use crate::trace::{HopResult, Refusal, Refused};
 use llm_errors::{ErrorKind, Phase, Verdict};
 use std::sync::Arc;
@@ -12,11 +13,11 @@ use std::time::Instant;
 impl Plan {
     /// The deadline passed with an attempt under way: ends one, and names it.
     pub(super) fn expire(&mut self, now: Instant) -> Option<AttemptId> {
-        let live = self.lives.take_other(None)?;
+        let mut live = self.lives.take_other(None)?;
         let attempt = live.attempt;
         let verdict = Verdict::new(ErrorKind::Timeout, Phase::Sent);
         let table = Arc::clone(&self.table);
-        let slot = self.close_hop(&table, &live, HopResult::Failed(verdict), now);
+        let slot = self.close_hop(&table, &mut live, HopResult::Failed(verdict), now);
         self.punish(&table, slot, live, &verdict, now);
         Some(attempt)
     }
@@ -24,8 +25,8 @@ impl Plan {
     /// The caller left: nothing that was under way counts.
     pub(super) fn cancel_all(&mut self, now: Instant) {
         let table = Arc::clone(&self.table);
-        while let Some(live) = self.lives.take_other(None) {
-            let slot = self.close_hop(&table, &live, HopResult::Cancelled, now);
+        while let Some(mut live) = self.lives.take_other(None) {
+            let slot = self.close_hop(&table, &mut live, HopResult::Cancelled, now);
             self.leave_silence(slot, &live, now);
             abandon(&table, slot, live);
         }
@@ -88,12 +89,12 @@ impl Plan {
                 Refusal::Held | Refusal::Paced | Refusal::Full | Refusal::OverLimit => {
                     ErrorKind::RateLimitOther
                 }
-                Refusal::Open => reaction::kind_of(slot.health.gate.snapshot(now).reason),
-                Refusal::CredentialSetAside => {
-                    reaction::kind_of(table.credential(slot).snapshot(now).reason)
+                Refusal::OverBudget | Refusal::SpendCap | Refusal::RouteSpendCap => {
+                    ErrorKind::QuotaExhausted
                 }
-                Refusal::Tried | Refusal::NotLessRestrictive | Refusal::NoWeight => {
-                    return None;
+                other => {
+                    let scope = other.scope()?;
+                    reaction::kind_of(table.gate_of(slot, scope).snapshot(now).reason)
                 }
             })
         });
@@ -113,7 +114,8 @@ impl Plan {
             .iter()
             .filter(|candidate| {
                 let slot = table.slot(candidate.target);
-                select::fits(slot, **candidate, &self.request, Fit::default()).is_ok()
+                let fit = Fit::of(&route.policy, &self.request);
+                select::fits(table, slot, **candidate, &self.request, fit, now).is_ok()
             })
             .map(|candidate| {
                 match select::admission(table, table.slot(candidate.target), &self.request, now) {

@@ -5,11 +5,11 @@ use super::{
 };
 use super::{UNHINTED_HOLD, Used, abandon, jitter};
 use crate::reaction::{self, Aside, Lesson};
+use crate::scope;
 use crate::table::{Slot, Table};
-use crate::target::TargetId;
 use crate::trace::{HopResult, Tokens, WaitSource};
-use llm_breaker::{Breaker, Outcome, TripReason};
-use llm_errors::{Certainty, ErrorKind, Needs, Phase, Verdict};
+use llm_breaker::{Change, Outcome, TripReason};
+use llm_errors::{Certainty, ErrorKind, Needs, Phase, Scope, Verdict};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -39,6 +39,7 @@ impl Plan {
         if std::mem::replace(&mut live.spoke, true) {
             return;
         }
+        live.spoke_after = Some(now.saturating_duration_since(live.sent_at));
         let (position, waiting) = (usize::from(live.position), live.waiting);
         let took = now.saturating_duration_since(live.sent_at);
         let first = self.lives.iter().min_by_key(|live| live.sent_at);
@@ -65,15 +66,15 @@ impl Plan {
 
     pub(super) fn on_success(&mut self, attempt: AttemptId, tokens: Tokens, now: Instant) {
         self.spoke(attempt, now);
-        let Some(live) = self.lives.take(attempt) else {
+        let Some(mut live) = self.lives.take(attempt) else {
             return;
         };
         let committed = live.committed;
         let table = Arc::clone(&self.table);
-        let slot = self.close_hop(&table, &live, HopResult::Answered(tokens), now);
+        let slot = self.close_hop(&table, &mut live, HopResult::Answered(tokens), now);
         let settled = Settled {
             own: Outcome::Success,
-            shared: Outcome::Success,
+            spared: false,
             used: if tokens == Tokens::default() {
                 Used::Unknown
             } else {
@@ -94,12 +95,12 @@ impl Plan {
     }
 
     pub(super) fn on_failure(&mut self, attempt: AttemptId, verdict: Verdict, now: Instant) {
-        let Some(live) = self.lives.take(attempt) else {
+        let Some(mut live) = self.lives.take(attempt) else {
             return;
         };
         let (committed, position) = (live.committed, live.position);
         let table = Arc::clone(&self.table);
-        let slot = self.close_hop(&table, &live, HopResult::Failed(verdict), now);
+        let slot = self.close_hop(&table, &mut live, HopResult::Failed(verdict), now);
         self.punish(&table, slot, live, &verdict, now);
         if committed {
             self.trace.ended_after = Some(self.since_start(now));
@@ -149,33 +150,38 @@ impl Plan {
         if consequence.outcome != Outcome::Neutral {
             slot.health.ewma.record_failure(verdict.retry_after(), now);
         }
-        let credential = table.credential(slot);
         let own = match consequence.aside {
-            // The account failed, not the deployment.
-            Aside::Credential(_) => Outcome::Neutral,
+            // The account or the model failed, not the deployment.
+            Aside::Scope(scope, _) if scope != Scope::Deployment => Outcome::Neutral,
             // The hold answers a rate limit; it is no sign of ill health beside that.
-            Aside::Hold(_) | Aside::HoldByBackoff if !live.is_probe() => Outcome::Neutral,
+            Aside::Hold(..) | Aside::HoldByBackoff if !live.is_probe() => Outcome::Neutral,
             _ => consequence.outcome,
         };
         let reason = consequence.reason;
-        let target = self
-            .trace
-            .hops
-            .get(live.attempt.index())
-            .map(|hop| hop.target);
+        let Some(target) = self.target_of(live.attempt) else {
+            return;
+        };
+        let route = table.resolved(self.route);
+        let spared = own == Outcome::BadAnswer
+            && !self.may_eject(table, route, target, TripReason::Quality, now);
         let settled = Settled {
             own,
-            shared: Outcome::Neutral,
+            spared,
             used: match verdict.certainty {
                 Certainty::NeverSent | Certainty::Rejected => Used::Nothing,
                 Certainty::MayHaveExecuted | Certainty::Committed => Used::Unknown,
             },
         };
-        self.settle(table, slot, live, settled, now);
+        let change = self.settle(table, slot, live, settled, now);
+        if let Some(Change::Opened { reason }) = change
+            && scope::is_outage(reason)
+        {
+            self.widen(table, route, target, verdict.scope, now);
+        }
         match consequence.aside {
             Aside::None => {}
-            Aside::Hold(wait) => {
-                slot.health.gate.hold(now + wait);
+            Aside::Hold(scope, wait) => {
+                table.gate_of(slot, scope).hold(now + wait);
                 slot.pace.drain(now, now + wait);
             }
             Aside::HoldByBackoff => {
@@ -186,21 +192,13 @@ impl Plan {
                     .gate
                     .hold(now + hold / 2 + jitter(&mut self.rng, hold / 2));
             }
-            Aside::Target(wait) => self.set_aside(&slot.health.gate, target, wait, reason, now),
-            Aside::Credential(wait) => self.set_aside(credential, target, wait, reason, now),
+            Aside::Scope(scope, wait) => {
+                let change = table
+                    .gate_of(slot, scope)
+                    .open_until(now, now + wait, reason);
+                self.note_change(target, scope, change);
+            }
         }
-    }
-
-    pub(super) fn set_aside(
-        &mut self,
-        gate: &Breaker,
-        target: Option<TargetId>,
-        wait: Duration,
-        reason: TripReason,
-        now: Instant,
-    ) {
-        let change = gate.open_until(now, now + wait, reason);
-        self.trace.changes.extend(target.zip(change));
     }
 
     /// An attempt ends without having said anything, and not by its target's doing. If it was
@@ -225,7 +223,11 @@ impl Plan {
             Needs::LessRestrictive => self.fit.less_restrictive = true,
             _ => {}
         }
-        let policy = *self.table.policy(self.route);
+        if let Some(edge) = reaction::edge(verdict) {
+            self.fit.open(edge);
+        }
+        let mut policy = *self.table.policy(self.route);
+        policy.attempts = self.request.attempts.unwrap_or(policy.attempts);
         let lesson = reaction::lesson(verdict);
         let tries = self
             .touched

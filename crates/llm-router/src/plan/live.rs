@@ -1,7 +1,9 @@
 //! The attempts under way: one, or two while a second target is asked beside the first.
 
 use super::AttemptId;
+use super::pay::Earmarks;
 use crate::pace::Reservation;
+use crate::scope::Passes;
 use crate::table::Slot;
 use llm_breaker::{Ticket, Waiting};
 use std::sync::atomic::Ordering;
@@ -26,15 +28,27 @@ pub(super) struct Live {
     pub(super) fair: bool,
     /// Its first token has come.
     pub(super) spoke: bool,
+    /// When that was, after the send.
+    pub(super) spoke_after: Option<Duration>,
+    /// Money set aside for it.
+    pub(super) earmarks: Earmarks,
     /// Its answer is with the caller.
     pub(super) committed: bool,
 }
 
-/// What the gates of a target and of its credential gave for one call.
+/// What the gate of a target and those it shares with others gave for one call.
 #[derive(Debug)]
 pub(super) struct Tickets {
     pub(super) own: Ticket,
-    pub(super) shared: Ticket,
+    pub(super) shared: Passes,
+}
+
+impl Tickets {
+    /// Whether some gate takes the call for its probe.
+    pub(super) fn is_probe(&self) -> bool {
+        let mut all = self.shared.iter().flatten().chain([&self.own]);
+        all.any(Ticket::is_probe)
+    }
 }
 
 impl Live {

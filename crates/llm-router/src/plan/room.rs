@@ -8,8 +8,9 @@
 //! fast; so the request waits here a little before it is given up.
 
 use super::{AttemptId, Plan, State};
+use crate::resolve::Resolved;
 use crate::select;
-use crate::table::{Resolved, Slot, Table};
+use crate::table::{Slot, Table};
 use llm_errors::{ErrorKind, Phase, Verdict};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -2,9 +2,11 @@
 
 use super::{Plan, QUICK_TRIES, State, Wait, jitter};
 use crate::plan::Action;
-use crate::reaction::Lesson;
-use crate::select::{self, Admission};
-use crate::table::{Candidate, Resolved, Table};
+use crate::reaction::{self, Lesson};
+use crate::resolve::{Candidate, Resolved, Role, Tier};
+use crate::route::{Edge, FailOpen};
+use crate::select::{self, Admission, Set};
+use crate::table::Table;
 use crate::trace::{WaitSource, Why};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,28 +16,29 @@ impl Plan {
     pub(super) fn choose(&mut self, now: Instant) -> Option<Action> {
         let table = Arc::clone(&self.table);
         let route = table.resolved(self.route);
-        if self.trace.hops.len() >= usize::from(route.policy.max_sends)
-            || self.deadline.is_past(now)
-        {
+        if self.trace.hops.len() >= self.max_sends(&route.policy) || self.deadline.is_past(now) {
             return Some(self.end(now));
         }
+        if let Some(send) = self.ask_canary(&table, route, now) {
+            return Some(send);
+        }
         let mut passed = self.tried();
+        // A prompt that is too long or refused goes to its remedy at once.
+        for edge in [Edge::ContextLength, Edge::ContentFilter] {
+            if let Some(send) = self.along(&table, route, edge, &mut passed, now) {
+                return Some(send);
+            }
+        }
         for tier in route.tiers() {
-            while let Some(position) = select::pick(
-                &table,
-                tier,
-                &self.request,
-                self.fit,
-                passed,
-                now,
-                &mut self.rng,
-            ) {
-                let why = self.why(route, position);
-                if let Some(send) = self.send(position, why, now) {
+            if let Some(send) = self.within(&table, route, tier, &mut passed, now) {
+                return Some(send);
+            }
+            // Nobody of the tier is left: round what keeps them away, before another tier is used.
+            self.open_edges(&table, tier.candidates, now);
+            for edge in Edge::ALL {
+                if let Some(send) = self.along(&table, route, edge, &mut passed, now) {
                     return Some(send);
                 }
-                // Its gate let another caller in first.
-                passed.insert(position);
             }
             let patient = now.checked_add(self.patience);
             let limit = patient.unwrap_or(self.deadline.instant());
@@ -73,7 +76,75 @@ impl Plan {
         if self.wait_for_room(&table, route, now) {
             return None;
         }
+        if let Some(send) = self.fail_open(&table, route, now) {
+            return Some(send);
+        }
         Some(self.end(now))
+    }
+
+    /// Sends to one of a tier's ready candidates outside `passed`.
+    fn within(
+        &mut self,
+        table: &Table,
+        route: &Resolved,
+        tier: Tier<'_>,
+        passed: &mut Set,
+        now: Instant,
+    ) -> Option<Action> {
+        while let Some(position) = select::pick(
+            table,
+            tier,
+            &self.request,
+            self.fit,
+            *passed,
+            now,
+            &mut self.rng,
+        ) {
+            let why = self.why(route, position);
+            if let Some(send) = self.send(position, why, now) {
+                return Some(send);
+            }
+            // Its gate let another caller in first.
+            passed.insert(position);
+        }
+        None
+    }
+
+    /// Sends to one of an edge's candidates, where the edge is open.
+    fn along(
+        &mut self,
+        table: &Table,
+        route: &Resolved,
+        edge: Edge,
+        passed: &mut Set,
+        now: Instant,
+    ) -> Option<Action> {
+        if !self.fit.is_open(edge) {
+            return None;
+        }
+        let (_, tier) = route.edges().find(|(known, _)| *known == edge)?;
+        self.within(table, route, tier, passed, now)
+    }
+
+    /// Opens the edges that lead round what keeps these candidates away.
+    fn open_edges(&mut self, table: &Table, candidates: &[Candidate], now: Instant) {
+        for candidate in candidates {
+            let refusal = select::refusal(table, *candidate, &self.request, self.fit, now);
+            if let Some(edge) = refusal.and_then(reaction::edge_round) {
+                self.fit.open(edge);
+            }
+        }
+    }
+
+    /// Asks the least bad of those that are set aside, once, where the route says so.
+    fn fail_open(&mut self, table: &Table, route: &Resolved, now: Instant) -> Option<Action> {
+        let asked = self.trace.hops.iter().any(|hop| hop.why == Why::LeastBad);
+        if route.policy.fail_open == FailOpen::Never || asked {
+            return None;
+        }
+        let tried = self.tried();
+        let position = table.least_bad(route, &self.request, self.fit, tried, now)?;
+        self.insist(position, Why::LeastBad, now)
     }
 
     /// The shortest wait that leads to a call of one of `candidates` no later than `limit` and
@@ -88,16 +159,25 @@ impl Plan {
         now: Instant,
     ) -> Option<Wait> {
         let alone = most_tries == u8::MAX;
+        let patient = now.checked_add(self.patience).unwrap_or(limit);
         let mut best: Option<Wait> = None;
         for (candidate, position) in candidates.iter().zip(first..) {
             let slot = table.slot(candidate.target);
-            if select::fits(slot, *candidate, &self.request, self.fit).is_err() {
+            if select::fits(table, slot, *candidate, &self.request, self.fit, now).is_err() {
                 continue;
             }
             let touched = self.touched.iter().find(|known| known.position == position);
             let admission = select::admission(table, slot, &self.request, now);
             let (floor, until, source) = match (touched, admission) {
-                (_, Admission::Open(_)) | (None, Admission::Ready) => continue,
+                (Some(_), Admission::Open(_)) | (None, Admission::Ready) => continue,
+                (None, Admission::Open(until)) => {
+                    // Once in a request, and no longer than its patience: one caller will be the
+                    // probe, the others go on.
+                    if !alone || self.awaited || until > patient {
+                        continue;
+                    }
+                    (until, until, WaitSource::Opening)
+                }
                 // While another tier is left, only those whom the limit has met wait for its end: a
                 // crowd that did would come back as one.
                 (None, Admission::Held(_)) if !alone => continue,
@@ -143,7 +223,7 @@ impl Plan {
     }
 
     /// Begins a wait if it looks affordable: another call of the same target will be paid for from
-    /// the budget of its provider, when it is sent.
+    /// the budgets of its provider and of the route, when it is sent.
     pub(super) fn start_wait(
         &mut self,
         table: &Table,
@@ -155,11 +235,14 @@ impl Plan {
         let Some(candidate) = route.candidates.get(usize::from(wait.position)) else {
             return false;
         };
-        if again && table.budget(table.slot(candidate.target)).balance() < 1.0 {
+        let paid = table.budget(table.slot(candidate.target)).balance() >= 1.0
+            && (self.was_told_when(wait.position) || route.retries.balance() >= 1.0);
+        if again && !paid {
             return false;
         }
         let length = wait.until.saturating_duration_since(now);
         self.waited = (!length.is_zero()).then_some((length, wait.source));
+        self.awaited |= wait.source == WaitSource::Opening;
         self.state = State::Waiting {
             position: wait.position,
             until: wait.until,
@@ -167,24 +250,41 @@ impl Plan {
         true
     }
 
-    /// Calls a target once more, if the budget of its provider pays for it.
+    /// Calls a target once more, if the budgets of its provider and of the route pay for it.
     pub(super) fn send_again(&mut self, position: u8, now: Instant) -> Option<Action> {
         let table = Arc::clone(&self.table);
-        let candidate = table
-            .resolved(self.route)
-            .candidates
-            .get(usize::from(position))?;
+        let route = table.resolved(self.route);
+        let candidate = route.candidates.get(usize::from(position))?;
         let budget = table.budget(table.slot(candidate.target));
         if !budget.withdraw() {
+            self.drop_from_now_on(position);
+            return None;
+        }
+        let of_route = !self.was_told_when(position);
+        if of_route && !route.retries.withdraw() {
+            budget.refund();
             self.drop_from_now_on(position);
             return None;
         }
         let send = self.send(position, Why::Retry, now);
         if send.is_none() {
             budget.refund();
+            if of_route {
+                route.retries.refund();
+            }
             self.drop_if_refused(position, now);
         }
         send
+    }
+
+    /// Whether the target itself has said when to come back: who keeps to that is no burden to it,
+    /// and counts towards its provider's budget alone.
+    fn was_told_when(&self, position: u8) -> bool {
+        let mut known = self
+            .touched
+            .iter()
+            .filter(|known| known.position == position);
+        known.any(|known| matches!(known.source, WaitSource::Hint(_)))
     }
 
     fn drop_from_now_on(&mut self, position: u8) {
@@ -214,10 +314,21 @@ impl Plan {
     }
 
     pub(super) fn why(&self, route: &Resolved, position: u8) -> Why {
-        let tier = |position: u8| {
-            let candidate = route.candidates.get(usize::from(position));
-            candidate.map_or(u8::MAX, |candidate| candidate.tier)
+        let candidate = |position: u8| route.candidates.get(usize::from(position));
+        // The canary stands beside the first tier.
+        let tier = |position: u8| match candidate(position) {
+            Some(candidate) if candidate.role == Role::Canary => 0,
+            Some(candidate) => candidate.tier,
+            None => u8::MAX,
         };
+        if let Some(Role::Edge(edge)) = candidate(position).map(|candidate| candidate.role) {
+            return match edge {
+                Edge::ContextLength => Why::LongerContext,
+                Edge::ContentFilter => Why::LessRestrictive,
+                Edge::Credential => Why::OtherCredential,
+                Edge::Region => Why::OtherRegion,
+            };
+        }
         if self.fit.less_restrictive {
             return Why::LessRestrictive;
         }

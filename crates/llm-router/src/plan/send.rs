@@ -1,13 +1,16 @@
 //! One attempt's beginning: through the gates, into the trace, with its windows.
 
 use super::live::Tickets;
-use super::{Action, AttemptId, Live, Plan, RESERVE, State, abandon};
+use super::{Action, AttemptId, Live, Plan, RESERVE, State, abandon, pay};
 use crate::money::Spend;
-use crate::route::Windows;
+use crate::resolve::Resolved;
+use crate::route::{Edge, Windows};
 use crate::select;
-use crate::table::{Resolved, Slot, Table};
+use crate::table::{Slot, Table};
+use crate::target::TargetId;
 use crate::trace::{Hop, HopResult, Refused, Why};
 use llm_breaker::TripReason;
+use llm_errors::Scope;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -27,8 +30,8 @@ impl Plan {
         self.enter(position, why, Entry::IfAdmitted, now)
     }
 
-    /// Says `Send` to a target whose ramp lets only a share of calls through, because there is
-    /// nobody else to call.
+    /// Says `Send` to a target whose gate does not let this call through, because there is nobody
+    /// else to call: in a ramp it lets only a share of them.
     pub(super) fn insist(&mut self, position: u8, why: Why, now: Instant) -> Option<Action> {
         self.enter(position, why, Entry::LeastBad, now)
     }
@@ -41,27 +44,39 @@ impl Plan {
         if self.leave_if_hanging(&table, route, position, now) || self.is_crowded(slot, now) {
             return None;
         }
-        let shared = table.credential(slot).acquire(now).ok()?;
+        let anyway = matches!(entry, Entry::LeastBad);
+        let shared = table.enter(slot, anyway, now)?;
         let gate = &slot.health.gate;
-        let own = match entry {
-            Entry::IfAdmitted => gate.acquire(now).ok(),
-            Entry::LeastBad => Some(gate.acquire_anyway(now)),
-        };
-        let Some(own) = own else {
-            table.credential(slot).abandon(shared);
+        let own = if anyway {
+            gate.acquire_anyway(now)
+        } else if let Ok(own) = gate.acquire(now) {
+            own
+        } else {
+            table.abandon_passes(slot, shared);
             return None;
         };
+        let tickets = Tickets { own, shared };
         let in_flight = slot.health.in_flight.fetch_add(1, Ordering::Relaxed);
         let reserved = slot.pace.reserve(self.request.expected, in_flight, now);
         let Ok(reservation) = reserved else {
             slot.health.in_flight.fetch_sub(1, Ordering::Relaxed);
-            slot.health.gate.abandon(own);
-            table.credential(slot).abandon(shared);
+            slot.health.gate.abandon(tickets.own);
+            table.abandon_passes(slot, tickets.shared);
             return None;
         };
+        let Some(earmarks) = pay::earmark(route, slot, &self.request, now) else {
+            slot.health.in_flight.fetch_sub(1, Ordering::Relaxed);
+            slot.pace.refund(reservation);
+            slot.health.gate.abandon(tickets.own);
+            table.abandon_passes(slot, tickets.shared);
+            return None;
+        };
+        if self.trace.hops.is_empty() {
+            route.retries.deposit();
+        }
         // Hops are bounded by `max_sends`, a u8.
         let attempt = AttemptId(u8::try_from(self.trace.hops.len()).unwrap_or(u8::MAX));
-        let probe = own.is_probe() || shared.is_probe();
+        let probe = tickets.is_probe();
         // The first entry of the hop list is the one allocation of a request that succeeds.
         self.trace.hops.push(Hop {
             target,
@@ -79,7 +94,7 @@ impl Plan {
         let live = Live {
             attempt,
             position,
-            tickets: Some(Tickets { own, shared }),
+            tickets: Some(tickets),
             reservation,
             waiting: slot.health.vitals.begin(&self.request, now),
             sent_at: now,
@@ -91,13 +106,17 @@ impl Plan {
             cut_at: cut.map(|cut| now + cut),
             fair,
             spoke: false,
+            spoke_after: None,
+            earmarks,
             committed: false,
         };
         if self.lives.count() == 0 {
             self.beside = self.plan_beside(route, slot, probe, now);
         }
-        if let Err(live) = self.lives.add(live) {
+        if let Err(mut live) = self.lives.add(live) {
             // Two are under way already; nothing asks for a third.
+            let marks = std::mem::take(&mut live.earmarks);
+            pay::book(route, slot, marks, Spend::default(), now);
             abandon(&table, slot, live);
             return None;
         }
@@ -129,6 +148,7 @@ impl Plan {
         let slot = table.slot(target);
         if !slot.health.vitals.is_hanging(now)
             || !self.another_takes_all(table, route, position, now)
+            || !self.may_eject(table, route, target, TripReason::Hang, now)
         {
             return false;
         }
@@ -136,10 +156,53 @@ impl Plan {
         if change.is_some() {
             slot.health.vitals.recovered(now);
         }
-        self.trace
-            .changes
-            .extend(change.map(|change| (target, change)));
+        self.note_change(target, Scope::Deployment, change);
+        if change.is_some() {
+            self.widen(table, route, target, Scope::Deployment, now);
+        }
         change.is_some()
+    }
+
+    /// Whether a detector may set a target aside; noted where not.
+    pub(super) fn may_eject(
+        &mut self,
+        table: &Table,
+        route: &Resolved,
+        target: TargetId,
+        reason: TripReason,
+        now: Instant,
+    ) -> bool {
+        let may = table.may_eject(route, target, now);
+        let spared = (target, reason);
+        if !may && !self.trace.spared.contains(&spared) {
+            self.trace.spared.push(spared);
+        }
+        may
+    }
+
+    /// Opens the wider scopes whose trouble the opening of `target` shows, where the route has
+    /// somewhere else to go.
+    pub(super) fn widen(
+        &mut self,
+        table: &Table,
+        route: &Resolved,
+        target: TargetId,
+        said: Scope,
+        now: Instant,
+    ) {
+        let tried = self.tried();
+        for shared in table.outages(target, said, now) {
+            let mut others = route.candidates.iter().zip(0u8..);
+            let elsewhere = others.any(|(other, position)| {
+                !tried.contains(position)
+                    && !shared.members.contains(&other.target)
+                    && select::refusal(table, *other, &self.request, self.fit, now).is_none()
+            });
+            if elsewhere {
+                let change = shared.state.gate.trip(now, TripReason::Scope);
+                self.note_change(target, shared.key.scope, change);
+            }
+        }
     }
 
     /// Whether a candidate that this request has not called could be called now, and does not hang.
@@ -175,12 +238,14 @@ impl Plan {
         now: Instant,
     ) -> impl Iterator<Item = &'t Slot> {
         let tried = self.tried();
+        // What could be waited for in vain is an outage, and has its edge.
+        let fit = self.fit.with(Edge::Region);
         let others = route.candidates.iter().zip(0u8..);
         others.filter_map(move |(candidate, other)| {
             let slot = table.slot(candidate.target);
             let ready = other != position
                 && !tried.contains(other)
-                && select::refusal(table, *candidate, &self.request, self.fit, now).is_none()
+                && select::refusal(table, *candidate, &self.request, fit, now).is_none()
                 && !slot.health.vitals.is_hanging(now);
             ready.then_some(slot)
         })

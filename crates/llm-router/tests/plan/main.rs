@@ -6,11 +6,17 @@
     reason = "a test may fail loudly"
 )]
 
+mod aside;
 mod beside;
+mod canary;
 mod choosing;
+mod edges;
 mod failover;
 mod honesty;
 mod laws;
+mod money;
 mod overload;
+mod pacing;
+mod scopes;
 mod table;
 mod world;

@@ -142,3 +142,71 @@ fn explain_tells_for_every_candidate_why_it_wins_or_loses() {
         "{words}"
     );
 }
+
+#[test]
+fn new_settings_hold_for_targets_that_stay() {
+    use llm_breaker::BreakerConfig;
+    let mut world = World::new(|now| description().build(now).unwrap());
+    let a = world.table.targets().next().unwrap();
+    let next = |failures: u32, world: &World| {
+        let config = BreakerConfig::builder().failures(failures).build().unwrap();
+        let before = Arc::clone(&world.table);
+        description()
+            .breaker(config)
+            .inherit(before)
+            .build(world.now)
+            .unwrap()
+    };
+    let changed = next(2, &world);
+    assert_eq!(changed.gate(a).config().failures_in_a_row(), 2);
+    world.table = changed;
+    // A table that cannot be built changes nothing.
+    let before = Arc::clone(&world.table);
+    let broken = description()
+        .route(Route::new("x").tier(["nobody"]))
+        .inherit(before)
+        .build(world.now);
+    assert!(broken.is_err());
+    assert_eq!(world.table.gate(a).config().failures_in_a_row(), 2);
+    assert_eq!(next(3, &world).gate(a).config().failures_in_a_row(), 3);
+}
+
+#[test]
+fn explain_tells_the_share_that_the_strategy_gives() {
+    use llm_router::{Policy, Price, Spend, Strategy};
+    let explain = |strategy: Strategy| {
+        let mut policy = Policy::default();
+        policy.strategy = strategy;
+        let mut dear = Price::default();
+        dear.per_request = 2;
+        let world = World::new(|now| {
+            Table::builder()
+                .target(Target::new("dear", "one").price(dear))
+                .target(Target::new("free", "two"))
+                .route(Route::new("r").tier(["dear", "free"]).policy(policy))
+                .build(now)
+                .unwrap()
+        });
+        let route = world.table.route("r").unwrap();
+        let explained = world
+            .table
+            .explain(route, &Request::new().key(7), world.now);
+        assert_eq!(explained.strategy, strategy);
+        assert_eq!(explained.candidates[0].cost, Spend(2));
+        assert!(
+            explained.to_string().contains("costs $0.000002"),
+            "{explained}"
+        );
+        explained
+            .candidates
+            .iter()
+            .map(|one| one.share)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(explain(Strategy::Weighted), [0.5, 0.5]);
+    assert_eq!(explain(Strategy::Cheapest), [0.0, 1.0]);
+    let sticky = explain(Strategy::Sticky);
+    assert!(sticky == [1.0, 0.0] || sticky == [0.0, 1.0], "{sticky:?}");
+    let drawn = explain(Strategy::LeastInFlight);
+    assert!((drawn[0] - 0.5).abs() < 0.15, "{drawn:?}");
+}

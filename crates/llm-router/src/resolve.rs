@@ -1,0 +1,279 @@
+//! Routes with their names resolved to positions, and how they get there.
+
+use crate::alias::Alias;
+use crate::canary::Canary;
+use crate::money::{Allowance, Ledger};
+use crate::route::{Edge, MAX_CANDIDATES, Member, Policy, Route, RouteId};
+use crate::strategy::{Strategy, mix, stable_hash};
+use crate::table::{Slot, TableError, ledger};
+use crate::target::TargetId;
+use llm_backoff::{HedgeBudget, RetryBudget};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A route whose names are resolved.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    pub(crate) name: Box<str>,
+    /// All candidates: tier by tier, then edge by edge, then the canary.
+    pub(crate) candidates: Box<[Candidate]>,
+    /// Each tier, then each edge, then the canary.
+    groups: Box<[Span]>,
+    /// How many of those are tiers.
+    tiers: usize,
+    pub(crate) canary: Option<OnTrial>,
+    /// The spend of the last hour, where it is limited or watched.
+    pub(crate) ledger: Option<Arc<Ledger>>,
+    pub(crate) allowance: Allowance,
+    pub(crate) policy: Policy,
+    pub(crate) hedges: Arc<HedgeBudget>,
+    /// Bounds repeated calls by the number of requests, whatever succeeds.
+    pub(crate) retries: Arc<RetryBudget>,
+}
+
+/// Where a group's candidates are, and how one of them is drawn.
+#[derive(Debug)]
+struct Span {
+    first: u8,
+    length: u8,
+    /// `None` where no member has a weight.
+    draw: Option<Alias>,
+}
+
+/// A target on trial in one route.
+#[derive(Debug)]
+pub(crate) struct OnTrial {
+    pub(crate) position: u8,
+    /// Shared with the table that replaces this one, where the target and the steps are the same.
+    pub(crate) canary: Arc<Canary>,
+    identity: u64,
+}
+
+/// What a candidate is in its route for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// For every request, in its tier.
+    Member,
+    /// For one sort of failure.
+    Edge(Edge),
+    /// To be compared with the first tier.
+    Canary,
+}
+
+/// One tier of a route, or the targets of one edge.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tier<'a> {
+    /// The position of the first candidate in its route.
+    pub(crate) first: u8,
+    pub(crate) candidates: &'a [Candidate],
+    pub(crate) draw: Option<&'a Alias>,
+    pub(crate) strategy: Strategy,
+}
+
+/// One target's place in a route.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Candidate {
+    pub(crate) target: TargetId,
+    pub(crate) route: RouteId,
+    pub(crate) position: u8,
+    pub(crate) role: Role,
+    pub(crate) tier: u8,
+    pub(crate) weight: u32,
+    pub(crate) less_restrictive: bool,
+    /// Tells the target from others for as long as its name stays: what sticky keys hash to.
+    pub(crate) sticky_id: u64,
+}
+
+/// What a route's names are resolved with.
+pub(crate) struct Draft<'a> {
+    pub(crate) id: RouteId,
+    pub(crate) ids: &'a HashMap<Box<str>, TargetId>,
+    pub(crate) slots: &'a [Slot],
+}
+
+impl Draft<'_> {
+    pub(crate) fn resolve(
+        &self,
+        route: Route,
+        before: Option<&Resolved>,
+        now: Instant,
+    ) -> Result<Resolved, TableError> {
+        let mut candidates: Vec<Candidate> = Vec::new();
+        let tiers = route.tiers.len();
+        for (tier, members) in route.tiers.iter().enumerate() {
+            if members.is_empty() {
+                return Err(TableError::EmptyTier {
+                    route: route.name,
+                    tier,
+                });
+            }
+            for member in members {
+                self.add(&route, &mut candidates, member, tier, Role::Member)?;
+            }
+        }
+        if candidates.iter().all(|candidate| candidate.weight == 0) {
+            return Err(TableError::EmptyRoute(route.name));
+        }
+        let mut next = tiers;
+        for (edge, members) in &route.edges {
+            for member in members {
+                self.add(&route, &mut candidates, member, next, Role::Edge(*edge))?;
+            }
+            next += usize::from(!members.is_empty());
+        }
+        let mut canary = None;
+        if let Some((target, steps)) = &route.canary {
+            let member = Member::new(target.clone());
+            self.add(&route, &mut candidates, &member, next, Role::Canary)?;
+            canary = candidates
+                .last()
+                .map(|last| self.on_trial(last, steps, before));
+        }
+        if candidates.len() > MAX_CANDIDATES {
+            return Err(TableError::TooManyCandidates {
+                route: route.name,
+                count: candidates.len(),
+            });
+        }
+        let mut first = 0u8;
+        let span = |group: &[Candidate]| {
+            let weights: Vec<u32> = group.iter().map(|member| member.weight).collect();
+            // At most MAX_CANDIDATES in all, so lengths and positions fit a u8.
+            let length = u8::try_from(group.len()).unwrap_or(u8::MAX);
+            let span = Span {
+                first,
+                length,
+                draw: Alias::new(&weights),
+            };
+            first = first.saturating_add(length);
+            span
+        };
+        let groups = candidates
+            .chunk_by(|a, b| a.tier == b.tier)
+            .map(span)
+            .collect();
+        Ok(Resolved {
+            name: route.name,
+            groups,
+            tiers,
+            candidates: candidates.into(),
+            canary,
+            ledger: ledger(
+                &route.allowance,
+                before.and_then(|before| before.ledger.as_ref()),
+                now,
+            ),
+            allowance: route.allowance,
+            policy: route.policy,
+            hedges: before.map_or_else(Arc::default, |before| Arc::clone(&before.hedges)),
+            retries: before.map_or_else(retry_share, |before| Arc::clone(&before.retries)),
+        })
+    }
+
+    fn add(
+        &self,
+        route: &Route,
+        candidates: &mut Vec<Candidate>,
+        member: &Member,
+        tier: usize,
+        role: Role,
+    ) -> Result<(), TableError> {
+        let Some(&target) = self.ids.get(&member.target) else {
+            return Err(TableError::UnknownTarget {
+                route: route.name.clone(),
+                target: member.target.clone(),
+            });
+        };
+        if candidates.iter().any(|known| known.target == target) {
+            return Err(TableError::RepeatedTarget {
+                route: route.name.clone(),
+                target: member.target.clone(),
+            });
+        }
+        let tags = self.slots.get(target.index()).map(|slot| &slot.facts.tags);
+        let missing = route
+            .tags
+            .iter()
+            .find(|tag| !tags.is_some_and(|has| has.contains(tag)));
+        if let Some(tag) = missing {
+            return Err(TableError::MissingTag {
+                route: route.name.clone(),
+                tag: tag.clone(),
+                target: member.target.clone(),
+            });
+        }
+        candidates.push(Candidate {
+            target,
+            route: self.id,
+            // Too many are refused before anyone asks.
+            position: u8::try_from(candidates.len()).unwrap_or(u8::MAX),
+            role,
+            // Tiers are not empty, so there are no more of them than candidates.
+            tier: u8::try_from(tier).unwrap_or(u8::MAX),
+            weight: member.weight,
+            less_restrictive: member.less_restrictive || role == Role::Edge(Edge::ContentFilter),
+            sticky_id: stable_hash(member.target.as_bytes()),
+        });
+        Ok(())
+    }
+
+    /// The trial of a target, as it was where target and steps are the same.
+    fn on_trial(&self, candidate: &Candidate, steps: &[u8], before: Option<&Resolved>) -> OnTrial {
+        let facts = self
+            .slots
+            .get(candidate.target.index())
+            .map(|slot| &slot.facts);
+        let identity = facts.map_or(0, |facts| mix(facts.identity ^ candidate.sticky_id));
+        let fresh = Canary::with_steps(steps);
+        let known = before.and_then(|before| before.canary.as_ref());
+        let known = known
+            .filter(|known| known.identity == identity && known.canary.steps() == fresh.steps());
+        OnTrial {
+            position: candidate.position,
+            canary: known.map_or_else(|| Arc::new(fresh), |known| Arc::clone(&known.canary)),
+            identity,
+        }
+    }
+}
+
+/// One repeated call for about seven requests, ten in reserve, twenty saved up: so that with
+/// everything down and nothing learnt to be so, calls stay within a fifth of the requests beyond
+/// the first pass over the targets, however much a healthy past has put into the providers' budgets.
+fn retry_share() -> Arc<RetryBudget> {
+    Arc::new(RetryBudget::with_capacity(0.15, 10, 20))
+}
+
+// === impl Resolved ===
+
+impl Resolved {
+    /// The tiers in order.
+    pub(crate) fn tiers(&self) -> impl Iterator<Item = Tier<'_>> {
+        self.groups().take(self.tiers)
+    }
+
+    /// The targets of each edge.
+    pub(crate) fn edges(&self) -> impl Iterator<Item = (Edge, Tier<'_>)> {
+        self.groups()
+            .skip(self.tiers)
+            .filter_map(|tier| match tier.candidates.first()?.role {
+                Role::Edge(edge) => Some((edge, tier)),
+                Role::Member | Role::Canary => None,
+            })
+    }
+
+    fn groups(&self) -> impl Iterator<Item = Tier<'_>> {
+        self.groups.iter().map(|span| {
+            let (first, length) = (usize::from(span.first), usize::from(span.length));
+            Tier {
+                first: span.first,
+                candidates: self
+                    .candidates
+                    .get(first..first + length)
+                    .unwrap_or_default(),
+                draw: span.draw.as_ref(),
+                strategy: self.policy.strategy,
+            }
+        })
+    }
+}
