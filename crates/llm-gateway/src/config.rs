@@ -9,11 +9,14 @@ pub(crate) mod fault;
 pub(crate) mod key;
 pub(crate) mod known;
 mod limit;
+mod place;
 mod price;
 mod reader;
+mod remedy;
 mod route;
 pub(crate) mod secret;
 mod server;
+mod spend;
 mod stick;
 mod target;
 mod unit;
@@ -32,9 +35,11 @@ use std::path::Path;
 use std::time::Duration;
 
 pub(crate) use cloud::{Cloud, Identity};
-pub(crate) use route::{Degraded, Preset, Route};
+pub(crate) use price::micros;
+pub(crate) use route::{Degraded, Member, Preset, Route};
 pub(crate) use stick::{StickTo, key_of};
 pub(crate) use target::Target;
+pub(crate) use unit::duration;
 
 /// Where callers are served unless told otherwise: the loopback only.
 pub(crate) const DEFAULT_LISTEN: SocketAddr =

@@ -12,12 +12,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub(crate) use llm_resilience::Client;
-pub(crate) use llm_resilience::errors::{ErrorKind, Provider};
+pub(crate) use llm_resilience::errors::{ErrorKind, Provider, Scope};
 pub(crate) use llm_resilience::list_price;
 pub(crate) use llm_resilience::providers::catalog::{entry as catalog_entry, wire as catalog_wire};
 pub(crate) use llm_resilience::providers::model::{self, Model};
 pub(crate) use llm_resilience::providers::{Dialect, Features, GoogleCredential, Wire};
-pub(crate) use llm_resilience::router::{Hedging, Limits, MAX_CANDIDATES, Policy, Price, Strategy};
+pub(crate) use llm_resilience::router::{
+    Allowance, Canary, CanaryState, Edge, FailOpen, Filter, Hedging, Ledger, Limits,
+    MAX_CANDIDATES, Payer, Policy, Price, Spend, Strategy,
+};
 
 /// Builds the client that a configuration describes. Targets and routes keep their order, so that their indices are
 /// those of the configuration.
@@ -157,6 +160,20 @@ fn target_spec(target: &config::Target) -> anyhow::Result<TargetSpec> {
             turn => spec.credential(format!("{label}, replaced by reload {turn}")),
         };
     }
+    let place = &target.place;
+    for tag in &place.tags {
+        spec = spec.tag(tag.as_str());
+    }
+    if let Some(label) = &place.organisation {
+        spec = spec.organisation(label.as_str());
+    }
+    if let Some(name) = &target.cloud.region {
+        spec = spec.region(name.as_str());
+    }
+    if let Some(name) = &place.failure_domain {
+        spec = spec.failure_domain(name.as_str());
+    }
+    spec = spec.allowance(place.spend.clone());
     // What pages state of the model was weighed when the file was read; here the file's word is the last.
     let abilities = Features::from_bits(u32::MAX).without(target.lacks);
     Ok(spec
@@ -166,17 +183,31 @@ fn target_spec(target: &config::Target) -> anyhow::Result<TargetSpec> {
 
 fn route_spec(route: &config::Route, targets: &[config::Target]) -> RouteSpec {
     let mut spec = RouteSpec::new(route.name.as_str()).policy(policy(route));
+    let name = |index: usize| Some(targets.get(index)?.name.as_str());
+    let member = |member: &config::Member| {
+        let named = Member::new(name(member.target)?).weight(member.weight);
+        Some(if member.less_restrictive {
+            named.less_restrictive()
+        } else {
+            named
+        })
+    };
     for tier in &route.tiers {
-        spec = spec.tier(tier.iter().filter_map(|member| {
-            let named =
-                Member::new(targets.get(member.target)?.name.as_str()).weight(member.weight);
-            Some(if member.less_restrictive {
-                named.less_restrictive()
-            } else {
-                named
-            })
-        }));
+        spec = spec.tier(tier.iter().filter_map(member));
     }
+    let remedy = &route.remedy;
+    for (edge, members) in &remedy.on {
+        spec = spec.on(*edge, members.iter().filter_map(member));
+    }
+    if let Some(trial) = &remedy.canary
+        && let Some(target) = name(trial.target)
+    {
+        spec = spec.canary(target, &trial.steps);
+    }
+    for tag in &remedy.tags {
+        spec = spec.tag(tag.as_str());
+    }
+    spec = spec.allowance(remedy.spend.clone());
     for step in &route.degraded {
         spec = spec.degraded(match step {
             config::Degraded::Cached => Degraded::Cached,
@@ -206,6 +237,8 @@ fn policy(route: &config::Route) -> Policy {
     policy.max_sends = route.max_calls.unwrap_or(policy.max_sends);
     policy.strategy = route.strategy.unwrap_or(policy.strategy);
     policy.hedging = route.hedging.unwrap_or(policy.hedging);
+    policy.fail_open = route.remedy.fail_open;
+    policy.max_cost = route.remedy.max_cost;
     policy.windows.connect = given.connect.unwrap_or(policy.windows.connect);
     policy.windows.first_token = given.first_token.unwrap_or(policy.windows.first_token);
     policy.windows.idle = given.idle.unwrap_or(policy.windows.idle);
@@ -213,17 +246,27 @@ fn policy(route: &config::Route) -> Policy {
     policy
 }
 
-/// The health of a target: its own, or that of its key where that is worse, since a refused key closes every target
-/// that uses it.
+/// The health of a target: its own, or that of what it shares with others (key, organisation, model, region, provider)
+/// where that is worse.
 pub(crate) fn health(client: &Client, target: TargetId, now: Instant) -> Snapshot {
     let table = client.table();
     let own = table.gate(target).snapshot(now);
-    let shared = table.credential_gate(target).snapshot(now);
-    if own.state == State::Closed && shared.state != State::Closed {
-        shared
-    } else {
-        own
+    let shared = [
+        Scope::Credential,
+        Scope::Organisation,
+        Scope::Model,
+        Scope::Region,
+        Scope::Provider,
+    ];
+    let mut shared = shared
+        .map(|scope| table.scope_gate(target, scope).snapshot(now))
+        .into_iter();
+    if own.state != State::Closed {
+        return own;
     }
+    shared
+        .find(|seen| seen.state != State::Closed)
+        .unwrap_or(own)
 }
 
 #[cfg(test)]

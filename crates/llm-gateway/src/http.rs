@@ -1,6 +1,8 @@
 //! Which request goes where: paths, methods and what each answers.
 
+mod ask;
 mod call;
+mod explain;
 mod foreign;
 mod health;
 mod model;
@@ -74,6 +76,7 @@ enum Resource<'p> {
     Health,
     Ready,
     Metrics,
+    Explain(&'p str),
 }
 
 impl App {
@@ -148,7 +151,9 @@ pub(crate) async fn handle(app: &App, face: Face, request: Request<Incoming>) ->
     let id = request_id(request.headers());
     let (resource, dialect) =
         match resource(request.uri().path()) {
-            Some(Resource::Metrics) if app.admin_apart && face == Face::Callers => {
+            Some(Resource::Metrics | Resource::Explain(_))
+                if app.admin_apart && face == Face::Callers =>
+            {
                 (None, Dialect::OpenAiChat)
             }
             Some(
@@ -197,6 +202,10 @@ pub(crate) async fn handle(app: &App, face: Face, request: Request<Incoming>) ->
         Resource::Health => health::alive(),
         Resource::Ready => health::ready(app),
         Resource::Metrics => health::metrics(app),
+        Resource::Explain(name) => {
+            let name = name.to_owned();
+            explain::explain(app, &name, request.headers(), dialect, &id)
+        }
     }
 }
 
@@ -229,10 +238,11 @@ fn resource(path: &str) -> Option<Resource<'_>> {
         other if other.starts_with("/responses/") || other.starts_with("/conversations/") => {
             Some(Resource::Kept)
         }
-        other => other
-            .strip_prefix("/models/")
-            .filter(|name| !name.is_empty())
-            .map(Resource::Model),
+        other => {
+            let after = |start: &str| other.strip_prefix(start).filter(|name| !name.is_empty());
+            let model = after("/models/").map(Resource::Model);
+            model.or_else(|| after("/explain/").map(Resource::Explain))
+        }
     }
 }
 

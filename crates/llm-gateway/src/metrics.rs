@@ -4,6 +4,9 @@
 //! what a gateway alone has (attempts, fallbacks, breakers) stands under `llm_gateway_`. Every label is bounded: routes
 //! and targets come from the configuration, kinds and modes from enums; a name that a caller made up never becomes one.
 
+mod policy;
+
+use self::policy::Policy;
 use crate::config::{Config, Target};
 use crate::engine::{self, Client};
 use llm_resilience::breaker::{State, TripReason};
@@ -147,6 +150,7 @@ pub(crate) struct Metrics {
     first_chunk_seconds: Durations<ModelLabels>,
     input_tokens: Family<ModelLabels, Counter>,
     output_tokens: Family<ModelLabels, Counter>,
+    policy: Policy,
 }
 
 fn routes(config: &Config) -> Arc<[Arc<str>]> {
@@ -192,6 +196,7 @@ impl Metrics {
             first_chunk_seconds: durations(),
             input_tokens: Family::default(),
             output_tokens: Family::default(),
+            policy: Policy::default(),
         };
         metrics.register(&mut registry);
         metrics.registry = Arc::new(registry);
@@ -213,6 +218,7 @@ impl Metrics {
         self.state.clear();
         self.aside.clear();
         self.in_flight.clear();
+        self.policy.forget_states();
     }
 
     fn register(&self, registry: &mut Registry) {
@@ -284,6 +290,7 @@ impl Metrics {
             "Upstream calls under way",
             self.in_flight.clone(),
         );
+        self.policy.register(ours);
         let genai = registry.sub_registry_with_prefix("gen_ai_client_inference");
         genai.register_with_unit(
             "duration",
@@ -356,6 +363,7 @@ impl Metrics {
                 .get_or_create(&labels)
                 .set(i64::from(table.in_flight(target)));
         }
+        self.policy.look(client, now);
         let mut text = String::with_capacity(16 << 10);
         // Writing into a string cannot fail.
         let _ = encode(&mut text, &self.registry);
@@ -443,6 +451,7 @@ impl Observer for Metrics {
         let Some(route) = self.routes.get(report.trace.route.index()) else {
             return;
         };
+        self.policy.finished(report, route, &self.targets);
         let outcome = report.outcome.as_str();
         let stream = if report.streamed { "true" } else { "false" };
         self.requests

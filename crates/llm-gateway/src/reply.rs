@@ -72,6 +72,13 @@ pub(crate) enum Problem {
         /// The field at fault, if one is.
         field: Option<&'static str>,
     },
+    /// A header asks for something that cannot be read.
+    BadHeader {
+        /// Which.
+        name: &'static str,
+        /// How it is written.
+        mend: &'static str,
+    },
     /// The body is larger than the limit, in bytes.
     TooLarge(usize),
     /// The body did not arrive in time.
@@ -151,6 +158,10 @@ impl Outline {
                 param: *field,
                 ..Self::invalid(StatusCode::BAD_REQUEST, None, why.clone())
             },
+            Problem::BadHeader { name, mend } => {
+                let message = format!("the header {name} cannot be read: {mend}");
+                Self::invalid(StatusCode::BAD_REQUEST, Some("invalid_header"), message)
+            }
             Problem::TooLarge(limit) => {
                 let message = format!("the request body is larger than the limit of {limit} bytes");
                 let outline = Self::invalid(
@@ -307,6 +318,7 @@ impl Outline {
     pub(crate) fn reason(problem: &Problem) -> &'static str {
         match problem {
             Problem::BadBody { .. } => "bad_body",
+            Problem::BadHeader { .. } => "bad_header",
             Problem::TooLarge(_) => "too_large",
             Problem::SlowBody(_) => "slow_body",
             Problem::UnknownModel { .. } => "unknown_model",

@@ -72,5 +72,6 @@ pub(crate) fn target(name: &str, provider: Provider, base_url: String) -> Target
         known: None,
         limits: Limits::default(),
         price: None,
+        place: Default::default(),
     }
 }

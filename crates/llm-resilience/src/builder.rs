@@ -6,8 +6,12 @@ use crate::keep::keyring;
 use crate::observe::{Log, Observer};
 use llm_breaker::BreakerConfig;
 use llm_cache::{Cache, CacheConfig};
-use llm_providers::{Endpoint, Features, ReqwestTransport, Transport, TransportBuildError, model};
-use llm_router::{Abilities, Limits, Member, Policy, Price, Route, Table, TableError, Target};
+use llm_providers::{
+    Endpoint, Features, ReqwestTransport, Transport, TransportBuildError, catalog, model,
+};
+use llm_router::{
+    Abilities, Allowance, Edge, Limits, Member, Policy, Price, Route, Table, TableError, Target,
+};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -21,8 +25,13 @@ pub struct TargetSpec {
     credential: Option<Box<str>>,
     context_window: u32,
     features: Option<Features>,
+    organisation: Option<Box<str>>,
+    region: Option<Box<str>>,
+    failure_domain: Option<Box<str>>,
+    tags: Vec<Box<str>>,
     limits: Limits,
     price: Price,
+    allowance: Allowance,
 }
 
 impl TargetSpec {
@@ -38,8 +47,13 @@ impl TargetSpec {
             credential: None,
             context_window: known.and_then(|known| known.context_window).unwrap_or(0),
             features: known.map(|known| Features::from_bits(u32::MAX).without(known.cannot)),
+            organisation: None,
+            region: None,
+            failure_domain: None,
+            tags: Vec::new(),
             limits: Limits::default(),
             price: stated.map_or_else(Price::default, list_price),
+            allowance: Allowance::default(),
         }
     }
 
@@ -67,7 +81,48 @@ impl TargetSpec {
         self
     }
 
-    /// The price, for the strategy that prefers the cheapest. Defaults to the list price, where one is stated.
+    /// The organisation that the credential belongs to at the provider: where its cap is reached, all
+    /// its credentials are set aside. Defaults to none.
+    #[must_use]
+    pub fn organisation(mut self, label: impl Into<Box<str>>) -> Self {
+        self.organisation = Some(label.into());
+        self
+    }
+
+    /// The provider's region: targets that share it are set aside together where several of them are
+    /// out. Defaults to none.
+    #[must_use]
+    pub fn region(mut self, name: impl Into<Box<str>>) -> Self {
+        self.region = Some(name.into());
+        self
+    }
+
+    /// The failure domain: targets that share it share a retry budget, and are set aside together
+    /// where several of them are out. Defaults to the provider at its own address, else to the
+    /// server.
+    #[must_use]
+    pub fn failure_domain(mut self, name: impl Into<Box<str>>) -> Self {
+        self.failure_domain = Some(name.into());
+        self
+    }
+
+    /// Adds a tag, by which calls and routes may ask for the target or keep away from it.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<Box<str>>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// What an hour of calls to the target may cost, and the sums at which somebody should know.
+    /// Defaults to no cap and no alert. Counted by the [`price`](Self::price).
+    #[must_use]
+    pub fn allowance(mut self, allowance: Allowance) -> Self {
+        self.allowance = allowance;
+        self
+    }
+
+    /// The price, for the cost of each hop, the caps on it, and the strategy that prefers the
+    /// cheapest. Defaults to the list price, where one is stated.
     #[must_use]
     pub fn price(mut self, price: Price) -> Self {
         self.price = price;
@@ -125,6 +180,36 @@ impl RouteSpec {
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.route = self.route.policy(policy);
+        self
+    }
+
+    /// Names targets that are used for one sort of failure and for nothing else; see [`Route::on`].
+    #[must_use]
+    pub fn on<M: Into<Member>>(mut self, edge: Edge, members: impl IntoIterator<Item = M>) -> Self {
+        self.route = self.route.on(edge, members);
+        self
+    }
+
+    /// Puts a target on trial beside the first tier, with a share that grows by `steps` (percent of
+    /// the callers; none stands for 5, 25, 50) unless it is worse; see [`Route::canary`].
+    #[must_use]
+    pub fn canary(mut self, target: impl Into<Box<str>>, steps: &[u8]) -> Self {
+        self.route = self.route.canary(target, steps);
+        self
+    }
+
+    /// Says that every target of this route must bear the tag, or the client is not built.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<Box<str>>) -> Self {
+        self.route = self.route.tag(tag);
+        self
+    }
+
+    /// What an hour of this route may cost, and the sums at which somebody should know. Defaults to no
+    /// cap and no alert.
+    #[must_use]
+    pub fn allowance(mut self, allowance: Allowance) -> Self {
+        self.route = self.route.allowance(allowance);
         self
     }
 
@@ -238,8 +323,23 @@ impl ClientBuilder {
                 .credential(credential)
                 .context_window(spec.context_window)
                 .identity(identity(&spec.endpoint))
+                .model(spec.endpoint.model())
+                .failure_domain(
+                    spec.failure_domain
+                        .unwrap_or_else(|| domain(&spec.endpoint)),
+                )
                 .limits(spec.limits)
-                .price(spec.price);
+                .price(spec.price)
+                .allowance(spec.allowance);
+            if let Some(label) = spec.organisation {
+                target = target.organisation(label);
+            }
+            if let Some(name) = spec.region {
+                target = target.region(name);
+            }
+            for tag in spec.tags {
+                target = target.tag(tag);
+            }
             if let Some(features) = spec.features {
                 target = target.abilities(Abilities::from_bits(features.bits()));
             }
@@ -282,6 +382,20 @@ impl ClientBuilder {
             observers: observers.into(),
             seeds: AtomicU64::new(self.seed.unwrap_or_else(rand::random)),
         })
+    }
+}
+
+/// What fails together, where nobody says otherwise: all of a provider, or one server that has an
+/// address of its own.
+fn domain(endpoint: &Endpoint) -> Box<str> {
+    let provider = endpoint.provider();
+    let usual = catalog::entry(provider).base_url.unwrap_or_default();
+    let host = usual.split("://").nth(1).unwrap_or_default();
+    let host = host.split(['/', ':']).next().unwrap_or_default();
+    if host == endpoint.host() && endpoint.port() == 443 {
+        provider.as_str().into()
+    } else {
+        format!("{provider} at {}:{}", endpoint.host(), endpoint.port()).into()
     }
 }
 

@@ -6,14 +6,14 @@ use crate::degrade::Degraded;
 use crate::drive;
 use crate::error::Error;
 use crate::observe::Observer;
+use crate::options::CallOptions;
 use arc_swap::ArcSwap;
 use llm_cache::{Cache, Keyring};
 use llm_providers::{Call, Endpoint, Transport, chat};
 use llm_router::{RouteId, Table, TargetId};
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Calls large language models and survives their failures. Cheap to clone; all clones share
 /// health, limits and cache.
@@ -35,64 +35,6 @@ pub(crate) struct Inner {
 #[derive(Debug)]
 pub(crate) struct Upstream {
     pub(crate) endpoint: Endpoint,
-}
-
-/// What one call wants beyond its body.
-///
-/// Its `Debug` output leaves the tenant out, which may be a key.
-#[derive(Clone, Default)]
-#[non_exhaustive]
-pub struct CallOptions {
-    /// Whose call it is: answers are never shared between tenants. Only a hash of it is kept.
-    pub tenant: Box<str>,
-    /// Replaces the route's deadline.
-    pub deadline: Option<Duration>,
-    /// Under the sticky strategy, calls of the same number go to the same target as long as it is
-    /// there: a hash of the caller, session or prompt.
-    pub stick_to: u64,
-    /// The call does something in the world beyond answering: it is never sent to two targets at
-    /// once. Taken for granted where the provider is to run tools or to keep something.
-    pub side_effects: bool,
-}
-
-impl fmt::Debug for CallOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallOptions")
-            .field("deadline", &self.deadline)
-            .field("stick_to", &self.stick_to)
-            .field("side_effects", &self.side_effects)
-            .finish_non_exhaustive()
-    }
-}
-
-impl CallOptions {
-    /// Options of the tenant `tenant`.
-    #[must_use]
-    pub fn tenant(mut self, tenant: impl Into<Box<str>>) -> Self {
-        self.tenant = tenant.into();
-        self
-    }
-
-    /// Sets the number by which calls stick to a target.
-    #[must_use]
-    pub fn stick_to(mut self, key: u64) -> Self {
-        self.stick_to = key;
-        self
-    }
-
-    /// Says that the call does something in the world: it is never sent to two targets at once.
-    #[must_use]
-    pub fn side_effects(mut self) -> Self {
-        self.side_effects = true;
-        self
-    }
-
-    /// Replaces the route's deadline.
-    #[must_use]
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
-        self
-    }
 }
 
 impl Client {
@@ -199,19 +141,4 @@ impl Inner {
 /// Tokio's clock, which tests can pause, as the instant the pure parts take.
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn debug_output_does_not_tell_the_tenant() {
-        let options = CallOptions::default()
-            .tenant("Bearer sk-123")
-            .side_effects();
-        let text = format!("{options:?}");
-        assert!(text.contains("side_effects: true"), "{text}");
-        assert!(!text.contains("sk-123"), "{text}");
-    }
 }

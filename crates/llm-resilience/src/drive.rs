@@ -1,11 +1,12 @@
 //! The thin shell round a plan: it sends, sleeps and reports, and decides nothing.
 
 use crate::answer::{Answer, AnswerStream, Body, Served, is_worth_keeping};
-use crate::client::{CallOptions, Inner, now};
+use crate::client::{Inner, now};
 use crate::degrade;
 use crate::error::{Error, What};
 use crate::keep::Keep;
 use crate::observe::{Outcome, Report};
+use crate::options::CallOptions;
 use crate::span;
 use futures_util::future::BoxFuture;
 use llm_errors::{ErrorKind, Phase, RateLimits, Verdict};
@@ -40,7 +41,8 @@ pub(crate) async fn send(
     call: Call,
     options: CallOptions,
 ) -> Result<Answer, Error> {
-    let request = demand(&call, &options);
+    let allowed = client.table.allow(route, &options.targets);
+    let request = demand(&call, &options).allowed(allowed.map_err(Error::bad_options)?);
     if let Some(shadow) = client.table.shadow(route, &request, now()) {
         look_for_recovery(&client, &call, shadow);
     }
@@ -294,10 +296,12 @@ fn demand(call: &Call, options: &CallOptions) -> Request {
     if options.side_effects || lasting.iter().any(|one| call.features().contains(*one)) {
         request = request.side_effects();
     }
-    match options.deadline {
-        Some(deadline) => request.deadline(deadline),
-        None => request,
-    }
+    request.deadline = options.deadline;
+    request.patience = options.patience;
+    request.attempts = options.attempts;
+    request.max_sends = options.max_calls;
+    request.max_cost = options.max_cost;
+    request
 }
 
 /// One upstream call. Nothing is sent before the first poll.

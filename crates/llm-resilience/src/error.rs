@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use llm_errors::{ErrorKind, Verdict};
 use llm_providers::{BadRequest, Failure, Wire};
-use llm_router::{Table, Trace};
+use llm_router::{FilterError, Table, Trace};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,7 @@ struct Inner {
     target_wire: Option<Wire>,
     retry_after: Option<Duration>,
     trail: Option<(Arc<Table>, Trace)>,
+    options: Option<FilterError>,
 }
 
 /// What kind of end a call came to.
@@ -32,6 +33,8 @@ pub enum What {
     UnknownRoute,
     /// The request cannot be read, or cannot be said in the dialect of any target.
     BadRequest(BadRequest),
+    /// The call's options ask for targets that the route does not have.
+    BadOptions,
     /// A target refused the request for the caller's own fault.
     Refused,
     /// Every target failed or is set aside.
@@ -51,6 +54,12 @@ impl Error {
         Self::bare(What::BadRequest(bad), ErrorKind::InvalidRequest)
     }
 
+    pub(crate) fn bad_options(bad: FilterError) -> Self {
+        let mut error = Self::bare(What::BadOptions, ErrorKind::InvalidRequest);
+        error.0.options = Some(bad);
+        error
+    }
+
     pub(crate) fn unreadable() -> Self {
         Self::bare(What::Unreadable, ErrorKind::Other)
     }
@@ -64,6 +73,7 @@ impl Error {
             target_wire: None,
             retry_after: None,
             trail: None,
+            options: None,
         }))
     }
 
@@ -83,6 +93,7 @@ impl Error {
             target_wire,
             retry_after,
             trail: None,
+            options: None,
         }))
     }
 
@@ -154,6 +165,10 @@ impl fmt::Display for Error {
         match self.0.what {
             What::UnknownRoute => f.write_str("no route has this name"),
             What::BadRequest(bad) => write!(f, "{bad}"),
+            What::BadOptions => match &self.0.options {
+                Some(bad) => write!(f, "{bad}"),
+                None => f.write_str("the options do not suit the route"),
+            },
             What::Refused => write!(f, "refused: {}", self.kind()),
             What::Exhausted => write!(f, "no target could answer: {}", self.kind()),
             What::Unreadable => f.write_str("the answer cannot be put into neutral form"),

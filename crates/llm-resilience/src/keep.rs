@@ -1,7 +1,8 @@
 //! Good answers kept for the day nothing answers.
 
-use crate::client::{CallOptions, Inner};
+use crate::client::Inner;
 use crate::degrade::Degraded;
+use crate::options::CallOptions;
 use crate::render;
 use bytes::Bytes;
 use llm_cache::{Cache, Entry, Hit, Keyring, PromptKey, StaleReason, strip_delivery};

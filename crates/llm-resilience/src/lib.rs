@@ -57,6 +57,7 @@ mod drive;
 mod error;
 mod keep;
 mod observe;
+mod options;
 mod render;
 mod span;
 
@@ -70,7 +71,8 @@ pub use llm_router as router;
 
 pub use self::answer::{Answer, AnswerStream, Body, Served};
 pub use self::builder::{BuildError, ClientBuilder, RouteSpec, TargetSpec, list_price};
-pub use self::client::{CallOptions, Client};
+pub use self::client::Client;
 pub use self::degrade::{Degraded, Mode, StaticAnswer};
 pub use self::error::{Error, What};
 pub use self::observe::{Observer, Outcome, Report};
+pub use self::options::CallOptions;

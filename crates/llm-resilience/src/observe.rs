@@ -2,7 +2,7 @@
 
 use llm_errors::ErrorKind;
 use llm_providers::Facts;
-use llm_router::{Table, Trace};
+use llm_router::{CanaryVerdict, Payer, Table, Trace};
 use std::fmt;
 use std::time::Duration;
 
@@ -87,9 +87,31 @@ impl Observer for Log {
                 }
             }
         }
-        for (target, change) in &report.trace.changes {
-            let target = report.table.target_name(*target);
-            tracing::warn!(route, target, ?change, "health changed");
+        for seen in &report.trace.changes {
+            let target = report.table.target_name(seen.target);
+            let (scope, change) = (seen.scope.as_str(), seen.change);
+            tracing::warn!(route, target, scope, ?change, "health changed");
+        }
+        if let Some((target, verdict)) = report.trace.canary {
+            let target = report.table.target_name(target);
+            match verdict {
+                CanaryVerdict::Stop(reason) => {
+                    let reason = reason.as_str();
+                    tracing::error!(route, target, reason, "the canary is stopped");
+                }
+                CanaryVerdict::Promote(share) => {
+                    tracing::info!(route, target, share, "the canary takes its next step");
+                }
+                CanaryVerdict::Continue => {}
+            }
+        }
+        for alert in &report.trace.alerts {
+            let payer = match alert.payer {
+                Payer::Target(target) => report.table.target_name(target),
+                Payer::Route => "the route",
+            };
+            let (threshold, spent) = (alert.threshold, alert.spent);
+            tracing::error!(route, payer, %threshold, %spent, "the spend of the last hour is high");
         }
         tracing::debug!(
             route,

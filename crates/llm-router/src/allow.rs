@@ -59,11 +59,11 @@ impl Filter {
 
     fn admits(&self, table: &Table, candidate: &Candidate) -> bool {
         let name = table.target_name(candidate.target);
-        let bears = |tag: &Box<str>| table.tags(candidate.target).any(|known| known == &**tag);
+        let bears = |tag: &str| table.tags(candidate.target).any(|known| known == tag);
         (self.only.is_empty() || self.only.iter().any(|wanted| &**wanted == name))
             && !self.never.iter().any(|unwanted| &**unwanted == name)
-            && self.tags.iter().all(bears)
-            && !self.without_tags.iter().any(bears)
+            && self.tags.iter().all(|tag| bears(tag))
+            && !self.without_tags.iter().any(|tag| bears(tag))
             && !(self.no_fallback && (candidate.tier > 0 || candidate.role != Role::Member))
     }
 }

@@ -95,7 +95,7 @@ pub(crate) fn resolve(
             let key = ScopeKey {
                 scope,
                 provider: match scope {
-                    Scope::Model | Scope::Provider => target.domain().clone(),
+                    Scope::Model | Scope::Provider => target.domain().into(),
                     // What people name goes beyond one server.
                     _ => target.provider.clone(),
                 },

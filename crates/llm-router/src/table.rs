@@ -197,7 +197,7 @@ impl TableBuilder {
                     now,
                 ),
                 scopes,
-                budget: intern(&mut domains, target.domain().clone())?,
+                budget: intern(&mut domains, target.domain().into())?,
                 context_window_tokens: target.context_window_tokens,
                 abilities: target.abilities,
                 facts: target,

@@ -104,8 +104,8 @@ impl Target {
         self
     }
 
-    pub(crate) fn domain(&self) -> &Box<str> {
-        self.domain.as_ref().unwrap_or(&self.provider)
+    pub(crate) fn domain(&self) -> &str {
+        self.domain.as_deref().unwrap_or(&self.provider)
     }
 
     /// Names the credential: targets that share it are set aside together when it is refused or

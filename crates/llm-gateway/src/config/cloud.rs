@@ -82,7 +82,8 @@ pub(super) fn read(
             "session_token",
         ],
         Provider::Vertex => &["region", "project", "service_account"],
-        _ => &[],
+        // Elsewhere it is a label for what fails together.
+        _ => &["region"],
     };
     let all = ["region", "project", "service_account"]
         .into_iter()

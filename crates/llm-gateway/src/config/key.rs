@@ -1,10 +1,9 @@
 //! Every key a configuration may hold: what the reader accepts and what `docs/configuration.md` tells, from one table.
 
 mod list;
+mod policy;
 
 use std::fmt::Write as _;
-
-pub(crate) use list::KEYS;
 
 /// A table of the configuration in which keys may stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +32,12 @@ pub(crate) enum Section {
     Windows,
     /// One entry of `degraded`.
     Degraded,
+    /// The value of `spend`.
+    Spend,
+    /// The value of `on`.
+    On,
+    /// The value of `canary`.
+    Canary,
 }
 
 /// One key: its name and what the reference says about it.
@@ -50,9 +55,14 @@ pub(crate) struct Key {
     pub(crate) meaning: &'static str,
 }
 
+/// Every key, in the order of the reference within its section.
+pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
+    list::KEYS.iter().chain(policy::KEYS)
+}
+
 /// The names of the keys of one section, in the order of the reference.
 pub(crate) fn names(section: Section) -> impl Iterator<Item = &'static str> {
-    KEYS.iter()
+    keys()
         .filter(move |key| key.section == section)
         .map(|key| key.name)
 }
@@ -75,7 +85,7 @@ const fn key(
 
 impl Section {
     /// Every section, in the order of the reference, with what stands above its table there.
-    const ALL: [(Self, &'static str); 12] = [
+    const ALL: [(Self, &'static str); 15] = [
         (Self::Root, "top of the file"),
         (Self::Server, "[server]"),
         (Self::Breaker, "[breaker]"),
@@ -84,9 +94,12 @@ impl Section {
         (Self::ApiKey, "api_key = { ... }"),
         (Self::Limits, "limits = { ... }"),
         (Self::Price, "price = { ... }"),
+        (Self::Spend, "spend = { ... }"),
         (Self::Route, "[routes.NAME]"),
         (Self::Member, "a member of a tier"),
         (Self::Windows, "windows = { ... }"),
+        (Self::On, "on = { ... }"),
+        (Self::Canary, "canary = { ... }"),
         (Self::Degraded, "degraded = [{ ... }]"),
     ];
 }
@@ -100,7 +113,7 @@ pub(crate) fn reference() -> String {
             text,
             "\n### `{title}`\n\n| key | value | default | meaning |\n|---|---|---|---|"
         );
-        for key in KEYS.iter().filter(|key| key.section == section) {
+        for key in keys().filter(|key| key.section == section) {
             let default = if key.default.is_empty() {
                 "–"
             } else {

@@ -1,7 +1,7 @@
 //! Reads `price = { ... }`: US dollars as people write them, into whole millionths as the engine counts them.
 
 use super::key::Section;
-use super::reader::{Entries, Reader};
+use super::reader::{Entries, Reader, Value};
 use super::wording::kind;
 use crate::engine::Price;
 use toml::de::DeValue;
@@ -34,8 +34,18 @@ pub(super) fn read(reader: &mut Reader<'_>, target: &Entries<'_, '_>) -> Option<
 }
 
 /// The sum under a key, in millionths of a dollar.
-fn dollars(reader: &mut Reader<'_>, table: &Entries<'_, '_>, name: &str) -> Option<u64> {
-    let value = table.get(name)?;
+pub(super) fn dollars(reader: &mut Reader<'_>, table: &Entries<'_, '_>, name: &str) -> Option<u64> {
+    let example = format!("{name} = 0.15");
+    value(reader, table.get(name)?, &table.path_of(name), &example)
+}
+
+/// A value that must be a sum in dollars, in millionths of one.
+pub(super) fn value(
+    reader: &mut Reader<'_>,
+    value: &Value<'_>,
+    path: &str,
+    example: &str,
+) -> Option<u64> {
     let read = match value.get_ref() {
         DeValue::Integer(number) if number.radix() == 10 => micros(number.as_str()),
         DeValue::Float(number) => micros(number.as_str()),
@@ -46,16 +56,16 @@ fn dollars(reader: &mut Reader<'_>, table: &Entries<'_, '_>, name: &str) -> Opti
         Ok(micros) => Some(micros),
         Err(what) => {
             let mend = format!(
-                "write dollars from 0 to {HIGHEST} as a plain number with at most six decimals: {name} = 0.15"
+                "write dollars from 0 to {HIGHEST} as a plain number with at most six decimals: {example}"
             );
-            reader.fault(value.span().start, table.path_of(name), what, mend);
+            reader.fault(value.span().start, path, what, mend);
             None
         }
     }
 }
 
 /// Reads `3`, `0.15`, `12.5` exactly, without a float between.
-fn micros(text: &str) -> Result<u64, String> {
+pub(crate) fn micros(text: &str) -> Result<u64, String> {
     if text.starts_with('-') {
         return Err(format!("{text} is below zero"));
     }

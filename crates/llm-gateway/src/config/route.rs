@@ -2,6 +2,7 @@
 
 use super::key::Section;
 use super::reader::{Entries, Reader, Value};
+use super::remedy::{self, Remedy};
 use super::stick::{self, StickTo};
 use super::target::{Target, check_name};
 use super::wording::{kind, unknown_mend};
@@ -45,6 +46,8 @@ pub(crate) struct Route {
     pub(crate) hedging: Option<Hedging>,
     /// What to answer when no target could, in order.
     pub(crate) degraded: Vec<Degraded>,
+    /// What it does beyond its tiers.
+    pub(crate) remedy: Remedy,
 }
 
 /// One target's place in a tier.
@@ -148,7 +151,9 @@ fn route(
     aliases: Vec<String>,
     targets: &[(String, Option<Target>)],
 ) -> Option<Route> {
-    let tiers = tiers(reader, table, targets);
+    let mut used = Vec::new();
+    let tiers = tiers(reader, table, targets, &mut used);
+    let remedy = remedy::read(reader, table, targets, &mut used);
     let presets = [
         ("interactive", Preset::Interactive),
         ("background", Preset::Background),
@@ -199,6 +204,7 @@ fn route(
         stick_to,
         hedging,
         degraded,
+        remedy,
     })
 }
 
@@ -236,6 +242,7 @@ fn tiers(
     reader: &mut Reader<'_>,
     table: &Entries<'_, '_>,
     targets: &[(String, Option<Target>)],
+    used: &mut Vec<usize>,
 ) -> Option<Vec<Vec<Member>>> {
     if table.get("tiers").is_none() {
         reader.missing(table, "tiers", TIERS);
@@ -248,7 +255,6 @@ fn tiers(
         return None;
     }
     let mut tiers = Vec::new();
-    let mut used = Vec::new();
     for value in list {
         let at = value.span().start;
         let DeValue::Array(members) = value.get_ref() else {
@@ -273,7 +279,7 @@ fn tiers(
             );
             continue;
         }
-        let tier = tier(reader, members, &path, targets, &mut used);
+        let tier = tier(reader, members, &path, targets, used);
         if !tier.is_empty() && tier.iter().all(|member| member.weight == 0) {
             let mend = "give one of its members a weight above zero, or remove the tier";
             reader.fault(
@@ -296,7 +302,7 @@ fn tiers(
     Some(tiers)
 }
 
-fn tier(
+pub(super) fn tier(
     reader: &mut Reader<'_>,
     members: &[Value<'_>],
     path: &str,
@@ -357,7 +363,7 @@ fn member(
     ))
 }
 
-fn lookup(
+pub(super) fn lookup(
     reader: &mut Reader<'_>,
     name: &str,
     at: usize,

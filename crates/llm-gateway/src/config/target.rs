@@ -3,6 +3,7 @@
 use super::cloud::{self, Cloud};
 use super::key::Section;
 use super::limit;
+use super::place::{self, Place};
 use super::price;
 use super::reader::{Entries, Reader, Value};
 use super::secret::{Source, World};
@@ -55,6 +56,8 @@ pub(crate) struct Target {
     pub(crate) price: Option<Price>,
     /// What public pages state of the model. The three above hold it already, where the file says nothing else.
     pub(crate) known: Option<Model>,
+    /// What it shares with others, and what it may cost.
+    pub(crate) place: Place,
 }
 
 impl fmt::Debug for Target {
@@ -75,6 +78,7 @@ impl fmt::Debug for Target {
             .field("lacks", &self.lacks)
             .field("limits", &self.limits)
             .field("price", &self.price)
+            .field("place", &self.place)
             .finish_non_exhaustive()
     }
 }
@@ -160,6 +164,7 @@ fn target(
     let lacks = lacks(reader, table);
     let limits = limit::read(reader, table);
     let price = price::read(reader, table);
+    let place = place::read(reader, table);
     let (provider, model) = (provider?, model?);
     let known = model::lookup(provider, &model);
     let stated = known.unwrap_or(model::UNKNOWN);
@@ -182,6 +187,7 @@ fn target(
         limits,
         price: price.or(stated.price.map(list_price)),
         known,
+        place,
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod choosing;
 mod cloud;
+mod policy;
 
 use super::*;
 use crate::config::route::Member;

@@ -1,5 +1,7 @@
 //! Walks every fallback path and names what would surprise on the day it is used.
 
+mod remedy;
+
 use super::{Config, Degraded, Route, Target};
 use crate::engine::{Features, Strategy, catalog_entry, catalog_wire};
 
@@ -21,12 +23,13 @@ pub(crate) fn warnings(config: &Config) -> Vec<String> {
                 "targets.{name}: the key travels unencrypted; use https:// in base_url"
             ));
         }
+        warnings.extend(remedy::of_target(target));
         let used = |route: &Route| {
-            route
-                .tiers
-                .iter()
-                .flatten()
-                .any(|member| member.target == index)
+            let on = route.remedy.on.iter().flat_map(|(_, members)| members);
+            let mut members = route.tiers.iter().flatten().chain(on);
+            let trial = route.remedy.canary.as_ref();
+            members.any(|member| member.target == index)
+                || trial.is_some_and(|trial| trial.target == index)
         };
         if !config.routes.iter().any(used) {
             warnings.push(format!("targets.{}: no route uses it", target.name));
@@ -34,6 +37,7 @@ pub(crate) fn warnings(config: &Config) -> Vec<String> {
     }
     for route in &config.routes {
         walk(config, route, &mut warnings);
+        warnings.extend(remedy::warnings(config, route));
     }
     warnings
 }

@@ -76,6 +76,7 @@ pub(crate) fn from_environment(world: &dyn World) -> Option<Config> {
                 limits: Limits::default(),
                 price: stated.price.map(list_price),
                 known,
+                place: Default::default(),
             })
         })
         .collect();
@@ -133,6 +134,7 @@ pub(crate) fn route(name: &str, order: &[usize]) -> Route {
         stick_to: StickTo::Key,
         hedging: None,
         degraded: vec![Degraded::Cached],
+        remedy: Default::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `POST /v1/chat/completions` and `POST /v1/messages`: one call through the engine.
 
-use super::{App, Present, receive, refuse};
+use super::{App, Present, ask, receive, refuse};
 use crate::body::Body;
 use crate::config::{StickTo, key_of};
 use crate::engine::Dialect;
@@ -61,7 +61,14 @@ pub(super) async fn complete(
     }
     let streamed = call.is_stream();
     let traced = says(&parts.headers, &reply::TRACE);
-    let options = options(&parts.headers, named.stick_to.as_ref(), id);
+    let mut options = options(&parts.headers, named.stick_to.as_ref(), id);
+    let table = app.client.table();
+    if let Some(entered) = table.route(route)
+        && let Err(problem) = ask::put(&parts.headers, table.policy(entered), &mut options)
+    {
+        return refuse(app, &problem, dialect, id);
+    }
+    drop(table);
     tracing::debug!(request_id = id, route, streamed, "request");
     // Below the level that is on by default: a span a request would cost more than the gateway's own work on it.
     let span = tracing::debug_span!("call", request_id = id, route);

@@ -12,6 +12,7 @@ mod choosing;
 mod command_line;
 mod everything_down;
 mod operation;
+mod policy;
 #[cfg(unix)]
 mod reload;
 mod responses;

@@ -186,6 +186,18 @@ async fn what_was_learnt_of_a_target_that_stays_is_kept() {
 }
 
 #[tokio::test]
+async fn breaker_settings_change_for_targets_that_stay() {
+    let mut set = Set::start().await;
+    let stricter = format!("[breaker]\nfailures = 1\n{}", set.text());
+    set.reload(&stricter, "reloaded ").await;
+    let broken = Rule::new().preset(Preset::ServerError);
+    set.sims[0].set_script(Script::builder().rule(broken).build().unwrap());
+    set.ask("chat").await;
+    let ready = set.gateway.get("/readyz").await.json();
+    assert_eq!(ready["targets"]["primary"]["breaker"], "open", "{ready}");
+}
+
+#[tokio::test]
 async fn what_only_a_restart_changes_is_said_and_targets_that_go_are_forgotten() {
     let mut set = Set::start().await;
     set.gateway.get("/metrics").await;

@@ -427,9 +427,10 @@ fn a_limit_that_was_only_learnt_refuses_no_call_for_its_size() {
 #[test]
 fn other_limits_keep_what_was_spent_and_learnt() {
     let now = origin();
-    let mut limits = Limits::default();
-    limits.rpm = Some(60);
-    limits.burst = Duration::from_secs(10);
+    let mut limits = Limits {
+        rpm: Some(60),
+        ..Limits::default()
+    };
     let pace = Pace::new(limits, now);
     for _ in 0..10 {
         let _spent = pace.reserve(Cost::default(), 0, now).unwrap();

@@ -91,13 +91,14 @@ impl Lives {
     }
 
     /// Adds an attempt; gives it back where two are under way.
-    pub(super) fn add(&mut self, live: Live) -> Result<(), Live> {
+    #[must_use]
+    pub(super) fn add(&mut self, live: Live) -> Option<Live> {
         match self.0.iter_mut().find(|place| place.is_none()) {
             Some(place) => {
                 *place = Some(live);
-                Ok(())
+                None
             }
-            None => Err(live),
+            None => Some(live),
         }
     }
 

@@ -113,7 +113,7 @@ impl Plan {
         if self.lives.count() == 0 {
             self.beside = self.plan_beside(route, slot, probe, now);
         }
-        if let Err(mut live) = self.lives.add(live) {
+        if let Some(mut live) = self.lives.add(live) {
             // Two are under way already; nothing asks for a third.
             let marks = std::mem::take(&mut live.earmarks);
             pay::book(route, slot, marks, Spend::default(), now);

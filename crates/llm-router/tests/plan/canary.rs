@@ -40,7 +40,7 @@ fn failing(per_mille: u64, salt: u64) -> Vec<Reply> {
 }
 
 /// Calls until the trial is decided; how many of them the canary got, and how it ended.
-fn run(stable: u64, new: u64, salt: u64) -> (usize, CanaryState) {
+fn run(stable: u64, new: u64, salt: u64) -> Option<(usize, CanaryState)> {
     let mut world = world();
     world.script("stable", failing(stable, salt));
     world.script("new", failing(new, salt ^ 0x5555));
@@ -54,16 +54,16 @@ fn run(stable: u64, new: u64, salt: u64) -> (usize, CanaryState) {
             let (target, verdict) = trace.canary.unwrap();
             assert_eq!(world.table.target_name(target), "new");
             assert_ne!(verdict, CanaryVerdict::Continue);
-            return (world.calls_to("new"), state);
+            return Some((world.calls_to("new"), state));
         }
     }
-    panic!("undecided")
+    None
 }
 
 #[test]
 fn a_canary_three_times_as_bad_is_stopped_within_400_of_its_calls() {
     let stopped = (1..=8).filter(|salt| {
-        let (calls, state) = run(20, 60, salt * 77);
+        let (calls, state) = run(20, 60, salt * 77).unwrap();
         state == CanaryState::Stopped(StopReason::Errors) && calls <= 400
     });
     assert!(stopped.count() >= 7);
@@ -71,7 +71,8 @@ fn a_canary_three_times_as_bad_is_stopped_within_400_of_its_calls() {
 
 #[test]
 fn an_equal_canary_is_promoted_and_then_gets_every_caller() {
-    let promoted = (1..=4).filter(|salt| run(20, 20, salt * 31).1 == CanaryState::Promoted);
+    let promoted =
+        (1..=4).filter(|salt| run(20, 20, salt * 31).unwrap().1 == CanaryState::Promoted);
     assert!(promoted.count() >= 3);
 }
 

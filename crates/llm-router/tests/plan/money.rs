@@ -8,15 +8,17 @@ use llm_router::{
 
 /// A dollar for a thousand tokens of the prompt.
 fn dear() -> Price {
-    let mut price = Price::default();
-    price.input = 1_000_000_000;
-    price
+    Price {
+        input: 1_000_000_000,
+        ..Price::default()
+    }
 }
 
 fn cheap() -> Price {
-    let mut price = Price::default();
-    price.input = 1_000_000;
-    price
+    Price {
+        input: 1_000_000,
+        ..Price::default()
+    }
 }
 
 fn asks(tokens: u64) -> Request {

@@ -177,8 +177,10 @@ fn explain_tells_the_share_that_the_strategy_gives() {
     let explain = |strategy: Strategy| {
         let mut policy = Policy::default();
         policy.strategy = strategy;
-        let mut dear = Price::default();
-        dear.per_request = 2;
+        let dear = Price {
+            per_request: 2,
+            ..Price::default()
+        };
         let world = World::new(|now| {
             Table::builder()
                 .target(Target::new("dear", "one").price(dear))

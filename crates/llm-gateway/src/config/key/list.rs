@@ -16,7 +16,7 @@ pub(crate) const KEYS: &[Key] = &[
         "admin_listen",
         "`\"ADDRESS:PORT\"`",
         "none",
-        "A second listener for `/metrics`, `/healthz` and `/readyz` alone. With it, `/metrics` is no longer served where callers are.",
+        "A second listener for `/metrics`, `/explain`, `/healthz` and `/readyz` alone. With it, `/metrics` and `/explain` are no longer served where callers are.",
     ),
     key(
         Section::Root,
@@ -183,8 +183,8 @@ pub(crate) const KEYS: &[Key] = &[
         Section::Target,
         "region",
         "text",
-        "required at `bedrock` and `vertex`",
-        "The provider's region: `us-east-1`, `europe-west4`, on Vertex also `global`, `us` and `eu`.",
+        "required at `bedrock` and `vertex`, else none",
+        "The provider's region: `us-east-1`, `europe-west4`, on Vertex also `global`, `us` and `eu`; elsewhere a label of yours. Where several targets of one region are found to be out, the rest of them is set aside as well.",
     ),
     key(
         Section::Target,
@@ -275,7 +275,7 @@ pub(crate) const KEYS: &[Key] = &[
         "price",
         "table",
         "the list price, where one is public",
-        "What the model costs, for the strategy `cheapest`.",
+        "What the model costs, for the strategy `cheapest` and for `spend` and `max_cost`.",
     ),
     key(
         Section::ApiKey,

@@ -49,8 +49,7 @@ fn the_defaults_told_are_the_defaults_used() {
     use crate::config::{Breaker, Cache, Server, unit};
     use crate::engine::{Hedging, Limits, Policy};
     let told = |section, name| {
-        let key = KEYS
-            .iter()
+        let key = keys()
             .find(|key| key.section == section && key.name == name)
             .unwrap();
         key.default.trim_matches(['`', '"'])
@@ -100,7 +99,7 @@ fn the_defaults_told_are_the_defaults_used() {
 
 #[test]
 fn every_strategy_is_told() {
-    let key = KEYS.iter().find(|key| key.name == "strategy").unwrap();
+    let key = keys().find(|key| key.name == "strategy").unwrap();
     for strategy in crate::engine::Strategy::ALL {
         assert!(key.meaning.contains(&format!("`{strategy}`")), "{strategy}");
     }

@@ -109,8 +109,8 @@ fn what_is_missing_or_out_of_place_is_named() {
             "targets.a.project: missing",
         ),
         (
-            "provider = \"openai\"\nmodel = \"m\"\nregion = \"eu\"",
-            "gateway.toml:4:10: targets.a.region: `openai` has no use for it",
+            "provider = \"openai\"\nmodel = \"m\"\nproject = \"p\"",
+            "gateway.toml:4:11: targets.a.project: `openai` has no use for it",
         ),
         (
             "provider = \"bedrock\"\nmodel = \"m\"\nregion = \"evil.example/\"",

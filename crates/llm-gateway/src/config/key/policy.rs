@@ -1,0 +1,133 @@
+//! The list of the keys about scopes, tags, money, remedies and trials.
+
+use super::{Key, Section, key};
+
+/// These keys, in the order of the reference.
+pub(super) const KEYS: &[Key] = &[
+    key(
+        Section::Target,
+        "organisation",
+        "text",
+        "none",
+        "A label for the organisation that the key belongs to at the provider. Where its cap is reached, all its keys are set aside.",
+    ),
+    key(
+        Section::Target,
+        "failure_domain",
+        "text",
+        "the provider at its own address, else the server",
+        "What fails together: its targets share a budget for repeated calls, and where several of them are found to be out, the rest is set aside as well. Targets of one `model` there are a scope of their own.",
+    ),
+    key(
+        Section::Target,
+        "tags",
+        "list of texts",
+        "none",
+        "By which calls (`x-llm-tags`) and routes may ask for the target.",
+    ),
+    key(
+        Section::Target,
+        "spend",
+        "table",
+        "no cap, no alert",
+        "What an hour of calls to it may cost over all routes, by its `price`.",
+    ),
+    key(
+        Section::Spend,
+        "per_hour",
+        "US dollars",
+        "no cap",
+        "What would pass this sum in the last 60 minutes is not sent; for a target the next one is used.",
+    ),
+    key(
+        Section::Spend,
+        "alerts",
+        "list of US dollars, at most 4",
+        "none",
+        "Sums of the last 60 minutes at which an error is logged and `llm_gateway_spend_alerts_total` counts.",
+    ),
+    key(
+        Section::Route,
+        "on",
+        "table",
+        "none",
+        "Targets for one sort of failure each, and for nothing else. They come before the next tier.",
+    ),
+    key(
+        Section::Route,
+        "canary",
+        "table",
+        "none",
+        "A target on trial beside the first tier. Its errors, bad answers and times are compared with the tier's; it is stopped where it is worse and promoted to all callers where it is not.",
+    ),
+    key(
+        Section::Route,
+        "tags",
+        "list of texts",
+        "none",
+        "Tags that every target of the route must have; one without is a fault.",
+    ),
+    key(
+        Section::Route,
+        "spend",
+        "table",
+        "no cap, no alert",
+        "What an hour of calls on this route may cost over all targets, by their `price`.",
+    ),
+    key(
+        Section::Route,
+        "max_cost",
+        "US dollars",
+        "no cap",
+        "What one call may cost with all its attempts, by expected tokens and `price`: a dearer fallback is used only inside it.",
+    ),
+    key(
+        Section::Route,
+        "fail_open",
+        "`\"never\"` or `\"least_bad\"`",
+        "`\"never\"`",
+        "What happens where every target is set aside for its health: nobody is asked, or once a call the one that is back soonest.",
+    ),
+    key(
+        Section::On,
+        "context_length",
+        "list of members",
+        "none",
+        "For prompts that are too long, by the provider's word or by `context_window`.",
+    ),
+    key(
+        Section::On,
+        "content_filter",
+        "list of members",
+        "none",
+        "For prompts that a content filter or the model refused: a less restrictive target.",
+    ),
+    key(
+        Section::On,
+        "credential",
+        "list of members",
+        "none",
+        "For refused or spent keys, bills and caps of an organisation: the same model by another key.",
+    ),
+    key(
+        Section::On,
+        "region",
+        "list of members",
+        "none",
+        "For overload, crashes, silence and lost connections: the same model elsewhere.",
+    ),
+    key(
+        Section::Canary,
+        "target",
+        "target name",
+        "required",
+        "The target on trial. It stands in no tier of the route.",
+    ),
+    key(
+        Section::Canary,
+        "steps",
+        "list of whole numbers",
+        "`[5, 25, 50]`",
+        "Its share of the callers in percent, step by step; after the last one it gets all. A trial begins anew where the target or the steps change, and goes on over any other reload.",
+    ),
+];

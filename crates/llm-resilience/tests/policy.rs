@@ -1,0 +1,149 @@
+//! What a route and a call can say beyond tiers, from the builder to the socket.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+use llm_resilience::errors::{ErrorKind, Provider};
+use llm_resilience::providers::{Call, Endpoint, chat};
+use llm_resilience::router::{
+    Allowance, CanaryState, Edge, FilterError, Price, Refusal, Spend, Why,
+};
+use llm_resilience::{Answer, CallOptions, Client, Error, RouteSpec, TargetSpec, What};
+use llm_sim::{Preset, Rule, Script, Sim, SimHandle};
+use std::time::Duration;
+
+async fn sim() -> SimHandle {
+    Sim::builder()
+        .script(Script::healthy())
+        .start()
+        .await
+        .unwrap()
+}
+
+fn failing(preset: Preset) -> Script {
+    let rule = Rule::new().preset(preset);
+    Script::builder().rule(rule).build().unwrap()
+}
+
+fn target(name: &str, sim: &SimHandle) -> TargetSpec {
+    let endpoint = Endpoint::builder(Provider::OpenAi, "model-x")
+        .base_url(sim.openai_base_url())
+        .build();
+    TargetSpec::new(name, endpoint.unwrap())
+}
+
+async fn ask(client: &Client, options: CallOptions) -> Result<Answer, Error> {
+    let call = Call::from_chat(chat::Request::new("chat").user("Why?")).unwrap();
+    client.send("chat", call, options).await
+}
+
+fn by(answer: &Answer) -> Option<&str> {
+    answer.served.target_name()
+}
+
+#[tokio::test]
+async fn a_call_narrows_its_targets_and_its_limits() {
+    let (first, second) = (sim().await, sim().await);
+    let client = Client::builder()
+        .target(target("first", &first).tag("eu"))
+        .target(target("second", &second).tag("us"))
+        .route(RouteSpec::new("chat").tier(["first"]).tier(["second"]))
+        .build()
+        .unwrap();
+    let options = CallOptions::default;
+    for wanted in [
+        options().only("second"),
+        options().never("first"),
+        options().tag("us"),
+        options().without_tag("eu"),
+    ] {
+        let answer = ask(&client, wanted).await.unwrap();
+        assert_eq!(by(&answer), Some("second"));
+    }
+    let error = ask(&client, options().tag("mars")).await.err().unwrap();
+    assert_eq!(error.what(), What::BadOptions);
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+    assert_eq!(
+        error.to_string(),
+        FilterError::UnknownTag("mars".into()).to_string()
+    );
+    first.set_script(failing(Preset::ServerError));
+    let asked = first.count();
+    for limited in [options().no_fallback(), options().max_calls(1)] {
+        let limited = limited.attempts(1).patience(Duration::ZERO);
+        assert!(ask(&client, limited).await.is_err());
+    }
+    assert_eq!(first.count(), asked + 2, "one try each, and nobody else");
+}
+
+#[tokio::test]
+async fn edges_caps_and_trials_are_reached_from_the_builder() {
+    let (main, other) = (sim().await, sim().await);
+    let price = Price {
+        per_request: 1_000_000,
+        ..Price::default()
+    };
+    let mut allowance = Allowance::default();
+    allowance.per_hour = Some(Spend(2_000_000));
+    allowance.alerts = vec![Spend(1_000_000)];
+    let client = Client::builder()
+        .target(target("main", &main).price(price).allowance(allowance))
+        .target(target("key2", &other))
+        .target(target("last", &other))
+        .target(target("new", &other))
+        .route(
+            RouteSpec::new("chat")
+                .tier(["main"])
+                .tier(["last"])
+                .on(Edge::Credential, ["key2"])
+                .canary("new", &[1]),
+        )
+        .seed(4)
+        .build()
+        .unwrap();
+    let table = client.table();
+    let (new, state) = table.canary(client.route("chat").unwrap()).unwrap();
+    assert_eq!(
+        (table.target_name(new), state),
+        ("new", CanaryState::Running(1))
+    );
+    let stable = || CallOptions::default().never("new");
+    let first = ask(&client, stable()).await.unwrap();
+    assert_eq!(by(&first), Some("main"));
+    assert_eq!(first.served.trace.cost(), Spend(1_000_000));
+    assert_eq!(first.served.trace.alerts.len(), 1);
+    ask(&client, stable()).await.unwrap();
+    let third = ask(&client, stable()).await.unwrap();
+    assert_eq!(by(&third), Some("last"));
+    let reasons = &third.served.trace.hops.first().unwrap().passed_over;
+    assert!(
+        reasons.iter().any(|seen| seen.reason == Refusal::SpendCap),
+        "{reasons:?}"
+    );
+    // A quota spent at the provider leads to the other key.
+    main.set_script(failing(Preset::InsufficientQuota));
+    let mut free = Allowance::default();
+    free.per_hour = Some(Spend(100_000_000));
+    let next = Client::builder()
+        .target(target("main", &main).price(price).allowance(free))
+        .target(target("key2", &other))
+        .target(target("last", &other))
+        .route(
+            RouteSpec::new("chat")
+                .tier(["main"])
+                .tier(["last"])
+                .on(Edge::Credential, ["key2"]),
+        );
+    client.replace(next).unwrap();
+    let answer = ask(&client, CallOptions::default()).await.unwrap();
+    assert_eq!(by(&answer), Some("key2"));
+    let hop = answer.served.trace.hops.last().unwrap();
+    assert_eq!(hop.why, Why::OtherCredential);
+    let spent = client
+        .table()
+        .spent(client.table().targets().next().unwrap(), std_now());
+    assert_eq!(spent, Some(Spend(2_000_000)), "the hour outlives the table");
+}
+
+fn std_now() -> std::time::Instant {
+    tokio::time::Instant::now().into_std()
+}
