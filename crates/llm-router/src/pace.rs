@@ -183,7 +183,20 @@ impl Quota {
     }
 
     /// When a call of `units` passes; zero for now, `None` for never.
+    #[inline]
     fn wait(&self, units: u64, now: u64) -> Option<u64> {
+        let limit = self.limit.load(Relaxed);
+        let tat = self.tat.load(Relaxed);
+        let slack = now.saturating_add(self.burst_ns).saturating_sub(tat);
+        // `span(units) <= slack`, without its division: the usual case, on the way of every decision.
+        let wanted = u128::from(units) * u128::from(self.window_ns);
+        if units <= limit && wanted <= u128::from(slack) * u128::from(limit) {
+            return Some(0);
+        }
+        self.wait_exactly(units, now)
+    }
+
+    fn wait_exactly(&self, units: u64, now: u64) -> Option<u64> {
         let span = self.fitting_span(units)?;
         Some(
             self.tat

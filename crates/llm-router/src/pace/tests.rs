@@ -211,6 +211,16 @@ fn a_days_allowance_is_not_smoothed() {
 
 proptest! {
     #[test]
+    fn the_way_without_a_division_says_what_the_long_one_does(
+        limit in 0u64..10_000, units in 0u64..20_000, burst_ns in 0u64..60_000_000_000,
+        tat in 0u64..200_000_000_000, now in 0u64..200_000_000_000,
+    ) {
+        let quota = Quota::new((limit > 0).then_some(limit), MINUTE_NS, burst_ns);
+        quota.tat.store(tat, Relaxed);
+        prop_assert_eq!(quota.wait(units, now), quota.wait_exactly(units, now));
+    }
+
+    #[test]
     fn no_stretch_of_time_sees_more_than_rate_and_burst(
         limit in 1u64..600,
         gaps in prop::collection::vec(0u64..3_000, 1..200),
