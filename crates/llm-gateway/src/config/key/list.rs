@@ -492,7 +492,7 @@ pub(crate) const KEYS: &[Key] = &[
         "first_token",
         "duration",
         "`\"10s\"`",
-        "To the first token of a stream. Headers and keep-alives do not count.",
+        "To the first token of a stream. Headers and keep-alives do not count. A call of a target that nobody can stand in for is cut off then only if the target answers others as usual; one that has grown slow, or is not known yet, is waited for until the deadline.",
     ),
     key(
         Section::Windows,
