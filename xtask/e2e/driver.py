@@ -4,7 +4,7 @@ It says when it is ready. Then one JSON object a line on standard input is one c
 output is what the SDK made of it: the answer, or its own exception. Nothing is judged here: that is done where both
 sides are known.
 
-Usage: driver.py openai | anthropic
+Usage: driver.py openai | anthropic | langchain-openai | langchain-anthropic
 """
 
 import importlib
@@ -18,6 +18,7 @@ TOOL = {
         "type": "object",
         "properties": {"city": {"type": "string"}},
         "required": ["city"],
+        "additionalProperties": False,
     },
 }
 
@@ -50,7 +51,14 @@ class OpenAi:
         return {"models": [model.id for model in self.client.models.list()]}
 
     def ask(self, call, partial):
-        messages = [{"role": "user", "content": call["prompt"]}]
+        content = call["prompt"]
+        if call.get("image"):
+            url = "data:image/png;base64," + call["image"]
+            content = [
+                {"type": "text", "text": call["prompt"]},
+                {"type": "image_url", "image_url": {"url": url}},
+            ]
+        messages = [{"role": "user", "content": content}]
         if call.get("system"):
             messages.insert(0, {"role": "system", "content": call["system"]})
         answer = self.turn(call, messages, partial)
@@ -83,6 +91,9 @@ class OpenAi:
             }
             args["tools"] = [{"type": "function", "function": function}]
             args["tool_choice"] = "required" if call.get("tool") else "auto"
+        if call.get("schema"):
+            schema = {"name": "weather", "strict": True, "schema": TOOL["schema"]}
+            args["response_format"] = {"type": "json_schema", "json_schema": schema}
         create = self.client.chat.completions.with_raw_response.create
         if not call["stream"]:
             raw = create(**args)
@@ -140,7 +151,11 @@ class Anthropic:
         return {"models": [model.id for model in self.client.models.list()]}
 
     def ask(self, call, partial):
-        messages = [{"role": "user", "content": call["prompt"]}]
+        content = [{"type": "text", "text": call["prompt"]}]
+        if call.get("image"):
+            source = {"type": "base64", "media_type": "image/png", "data": call["image"]}
+            content.append({"type": "image", "source": source})
+        messages = [{"role": "user", "content": content}]
         answer = self.turn(call, messages, partial)
         if call.get("tool") and answer["tools"]:
             tool = answer["tools"][0]
@@ -157,7 +172,7 @@ class Anthropic:
         return answer
 
     def turn(self, call, messages, partial):
-        args = {"model": call["model"], "messages": messages, "max_tokens": 256}
+        args = {"model": call["model"], "messages": messages, "max_tokens": 64_000}
         if call.get("system"):
             args["system"] = call["system"]
         if call.get("tool") or call.get("tools"):
@@ -169,6 +184,8 @@ class Anthropic:
                 }
             ]
             args["tool_choice"] = {"type": "any" if call.get("tool") else "auto"}
+        if call.get("schema"):
+            args["output_config"] = {"format": {"type": "json_schema", "schema": TOOL["schema"]}}
         chunks = 1
         if call["stream"]:
             chunks = 0
@@ -186,7 +203,8 @@ class Anthropic:
                     done = stream.get_final_message()
             partial.clear()
         else:
-            raw = self.client.messages.with_raw_response.create(**args)
+            # A long answer that is not streamed needs a timeout that was meant.
+            raw = self.client.messages.with_raw_response.create(timeout=40, **args)
             headers = raw.headers
             done = raw.parse()
         return {
@@ -219,11 +237,20 @@ def failed(error, partial):
     }
 
 
+def kind_of(name):
+    if name.startswith("langchain-"):
+        import langchain_driver
+
+        kinds = {"openai": langchain_driver.LangchainOpenAi, "anthropic": langchain_driver.LangchainAnthropic}
+        return kinds[name.removeprefix("langchain-")]
+    return {"openai": OpenAi, "anthropic": Anthropic}[name]
+
+
 def main():
-    kind = {"openai": OpenAi, "anthropic": Anthropic}[sys.argv[1]]
+    kind = kind_of(sys.argv[1])
     sdk = importlib.import_module(kind.sdk)
     # Loading an SDK takes seconds on a cold machine; no call's time shall hold it.
-    print(json.dumps({"ready": sdk.__version__}), flush=True)
+    print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         call = json.loads(line)
         partial = []
@@ -239,4 +266,5 @@ def main():
         print(json.dumps(result), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -10,12 +10,30 @@ use crate::shell;
 /// The versions that more than one task uses.
 pub(crate) const OPENAI_PYTHON: &str = "openai==3.54.0";
 pub(crate) const ANTHROPIC_PYTHON: &str = "anthropic==2.12.0";
+pub(crate) const ANTHROPIC_NODE: &str = "@anthropic-ai/sdk@1.14.0";
 
 /// OpenAI's package for Node, by the oldest Node that runs it.
 pub(crate) fn openai_node() -> Result<&'static str> {
     match node_major()? {
         22.. => Ok("openai@7.57.0"),
         18.. => Ok("openai@6.49.0"),
+        major => bail!("Node {major} is too old; install Node 18 or newer"),
+    }
+}
+
+/// The same of the Vercel AI SDK and its packages for OpenAI and Anthropic.
+pub(crate) fn vercel_node() -> Result<[&'static str; 3]> {
+    match node_major()? {
+        22.. => Ok([
+            "ai@7.0.173",
+            "@ai-sdk/openai@4.0.118",
+            "@ai-sdk/anthropic@4.0.105",
+        ]),
+        18.. => Ok([
+            "ai@6.0.325",
+            "@ai-sdk/openai@3.0.141",
+            "@ai-sdk/anthropic@3.0.140",
+        ]),
         major => bail!("Node {major} is too old; install Node 18 or newer"),
     }
 }
@@ -153,6 +171,8 @@ pub(crate) fn plain_environment(command: &mut Command) {
         "GEMINI_",
         "CO_API_",
         "OLLAMA_",
+        "LANGCHAIN_",
+        "LANGSMITH_",
     ];
     for (name, _) in std::env::vars_os() {
         let upper = name.to_string_lossy().to_uppercase();

@@ -23,9 +23,6 @@ const PYTHON: &[&str] = &[
     "ollama==0.6.3",
 ];
 
-/// The Node package beside OpenAI's.
-const ANTHROPIC_NODE: &str = "@anthropic-ai/sdk@1.14.0";
-
 /// The programs, one an SDK.
 const PROGRAMS: &[&str] = &[
     "openai_sdk.py",
@@ -54,7 +51,14 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     };
     shell::step(
         "build",
-        shell::cargo().args(["build", "--quiet", "-p", "llm-sim", "--bins"]),
+        shell::cargo().args([
+            "build",
+            "--quiet",
+            "--workspace",
+            "--all-features",
+            "--bin",
+            "llm-sim",
+        ]),
     )?;
     let start = shell::now();
     let tally = play(&shell::target_dir().join("debug/llm-sim"), filter)?;
@@ -82,7 +86,7 @@ pub(crate) fn play(sim: &Path, filter: &str) -> Result<Tally> {
     std::fs::create_dir_all(&folder)?;
     let python = sdk::python(&folder.join("python"), PYTHON)?;
     let node = folder.join("node");
-    sdk::node(&node, &[sdk::openai_node()?, ANTHROPIC_NODE])?;
+    sdk::node(&node, &[sdk::openai_node()?, sdk::ANTHROPIC_NODE])?;
     println!("\n== witnesses");
     let mut tally = Tally::default();
     for program in PROGRAMS {

@@ -16,24 +16,79 @@ pub(super) enum Sdk {
     PythonOpenAi,
     NodeOpenAi,
     PythonAnthropic,
+    NodeAnthropic,
+    LangchainOpenAi,
+    LangchainAnthropic,
+    VercelOpenAi,
+    VercelAnthropic,
 }
 
 impl Sdk {
-    pub(super) const ALL: [Self; 3] = [Self::PythonOpenAi, Self::NodeOpenAi, Self::PythonAnthropic];
+    pub(super) const ALL: [Self; 8] = [
+        Self::PythonOpenAi,
+        Self::NodeOpenAi,
+        Self::PythonAnthropic,
+        Self::NodeAnthropic,
+        Self::LangchainOpenAi,
+        Self::LangchainAnthropic,
+        Self::VercelOpenAi,
+        Self::VercelAnthropic,
+    ];
 
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::PythonOpenAi => "openai-python",
             Self::NodeOpenAi => "openai-node",
             Self::PythonAnthropic => "anthropic-python",
+            Self::NodeAnthropic => "anthropic-node",
+            Self::LangchainOpenAi => "langchain-openai",
+            Self::LangchainAnthropic => "langchain-anthropic",
+            Self::VercelOpenAi => "vercel-openai",
+            Self::VercelAnthropic => "vercel-anthropic",
         }
+    }
+
+    /// Whether it plays every scenario. The others stand on the same few lines of HTTP as one of these, or make calls
+    /// of the same shape; they play what differs in them: healthy answers, tools, pictures, schemas, and streams that fail.
+    pub(super) const fn plays_all(self) -> bool {
+        matches!(
+            self,
+            Self::PythonOpenAi | Self::NodeOpenAi | Self::PythonAnthropic
+        )
+    }
+
+    /// How it says that an answer is complete, and that tools are to be run.
+    pub(super) const fn endings(self) -> [&'static str; 2] {
+        match self {
+            Self::PythonOpenAi | Self::NodeOpenAi | Self::LangchainOpenAi => ["stop", "tool_calls"],
+            Self::PythonAnthropic | Self::NodeAnthropic | Self::LangchainAnthropic => {
+                ["end_turn", "tool_use"]
+            }
+            Self::VercelOpenAi | Self::VercelAnthropic => ["stop", "tool-calls"],
+        }
+    }
+
+    /// Whether it shows response headers and the input tokens of a stream. `LangChain`'s model for Anthropic shows neither,
+    /// its model for OpenAI no headers where a schema is asked for.
+    pub(super) const fn shows_all(self) -> bool {
+        !matches!(self, Self::LangchainOpenAi | Self::LangchainAnthropic)
+    }
+
+    /// Whether its exceptions have classes of their own for what went wrong, as those of the official SDKs do.
+    pub(super) const fn has_classes(self) -> bool {
+        !matches!(self, Self::VercelOpenAi | Self::VercelAnthropic)
     }
 
     /// The wire it speaks.
     pub(super) const fn wire(self) -> Wire {
         match self {
-            Self::PythonOpenAi | Self::NodeOpenAi => Wire::OpenAi,
-            Self::PythonAnthropic => Wire::Anthropic,
+            Self::PythonOpenAi | Self::NodeOpenAi | Self::LangchainOpenAi | Self::VercelOpenAi => {
+                Wire::OpenAi
+            }
+            Self::PythonAnthropic
+            | Self::NodeAnthropic
+            | Self::LangchainAnthropic
+            | Self::VercelAnthropic => Wire::Anthropic,
         }
     }
 }
@@ -73,17 +128,14 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn start(sdk: Sdk, sdks: &Sdks) -> Result<Self> {
         let mut command = match sdk {
-            Sdk::PythonOpenAi | Sdk::PythonAnthropic => {
-                let mut command = sdks.python.command();
-                command
-                    .arg(shell::root().join("xtask/e2e/driver.py"))
-                    .arg(sdk.wire().as_str());
-                command
+            Sdk::PythonOpenAi | Sdk::PythonAnthropic => python(sdks, sdk.wire().as_str()),
+            Sdk::LangchainOpenAi | Sdk::LangchainAnthropic => python(sdks, sdk.as_str()),
+            Sdk::NodeOpenAi | Sdk::NodeAnthropic => {
+                node(sdks, &format!("{}.mjs", sdk.wire().as_str()))
             }
-            Sdk::NodeOpenAi => {
-                let mut command = Command::new("node");
-                plain_environment(&mut command);
-                command.arg(sdks.node.join("driver.mjs"));
+            Sdk::VercelOpenAi | Sdk::VercelAnthropic => {
+                let mut command = node(sdks, "ai.mjs");
+                command.arg(sdk.wire().as_str());
                 command
             }
         };
@@ -125,6 +177,23 @@ impl Driver {
         serde_json::from_str(&line)
             .context("the driver ended, or printed something else than an answer")
     }
+}
+
+fn python(sdks: &Sdks, kind: &str) -> Command {
+    let mut command = sdks.python.command();
+    command
+        .arg(shell::root().join("xtask/e2e/driver.py"))
+        .arg(kind)
+        // LangChain warns of what it does not show.
+        .env("PYTHONWARNINGS", "ignore");
+    command
+}
+
+fn node(sdks: &Sdks, driver: &str) -> Command {
+    let mut command = Command::new("node");
+    plain_environment(&mut command);
+    command.arg(sdks.node.join(driver));
+    command
 }
 
 impl Drop for Driver {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::driver::{Driver, Wire};
-use super::scenario::{Ask, Expect, FIRST, Scenario, Step, Upstream};
+use super::driver::{Driver, Sdk, Wire};
+use super::scenario::{Ask, Expect, FIRST, Feature, LONG_WORDS, Scenario, Step, Upstream};
 use super::stack::{self, NAMES, Programs, Providers};
 use crate::shell;
 
@@ -16,6 +16,15 @@ pub(super) const TEXTS: [&str; 2] = [
     "This is the answer of the first provider, naïve and café, with 日本語 and an emoji 🌊 in it.",
     "This is the answer of the second provider, über and señor, with 한국어 and an emoji 🏔 in it.",
 ];
+
+/// The picture of the scenarios: one pixel, as PNG in base64.
+const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+/// How many broken streams in a row a gateway bears before it leaves a provider alone, less one.
+const BREAKS_BORNE: usize = 4;
+
+/// The word of the long answer.
+const LONG_WORD: &str = "wave ";
 
 /// What the tool of the scenarios returns.
 const TOOL_RESULT: &str = "18 degrees and a light breeze";
@@ -32,7 +41,7 @@ pub(super) struct Case {
 /// Plays a case; the list holds one sentence for each thing that was wrong.
 pub(super) fn play(
     case: &Case,
-    own: Wire,
+    sdk: Sdk,
     driver: &mut Driver,
     providers: &Providers,
     programs: &Programs,
@@ -42,10 +51,19 @@ pub(super) fn play(
         .steps
         .iter()
         .any(|step| matches!(step, Step::Ask(ask) if matches!(ask.expect, Expect::Tool(_))));
+    let is_long = scenario
+        .steps
+        .iter()
+        .any(|step| matches!(step, Step::Ask(ask) if matches!(ask.expect, Expect::Long)));
+    let long = LONG_WORD.repeat(LONG_WORDS);
     let script = |which: usize, rules: &str| {
         // A fixed text would stand in the way of an answer that quotes the tool's result.
         let text = TEXTS.get(which).copied().filter(|_| !with_tool);
-        stack::script(which, text, rules)
+        stack::script(
+            which,
+            text.map(|text| if is_long { &long } else { text }),
+            rules,
+        )
     };
     let first = match scenario.first {
         Upstream::Rules(rules) => rules,
@@ -64,6 +82,41 @@ pub(super) fn play(
                     providers.script(which, &script(which, rules), false)?;
                 }
             }
+            Step::Sweep { rules, places } => {
+                let mut gateway = None;
+                for (number, place) in places.clone().enumerate() {
+                    // So few failures leave the first provider in use.
+                    if number % BREAKS_BORNE == 0 {
+                        gateway = Some(providers.gateway(programs, scenario, case.wires)?);
+                    }
+                    let Some(gateway) = &gateway else { continue };
+                    let rules = rules.replace('K', &place.to_string());
+                    providers.script(FIRST, &script(FIRST, &rules), false)?;
+                    let call = json!({
+                        "base_url": format!("http://{}", gateway.address),
+                        "model": "chat",
+                        "prompt": "Say something about the sea.",
+                        "stream": case.stream,
+                    });
+                    let answer = driver.call(&call)?;
+                    let faults = honest(sdk, &answer);
+                    let shown = |fault| {
+                        format!(
+                            "{}: {fault}: {}",
+                            rules.trim(),
+                            shortened(&answer.to_string())
+                        )
+                    };
+                    wrong.extend(faults.into_iter().map(shown));
+                }
+                let asked = providers.received(FIRST)?.len();
+                let least = places.clone().count();
+                if asked < least {
+                    wrong.push(format!(
+                        "the first provider was asked {asked} times, not {least}"
+                    ));
+                }
+            }
             Step::Ask(ask) => {
                 let call = json!({
                     "op": if matches!(ask.expect, Expect::Models) { "models" } else { "ask" },
@@ -74,6 +127,8 @@ pub(super) fn play(
                     "stream": case.stream,
                     "leave_after": matches!(ask.expect, Expect::HangUp).then_some(2),
                     "tool": matches!(ask.expect, Expect::Tool(_)).then_some(TOOL_RESULT),
+                    "image": (ask.feature == Some(Feature::Picture)).then_some(PICTURE),
+                    "schema": ask.feature == Some(Feature::Schema),
                 });
                 let mut faults = Vec::new();
                 let mut answer = Value::Null;
@@ -81,7 +136,7 @@ pub(super) fn play(
                     let start = shell::now();
                     answer = driver.call(&call)?;
                     let took = start.elapsed().as_millis();
-                    faults.extend(seen(ask, case, own, &answer));
+                    faults.extend(seen(ask, case, sdk, &answer));
                     if took > ask.within_ms {
                         faults.push(format!(
                             "it took {took} ms, at most {} are allowed",
@@ -115,7 +170,7 @@ pub(super) fn play(
 }
 
 /// What the SDK saw against what it must have seen.
-fn seen(ask: &Ask, case: &Case, own: Wire, answer: &Value) -> Vec<String> {
+fn seen(ask: &Ask, case: &Case, sdk: Sdk, answer: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut must = |holds: bool, what: String| {
         if !holds {
@@ -129,10 +184,7 @@ fn seen(ask: &Ask, case: &Case, own: Wire, answer: &Value) -> Vec<String> {
             .unwrap_or_default()
     };
     let ok = answer.get("ok").and_then(Value::as_bool).unwrap_or(false);
-    let end = match own {
-        Wire::OpenAi => "stop",
-        Wire::Anthropic => "end_turn",
-    };
+    let [end, wants_tools] = sdk.endings();
     match ask.expect {
         Expect::Answer(which) => {
             must(ok, "an exception instead of an answer".to_owned());
@@ -146,7 +198,7 @@ fn seen(ask: &Ask, case: &Case, own: Wire, answer: &Value) -> Vec<String> {
                     text("/finish") == end,
                     format!("finish reason `{}`, not `{end}`", text("/finish")),
                 );
-                answered_by(which, answer, &mut must);
+                answered_by(which, sdk, answer, &mut must);
                 let chunks = answer.get("chunks").and_then(Value::as_u64).unwrap_or(0);
                 must(
                     !case.stream || chunks > 5,
@@ -157,6 +209,36 @@ fn seen(ask: &Ask, case: &Case, own: Wire, answer: &Value) -> Vec<String> {
                     "marked as degraded".to_owned(),
                 );
             }
+        }
+        Expect::Schema(which) => {
+            must(ok, "an exception instead of an answer".to_owned());
+            if ok {
+                let object: Value = serde_json::from_str(text("/text")).unwrap_or_default();
+                must(
+                    object.get("city").is_some_and(Value::is_string),
+                    "the answer does not fit the schema".to_owned(),
+                );
+                must(
+                    text("/finish") == end,
+                    format!("finish reason `{}`, not `{end}`", text("/finish")),
+                );
+                answered_by(which, sdk, answer, &mut must);
+            }
+        }
+        Expect::Long => {
+            must(ok, "an exception instead of an answer".to_owned());
+            let words = text("/text")
+                .split_terminator(LONG_WORD)
+                .filter(|rest| rest.is_empty())
+                .count();
+            must(
+                words == LONG_WORDS && text("/text").len() == LONG_WORDS * LONG_WORD.len(),
+                format!("{words} words, not {LONG_WORDS}"),
+            );
+            must(
+                text("/finish") == end,
+                format!("finish reason `{}`, not `{end}`", text("/finish")),
+            );
         }
         Expect::Tool(which) => {
             must(ok, "an exception instead of an answer".to_owned());
@@ -179,15 +261,11 @@ fn seen(ask: &Ask, case: &Case, own: Wire, answer: &Value) -> Vec<String> {
                     text("/after_tool/finish") == end,
                     "the answer after the tool did not end in order".to_owned(),
                 );
-                let finish = match own {
-                    Wire::OpenAi => "tool_calls",
-                    Wire::Anthropic => "tool_use",
-                };
                 must(
-                    text("/finish") == finish,
-                    format!("finish reason `{}`, not `{finish}`", text("/finish")),
+                    text("/finish") == wants_tools,
+                    format!("finish reason `{}`, not `{wants_tools}`", text("/finish")),
                 );
-                answered_by(which, answer, &mut must);
+                answered_by(which, sdk, answer, &mut must);
             }
         }
         Expect::Degraded { mode, says } => {
@@ -197,7 +275,7 @@ fn seen(ask: &Ask, case: &Case, own: Wire, answer: &Value) -> Vec<String> {
                 format!("the text does not hold \"{says}\""),
             );
             must(
-                text("/headers/x-llm-degraded").starts_with(mode),
+                !sdk.shows_all() || text("/headers/x-llm-degraded").starts_with(mode),
                 format!("not marked as `{mode}`"),
             );
             must(
@@ -210,7 +288,7 @@ fn seen(ask: &Ask, case: &Case, own: Wire, answer: &Value) -> Vec<String> {
             statuses,
             says,
         } => {
-            error(answer, class, statuses, &mut must);
+            error(sdk, answer, class, statuses, &mut must);
             must(
                 text("/message").contains(says),
                 format!("the message does not hold \"{says}\""),
@@ -225,7 +303,7 @@ fn seen(ask: &Ask, case: &Case, own: Wire, answer: &Value) -> Vec<String> {
             statuses,
             within_s,
         } => {
-            error(answer, class, statuses, &mut must);
+            error(sdk, answer, class, statuses, &mut must);
             let wait: Option<u64> = text("/headers/retry-after").parse().ok();
             must(
                 wait.is_some_and(|wait| (1..=within_s).contains(&wait)),
@@ -242,10 +320,7 @@ fn seen(ask: &Ask, case: &Case, own: Wire, answer: &Value) -> Vec<String> {
                 !partial.is_empty() && begun,
                 "not the beginning of the first provider's answer".to_owned(),
             );
-            must(
-                is_a(answer, "APIError") && !is_a(answer, "APIConnectionError"),
-                format!("class {}, not an error told by the stream", text("/class")),
-            );
+            told_by_the_stream(sdk, answer, &mut must);
         }
         Expect::HangUp => {
             must(
@@ -264,7 +339,57 @@ fn seen(ask: &Ask, case: &Case, own: Wire, answer: &Value) -> Vec<String> {
     wrong
 }
 
-fn answered_by(which: usize, answer: &Value, must: &mut impl FnMut(bool, String)) {
+/// What every call must come to: the whole answer of a provider, ended in order, or an exception that the stream told.
+fn honest(sdk: Sdk, answer: &Value) -> Vec<String> {
+    let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default();
+    let mut wrong = Vec::new();
+    let mut must = |holds: bool, what: String| {
+        if !holds {
+            wrong.push(what);
+        }
+    };
+    if answer.get("ok").and_then(Value::as_bool) == Some(true) {
+        let [end, _] = sdk.endings();
+        must(
+            TEXTS.contains(&text("text")),
+            "a part of an answer as if it were whole".to_owned(),
+        );
+        must(
+            text("finish") == end,
+            format!("finish reason `{}`, not `{end}`", text("finish")),
+        );
+    } else {
+        let partial = text("partial");
+        let begun = TEXTS.iter().any(|whole| whole.starts_with(partial));
+        must(begun, "not the beginning of a provider's answer".to_owned());
+        told_by_the_stream(sdk, answer, &mut must);
+    }
+    wrong
+}
+
+/// An exception because of an error event, and not of a connection that ended.
+fn told_by_the_stream(sdk: Sdk, answer: &Value, must: &mut impl FnMut(bool, String)) {
+    let class = answer
+        .get("class")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let told = if sdk.has_classes() {
+        is_a(answer, "APIError") && !is_a(answer, "APIConnectionError")
+    } else {
+        // It hands the error event on as it came.
+        let message = answer
+            .get("message")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        serde_json::from_str::<Value>(message).is_ok_and(|event| event.get("message").is_some())
+    };
+    must(
+        told,
+        format!("class {class}, not an error told by the stream"),
+    );
+}
+
+fn answered_by(which: usize, sdk: Sdk, answer: &Value, must: &mut impl FnMut(bool, String)) {
     let text = |key: &str| {
         answer
             .pointer(key)
@@ -277,6 +402,9 @@ fn answered_by(which: usize, answer: &Value, must: &mut impl FnMut(bool, String)
         text("/model") == model,
         format!("answered by model `{}`, not `{model}`", text("/model")),
     );
+    if !sdk.shows_all() {
+        return;
+    }
     must(
         text("/headers/x-llm-target") == name,
         format!(
@@ -295,13 +423,19 @@ fn answered_by(which: usize, answer: &Value, must: &mut impl FnMut(bool, String)
     );
 }
 
-fn error(answer: &Value, class: &str, statuses: &[u16], must: &mut impl FnMut(bool, String)) {
+fn error(
+    sdk: Sdk,
+    answer: &Value,
+    class: &str,
+    statuses: &[u16],
+    must: &mut impl FnMut(bool, String),
+) {
     let status = answer
         .get("status")
         .and_then(Value::as_u64)
         .and_then(|status| u16::try_from(status).ok());
     must(
-        is_a(answer, class),
+        !sdk.has_classes() || is_a(answer, class),
         format!("no exception of class {class}"),
     );
     must(
@@ -350,6 +484,12 @@ fn received(ask: &Ask, case: &Case, providers: &Providers) -> Result<Vec<String>
                     "the {name} provider was asked with stream = {}",
                     !case.stream
                 ));
+            }
+            if ask.feature == Some(Feature::Picture) && !text("body").contains(PICTURE) {
+                wrong.push(format!("the {name} provider was shown no picture"));
+            }
+            if ask.feature == Some(Feature::Schema) && !text("body").contains("\"city\"") {
+                wrong.push(format!("the {name} provider was given no schema"));
             }
             let wire = case.wires.get(which).map_or("", |wire| wire.as_str());
             if !text("wire").starts_with(wire) {

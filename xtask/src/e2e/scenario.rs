@@ -2,10 +2,12 @@
 //! have received by then. Every scenario runs with every SDK, streamed and not, unless it says otherwise.
 
 mod list;
+mod stream;
 
 use std::ops::RangeInclusive;
 
 pub(super) use list::all;
+pub(super) use stream::LONG_WORDS;
 
 /// Index of the first and of the second provider of the route.
 pub(super) const FIRST: usize = 0;
@@ -19,8 +21,10 @@ pub(super) struct Scenario {
     pub(super) first: Upstream,
     /// The rules of the second one; healthy when empty.
     pub(super) second: &'static str,
-    /// Further lines of the route in the gateway's configuration.
+    /// Further lines of the route in the gateway's configuration, and further tables.
     pub(super) route: &'static str,
+    /// Whether every SDK plays it, and not only those that play all there is.
+    pub(super) everyone: bool,
     /// The second provider's context window in tokens; the first one's is 8000.
     pub(super) second_window: u32,
     /// Whether both are siblings in one tier.
@@ -54,6 +58,21 @@ pub(super) enum Step {
     Ask(Ask),
     /// Both providers change to these rules.
     Rules([&'static str; 2]),
+    /// The first provider breaks each of a row of calls in another place: `K` in the rules is replaced by each number of
+    /// the range. Whatever the place, the SDK must get a provider's whole answer, or an exception.
+    Sweep {
+        rules: &'static str,
+        places: RangeInclusive<usize>,
+    },
+}
+
+/// Something a call asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Feature {
+    /// A picture is shown.
+    Picture,
+    /// The answer must fit a schema.
+    Schema,
 }
 
 /// One call and what must come of it.
@@ -61,6 +80,7 @@ pub(super) enum Step {
 pub(super) struct Ask {
     pub(super) model: &'static str,
     pub(super) prompt: &'static str,
+    pub(super) feature: Option<Feature>,
     /// How often the call is made, one after the other.
     pub(super) times: usize,
     pub(super) expect: Expect,
@@ -75,6 +95,10 @@ pub(super) struct Ask {
 pub(super) enum Expect {
     /// The whole answer of this provider, ended in order.
     Answer(usize),
+    /// The same, where the answer is a JSON object that fits the schema.
+    Schema(usize),
+    /// The whole of a long answer: the same word, ten thousand times.
+    Long,
     /// This provider's call of the tool, and after the tool's result its answer that quotes it.
     Tool(usize),
     /// A degraded answer, marked as this mode, that holds this text.
@@ -109,6 +133,7 @@ impl Scenario {
             first: Upstream::Rules(first),
             second: "",
             route: "",
+            everyone: false,
             second_window: 1_000_000,
             siblings: false,
             modes: Modes::Both,
@@ -127,6 +152,13 @@ impl Scenario {
     fn route(self, lines: &'static str) -> Self {
         Self {
             route: lines,
+            ..self
+        }
+    }
+
+    fn everyone(self) -> Self {
+        Self {
+            everyone: true,
             ..self
         }
     }
@@ -152,6 +184,7 @@ impl Scenario {
         self.step(Step::Ask(Ask {
             model: "chat",
             prompt: "Say something about the sea.",
+            feature: None,
             times: 1,
             expect,
             calls: [first, second],
@@ -169,6 +202,10 @@ impl Scenario {
 
     fn then_rules(self, first: &'static str, second: &'static str) -> Self {
         self.step(Step::Rules([first, second]))
+    }
+
+    fn sweep(self, rules: &'static str, places: RangeInclusive<usize>) -> Self {
+        self.step(Step::Sweep { rules, places })
     }
 
     fn step(mut self, step: Step) -> Self {

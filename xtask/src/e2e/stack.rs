@@ -28,14 +28,16 @@ impl Programs {
     pub(super) fn build() -> Result<Self> {
         shell::step(
             "build",
+            // With the features of the tests: another set would mean that all they stand on is compiled again.
             shell::cargo().args([
                 "build",
                 "--quiet",
-                "-p",
+                "--workspace",
+                "--all-features",
+                "--bin",
                 "llm-gateway",
-                "-p",
+                "--bin",
                 "llm-sim",
-                "--bins",
             ]),
         )?;
         let folder = shell::target_dir().join("debug");

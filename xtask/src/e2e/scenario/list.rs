@@ -1,8 +1,8 @@
 //! Every scenario there is, in the order of the three layers: retry, fallback, degraded answer; then the caller's own
 //! faults, and features that must survive a failure.
 
-use super::Expect::{Answer, Broken, Degraded, Error, ErrorUntil, HangUp, Models, Tool};
-use super::{FIRST, Modes, SECOND, Scenario, Upstream};
+use super::Expect::{Answer, Broken, Degraded, Error, ErrorUntil, HangUp, Models, Schema, Tool};
+use super::{FIRST, Feature, Modes, SECOND, Scenario, Upstream, stream};
 
 const DOWN: &str = "[[rule]]\npreset = \"unavailable_503\"\n";
 
@@ -11,11 +11,13 @@ const SHORT_WINDOWS: &str =
     "windows = { connect = \"1s\", first_token = \"1s\", idle = \"1s\", whole = \"1s\" }";
 
 pub(in super::super) fn all() -> Vec<Scenario> {
-    let mut list = vec![
-        Scenario::new("healthy", "")
-            .across()
-            .ask(Answer(FIRST), 1..=1, 0..=0),
-    ];
+    let mut list =
+        vec![
+            Scenario::new("healthy", "")
+                .everyone()
+                .across()
+                .ask(Answer(FIRST), 1..=1, 0..=0),
+        ];
     list.extend(rate_limits());
     list.extend(set_aside());
     list.extend(provider_faults());
@@ -23,6 +25,7 @@ pub(in super::super) fn all() -> Vec<Scenario> {
     list.extend(everything_down());
     list.extend(callers_faults());
     list.extend(features());
+    list.extend(stream::all());
     list
 }
 
@@ -88,7 +91,7 @@ fn provider_faults() -> Vec<Scenario> {
             .but(|ask| ask.within_ms = 6_000)
     };
     vec![
-        second("503", DOWN).across(),
+        second("503", DOWN).everyone().across(),
         second("529", "[[rule]]\npreset = \"overloaded_529\"\n"),
         second("500", "[[rule]]\npreset = \"server_error\"\n"),
         second("502 with HTML", "[[rule]]\npreset = \"html_502\"\n"),
@@ -207,7 +210,7 @@ fn everything_down() -> Vec<Scenario> {
     let limited = "[[rule]]\npreset = \"rate_limit\"\nretry_after = \"20s\"\n";
     // Where nothing is left, a caller who waits is worth three attempts of each target at most.
     vec![
-        Scenario::new("everything down", DOWN).second(DOWN).across().ask(down, 1..=3, 1..=3),
+        Scenario::new("everything down", DOWN).second(DOWN).everyone().across().ask(down, 1..=3, 1..=3),
         // One call of each provider a request, and beside them no more than the retry budget's reserve of ten.
         Scenario::new("everything down for twenty calls: few retries", DOWN)
             .second(DOWN)
@@ -292,11 +295,23 @@ fn callers_faults() -> Vec<Scenario> {
 fn features() -> Vec<Scenario> {
     vec![
         Scenario::new("tools", "")
+            .everyone()
             .across()
             .ask(Tool(FIRST), 2..=2, 0..=0),
         Scenario::new("tools, while the first is down", DOWN)
+            .everyone()
             .across()
             .ask(Tool(SECOND), 1..=4, 2..=2),
+        Scenario::new("a picture, while the first is down", DOWN)
+            .everyone()
+            .across()
+            .ask(Answer(SECOND), 1..=2, 1..=1)
+            .but(|ask| ask.feature = Some(Feature::Picture)),
+        Scenario::new("a JSON schema, while the first is down", DOWN)
+            .everyone()
+            .across()
+            .ask(Schema(SECOND), 1..=2, 1..=1)
+            .but(|ask| ask.feature = Some(Feature::Schema)),
         Scenario::new(
             "the caller hangs up: the provider's call is cancelled",
             "[[rule]]\nslow = { per_chunk = \"400ms\" }\n",

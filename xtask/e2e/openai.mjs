@@ -1,32 +1,25 @@
 // Makes calls with the official, unmodified OpenAI SDK for Node, as `cargo xtask e2e` asks for them.
-//
-// It says when it is ready. Then one JSON object a line on standard input is one call; one JSON object a line on standard
-// output is what the SDK made of it: the answer, or its own exception. Nothing is judged here: that is done where both
-// sides are known.
 
-import { createInterface } from "node:readline";
 import OpenAI from "openai";
+import { TOOL, drive, leaves, ofInterest } from "./common.mjs";
 
-const TOOL = {
-  type: "function",
-  function: {
-    name: "get_weather",
-    description: "The weather of a city.",
-    parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
-  },
-};
+const FUNCTION = { name: TOOL.name, description: TOOL.description, parameters: TOOL.schema };
+const FORMAT = { type: "json_schema", json_schema: { name: "weather", strict: true, schema: TOOL.schema } };
 
-// The headers by which the gateway says what it did.
-function ofInterest(headers) {
-  const kept = {};
-  headers?.forEach((value, name) => {
-    if (name.startsWith("x-llm-") || name === "retry-after" || name === "x-request-id") kept[name] = value;
-  });
-  return kept;
-}
-
-async function ask(client, call, partial) {
-  const messages = [{ role: "user", content: call.prompt }];
+async function ask(call, partial) {
+  const client = new OpenAI({ baseURL: `${call.base_url}/v1`, apiKey: "sk-e2e", maxRetries: 0, timeout: 40_000 });
+  if (call.op === "models") {
+    const models = [];
+    for await (const model of client.models.list()) models.push(model.id);
+    return { models };
+  }
+  const content = call.image
+    ? [
+        { type: "text", text: call.prompt },
+        { type: "image_url", image_url: { url: `data:image/png;base64,${call.image}` } },
+      ]
+    : call.prompt;
+  const messages = [{ role: "user", content }];
   if (call.system) messages.unshift({ role: "system", content: call.system });
   const answer = await turn(client, call, messages, partial);
   const [tool] = answer.tools;
@@ -45,9 +38,10 @@ async function ask(client, call, partial) {
 async function turn(client, call, messages, partial) {
   const args = { model: call.model, messages };
   if (call.tool || call.tools) {
-    args.tools = [TOOL];
+    args.tools = [{ type: "function", function: FUNCTION }];
     args.tool_choice = call.tool ? "required" : "auto";
   }
+  if (call.schema) args.response_format = FORMAT;
   if (!call.stream) {
     const { data, response } = await client.chat.completions.create(args).withResponse();
     const [choice] = data.choices;
@@ -78,7 +72,7 @@ async function turn(client, call, messages, partial) {
       }
     }
     // The caller hangs up here; the SDK aborts the request when its iterator is left.
-    if (call.leave_after && partial.filter(Boolean).length >= call.leave_after) break;
+    if (leaves(call, partial)) break;
   }
   const text = partial.join("");
   partial.length = 0;
@@ -97,43 +91,4 @@ function made(response, model, text, finish, tools, usage, chunks) {
   };
 }
 
-function classesOf(error) {
-  const names = [];
-  for (let proto = Object.getPrototypeOf(error); proto; proto = Object.getPrototypeOf(proto)) {
-    names.push(proto.constructor.name);
-  }
-  return names;
-}
-
-async function serve(call) {
-  const partial = [];
-  try {
-    const client = new OpenAI({ baseURL: `${call.base_url}/v1`, apiKey: "sk-e2e", maxRetries: 0, timeout: 40_000 });
-    if (call.op === "models") {
-      const models = [];
-      for await (const model of client.models.list()) models.push(model.id);
-      return { ok: true, models };
-    }
-    return { ok: true, ...(await ask(client, call, partial)) };
-  } catch (error) {
-    // Every exception is a result here.
-    const [first] = classesOf(error);
-    return {
-      ok: false,
-      class: first,
-      classes: classesOf(error),
-      status: error.status ?? null,
-      code: error.code ?? null,
-      type: error.type ?? null,
-      message: String(error.message ?? error),
-      partial: partial.join(""),
-      headers: ofInterest(error.headers),
-    };
-  }
-}
-
-// Loading an SDK takes seconds on a cold machine; no call's time shall hold it.
-process.stdout.write(`${JSON.stringify({ ready: true })}\n`);
-for await (const line of createInterface({ input: process.stdin })) {
-  process.stdout.write(`${JSON.stringify(await serve(JSON.parse(line)))}\n`);
-}
+await drive(ask);

@@ -1,0 +1,49 @@
+//! Streams that fail in every place, or come in an odd form. Whatever happens, an SDK must be given a provider's whole answer,
+//! or an exception: never a part of an answer as if it were the whole.
+
+use super::Expect::{Answer, Long};
+use super::{FIRST, Modes, Scenario};
+use std::ops::RangeInclusive;
+
+/// The words of the first provider's answer are 19: before the first, between each two, behind the last, and further.
+const PLACES: RangeInclusive<usize> = 0..=20;
+
+/// A long answer, whose words are one chunk each.
+pub(in super::super) const LONG_WORDS: usize = 10_000;
+
+pub(super) fn all() -> Vec<Scenario> {
+    let streamed = |name, rules| {
+        Scenario::new(name, rules)
+            .modes(Modes::Streamed)
+            .everyone()
+            .across()
+    };
+    let broken = |name, rules| streamed(name, "").sweep(rules, PLACES);
+    vec![
+        broken("a stream cut after every number of words", "[[rule]]\ncut = { after_chunks = K }\n"),
+        broken(
+            "a stream that ends in order, but without its end, after every number of words",
+            "[[rule]]\ncut = { after_chunks = K, clean = true }\n",
+        ),
+        broken(
+            "an error event after every number of words",
+            "[[rule]]\nerror_event = { after_chunks = K, preset = \"server_error\" }\n",
+        ),
+        // Into every part of an event, characters of several bytes included.
+        streamed("a stream cut after 149 bytes, 249, and so on", "").sweep("[[rule]]\ncut = { after_bytes = K49 }\n", 1..=24),
+        streamed("a stalled stream", "")
+            .route("windows = { idle = \"300ms\" }")
+            .sweep("[[rule]]\nstall = { after_chunks = K }\n", 1..=3),
+        streamed(
+            "comments, keep-alives and CRLF",
+            "[[rule]]\ncrlf = true\nkeep_alive = \"10ms\"\nslow = { first_token = \"50ms\", per_chunk = \"25ms\" }\n",
+        )
+        .ask(Answer(FIRST), 1..=1, 0..=0),
+        // Not across: the other dialect asks for at most 4096 tokens where the caller sets no limit.
+        Scenario::new("ten thousand chunks", "")
+            .modes(Modes::Streamed)
+            .everyone()
+            .ask(Long, 1..=1, 0..=0)
+            .but(|ask| ask.within_ms = 120_000),
+    ]
+}
