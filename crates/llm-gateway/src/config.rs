@@ -4,6 +4,7 @@
 //! `engine.rs`. The reader walks the document by hand instead of deserialising it, because that is the only way to name
 //! line, key and mend for *every* fault in one run rather than for the first one.
 
+mod care;
 mod cloud;
 pub(crate) mod fault;
 pub(crate) mod key;

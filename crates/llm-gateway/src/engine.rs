@@ -11,16 +11,19 @@ use secrecy::ExposeSecret as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-pub(crate) use llm_resilience::Client;
 pub(crate) use llm_resilience::errors::{ErrorKind, Provider, Scope};
 pub(crate) use llm_resilience::list_price;
 pub(crate) use llm_resilience::providers::catalog::{entry as catalog_entry, wire as catalog_wire};
 pub(crate) use llm_resilience::providers::model::{self, Model};
-pub(crate) use llm_resilience::providers::{Dialect, Features, GoogleCredential, Wire};
+pub(crate) use llm_resilience::providers::{
+    Dialect, Features, GoogleCredential, Hold, Prefill, Wire,
+};
+pub(crate) use llm_resilience::quality::{Finding, Language};
 pub(crate) use llm_resilience::router::{
     Allowance, Canary, CanaryState, Edge, FailOpen, Filter, Hedging, Ledger, Limits,
-    MAX_CANDIDATES, Payer, Policy, Price, Spend, Strategy,
+    MAX_CANDIDATES, OnCut, Payer, Policy, Price, Spend, Strategy, Truncate,
 };
+pub(crate) use llm_resilience::{Client, Quality};
 
 /// Builds the client that a configuration describes. Targets and routes keep their order, so that their indices are
 /// those of the configuration.
@@ -145,6 +148,9 @@ fn target_spec(target: &config::Target) -> anyhow::Result<TargetSpec> {
         endpoint = endpoint.credential(key.clone());
     }
     endpoint = place(endpoint, &target.cloud)?;
+    if let Some(prefill) = target.prefill {
+        endpoint = endpoint.prefill(prefill);
+    }
     for (name, value) in &target.headers {
         endpoint = endpoint.header(name.as_str(), value.to_str().context("headers")?);
     }
@@ -181,6 +187,20 @@ fn target_spec(target: &config::Target) -> anyhow::Result<TargetSpec> {
         .features(abilities))
 }
 
+/// Whether a target goes on from the beginning of an answer, as far as is known.
+pub(crate) fn takes_beginning(target: &config::Target) -> bool {
+    let known = catalog_entry(target.provider);
+    let url = target.base_url.as_deref().or(known.base_url);
+    let uri = url.and_then(|url| url.parse::<http::Uri>().ok());
+    let path = uri.as_ref().map_or("", |uri| uri.path());
+    let own = catalog_wire(target.provider, &target.model);
+    let wire = target.wire.unwrap_or(own);
+    let prefill = target
+        .prefill
+        .unwrap_or_else(|| Prefill::known(target.provider, wire, &target.model, path));
+    prefill != Prefill::None && !target.lacks.contains(Features::PREFILL)
+}
+
 fn route_spec(route: &config::Route, targets: &[config::Target]) -> RouteSpec {
     let mut spec = RouteSpec::new(route.name.as_str()).policy(policy(route));
     let name = |index: usize| Some(targets.get(index)?.name.as_str());
@@ -208,6 +228,10 @@ fn route_spec(route: &config::Route, targets: &[config::Target]) -> RouteSpec {
         spec = spec.tag(tag.as_str());
     }
     spec = spec.allowance(remedy.spend.clone());
+    spec = spec.hold(route.care.hold);
+    if let Some(quality) = &route.care.quality {
+        spec = spec.quality(quality.clone());
+    }
     for step in &route.degraded {
         spec = spec.degraded(match step {
             config::Degraded::Cached => Degraded::Cached,
@@ -239,6 +263,8 @@ fn policy(route: &config::Route) -> Policy {
     policy.hedging = route.hedging.unwrap_or(policy.hedging);
     policy.fail_open = route.remedy.fail_open;
     policy.max_cost = route.remedy.max_cost;
+    policy.on_cut = route.care.on_cut.unwrap_or(policy.on_cut);
+    policy.truncate = route.care.truncate.unwrap_or(policy.truncate);
     policy.windows.connect = given.connect.unwrap_or(policy.windows.connect);
     policy.windows.first_token = given.first_token.unwrap_or(policy.windows.first_token);
     policy.windows.idle = given.idle.unwrap_or(policy.windows.idle);
@@ -339,6 +365,12 @@ mod tests {
             windows.whole,
         ];
         assert_eq!(seconds.map(|window| window.as_secs()), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn what_follows_a_cut_reaches_the_engine() {
+        assert_eq!(policy_of("").on_cut, OnCut::Continue);
+        assert_eq!(policy_of("on_cut = \"restart\"").on_cut, OnCut::Restart);
     }
 
     #[test]

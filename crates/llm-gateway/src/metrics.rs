@@ -377,6 +377,7 @@ impl Metrics {
         let (result, error_type) = match hop.result {
             HopResult::Answered(_) => ("answered", ""),
             HopResult::Failed(verdict) => (verdict.kind.as_str(), verdict.kind.as_str()),
+            HopResult::Diverged => ("diverged", ""),
             _ => ("cancelled", "cancelled"),
         };
         self.attempts

@@ -68,6 +68,7 @@ pub(crate) fn target(name: &str, provider: Provider, base_url: String) -> Target
         headers: Vec::new(),
         query: Vec::new(),
         context_window: None,
+        prefill: None,
         lacks: Features::NONE,
         known: None,
         limits: Limits::default(),

@@ -2,16 +2,22 @@
 
 mod feature;
 mod scan;
+mod shorten;
 
 pub use self::feature::Features;
 
-use crate::wire::Dialect;
+use crate::endpoint::DEFAULT_MAX_TOKENS;
+use crate::openai::Quirks;
+use crate::wire::{Dialect, Terms};
 use crate::{chat, openai, splice};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
+
+/// What [`Facts::dropped`](crate::Facts::dropped) says where the oldest turns were left out.
+pub(crate) const SHORTENED: &str = "messages.oldest";
 
 /// The body is not a request of its dialect: the caller's own fault.
 ///
@@ -131,7 +137,7 @@ impl Call {
     ///
     /// [`BadRequest`] where the model's name or the conversation is empty.
     pub fn from_chat(request: chat::Request) -> Result<Self, BadRequest> {
-        let encoded = openai::encode_request(&request, &request.model, openai::Quirks::OPENAI);
+        let encoded = openai::encode_request(&request, &request.model, Quirks::OPENAI);
         let mut call = Self::parse(Dialect::OpenAiChat, encoded.body)?;
         call.dropped = encoded.dropped.into();
         call.chat = Arc::new(OnceLock::from(Ok(request)));
@@ -198,6 +204,19 @@ impl Call {
         self.scan.include_usage
     }
 
+    /// Whether the answer is of a kind that can be continued where its stream breaks: text of one choice,
+    /// and nothing beside it but calls of the caller's own tools.
+    #[must_use]
+    pub fn is_continuable(&self) -> bool {
+        const BESIDE: [Features; 4] = [
+            Features::CHOICES,
+            Features::LOGPROBS,
+            Features::AUDIO,
+            Features::SERVER_TOOLS,
+        ];
+        !BESIDE.iter().any(|out| self.features().contains(*out))
+    }
+
     /// The most output tokens, where the caller set a limit.
     #[must_use]
     pub fn max_tokens(&self) -> Option<u32> {
@@ -229,9 +248,38 @@ impl Call {
         decoded.as_ref().map_err(|bad| *bad)
     }
 
+    /// The same call with another request in its place, in the same dialect and form.
+    ///
+    /// # Errors
+    ///
+    /// [`BadRequest`] where the conversation is empty.
+    pub fn with_chat(&self, mut request: chat::Request) -> Result<Self, BadRequest> {
+        request.stream = self.is_stream();
+        request.include_usage = self.include_usage();
+        request.model = self.model().to_owned();
+        let terms = Terms {
+            model: self.model(),
+            quirks: Quirks::OPENAI,
+            default_max_tokens: DEFAULT_MAX_TOKENS,
+            on_vertex: false,
+        };
+        let encoded = self.dialect.wire().target().encode(&request, &terms);
+        let mut call = Self::parse(self.dialect, encoded.body)?;
+        call.headers = self.headers.clone();
+        call.dropped = encoded.dropped.into();
+        call.chat = Arc::new(OnceLock::from(Ok(request)));
+        Ok(call)
+    }
+
     /// The caller's headers for targets of the same dialect.
     pub(crate) const fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    /// Whether its oldest turns were left out.
+    #[must_use]
+    pub fn is_shortened(&self) -> bool {
+        self.dropped.contains(&SHORTENED)
     }
 
     /// What the body could not carry of the request it was built from.

@@ -6,6 +6,7 @@ use crate::call::Call;
 use crate::catalog::{self, AZURE_API_VERSION, Auth, Entry, Layout};
 use crate::credential::Credential;
 use crate::openai::Quirks;
+use crate::prefill::Prefill;
 use crate::wire::Wire;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
@@ -33,6 +34,7 @@ pub struct Endpoint {
     layout: Layout,
     quirks: Quirks,
     default_max_tokens: u32,
+    pub(crate) prefill: Prefill,
 }
 
 /// Collects what [`Endpoint`] needs; unset parts come from the provider's row in
@@ -51,6 +53,7 @@ pub struct EndpointBuilder {
     headers: Vec<(String, String)>,
     query: Vec<(String, String)>,
     default_max_tokens: u32,
+    pub(crate) prefill: Option<Prefill>,
 }
 
 /// An endpoint cannot be built from what was given.
@@ -111,6 +114,7 @@ impl Endpoint {
             headers: Vec::new(),
             query: Vec::new(),
             default_max_tokens: DEFAULT_MAX_TOKENS,
+            prefill: None,
         }
     }
 
@@ -278,6 +282,10 @@ impl EndpointBuilder {
         let stream_uri = Some(self.address(true)?).filter(|own| *own != uri);
         let headers = self.header_map()?;
         let model_json = serde_json::to_vec(&self.model).unwrap_or_default();
+        let prefill = self.prefill.unwrap_or_else(|| {
+            let Entry { provider, wire, .. } = self.entry;
+            Prefill::known(provider, wire, &self.model, uri.path())
+        });
         Ok(Endpoint {
             provider: self.entry.provider,
             wire: self.entry.wire,
@@ -290,6 +298,7 @@ impl EndpointBuilder {
             layout: self.entry.layout,
             quirks: self.entry.quirks,
             default_max_tokens: self.default_max_tokens.max(1),
+            prefill,
         })
     }
 

@@ -1,15 +1,16 @@
 //! One attempt: a request goes out, an answer or a failure comes back.
 
-use crate::call::{Call, Features};
+use crate::call::{Call, Features, SHORTENED};
 use crate::codec::note;
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, MAX_ERROR_BODY_BYTES};
 use crate::stream::{
-    Clocks, Course, Facts, Glance, Name, Parts, REPLY_TOOL_CALLS, ReplyStream, Translator,
+    Clocks, Course, Facts, Glance, Name, Parts, REPLY_TOOL_CALLS, Reading, ReplyStream, Resume,
+    Stuck, Translator,
 };
 use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
 use crate::wire::{Dialect, Terms};
-use crate::{chat, form};
+use crate::{chat, form, prefill};
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
@@ -123,7 +124,28 @@ pub async fn exchange(
     windows: &Windows,
     now: SystemTime,
 ) -> Result<Exchange, Failure> {
-    let mut outgoing = prepare(endpoint, call, windows)?;
+    exchange_reading(transport, endpoint, call, windows, now, Reading::default()).await
+}
+
+/// The same, with a say in how a stream is read: its text kept, its beginning held back, or its answer
+/// taken for the rest of a broken one. A whole answer is read as by [`exchange`].
+///
+/// # Errors
+///
+/// As [`exchange`]; also a failure that [`is_diverged`](Failure::is_diverged).
+///
+/// # Cancel safety
+///
+/// As [`exchange`].
+pub async fn exchange_reading(
+    transport: &dyn Transport,
+    endpoint: &Endpoint,
+    call: &Call,
+    windows: &Windows,
+    now: SystemTime,
+    reading: Reading,
+) -> Result<Exchange, Failure> {
+    let mut outgoing = prepare(endpoint, call, windows, reading.resume.as_ref())?;
     let started = Instant::now();
     let total = started + windows.total;
     let first = total.min(started + windows.first_token);
@@ -173,7 +195,7 @@ pub async fn exchange(
         idle: windows.idle,
         total,
     };
-    let stream = attempt.stream(body, facts, clocks).await?;
+    let stream = attempt.stream(body, facts, clocks, reading).await?;
     Ok(Exchange::Stream(Box::new(stream)))
 }
 
@@ -202,10 +224,15 @@ struct Outgoing {
 }
 
 /// Puts `call` into the endpoint's dialect.
-fn prepare(endpoint: &Endpoint, call: &Call, windows: &Windows) -> Result<Outgoing, Failure> {
+fn prepare(
+    endpoint: &Endpoint,
+    call: &Call,
+    windows: &Windows,
+    resume: Option<&Resume>,
+) -> Result<Outgoing, Failure> {
     let same = endpoint.wire() == call.dialect();
     let mut headers = endpoint.headers().clone();
-    let (body, mut dropped) = if same {
+    let (mut body, mut dropped) = if same {
         let mut dropped = call.dropped().to_vec();
         note(
             &mut dropped,
@@ -232,8 +259,17 @@ fn prepare(endpoint: &Endpoint, call: &Call, windows: &Windows) -> Result<Outgoi
             let verdict = Verdict::new(ErrorKind::UnsupportedFeature, Phase::Connect);
             return Err(Failure::new(verdict));
         }
-        (encoded.body, encoded.dropped)
+        let mut dropped = encoded.dropped;
+        dropped.extend(call.is_shortened().then_some(SHORTENED));
+        (encoded.body, dropped)
     };
+    if let Some((text, tokens)) = resume.and_then(Resume::prefill) {
+        let way = endpoint.prefill();
+        let begun = prefill::add(&body, way, text, tokens);
+        body = begun.ok_or_else(|| {
+            Failure::new(Verdict::new(ErrorKind::UnsupportedFeature, Phase::Connect))
+        })?;
+    }
     dropped.sort_unstable();
     dropped.dedup();
     if same {
@@ -343,6 +379,7 @@ impl Attempt<'_> {
         mut body: Body,
         mut facts: Facts,
         clocks: Clocks,
+        reading: Reading,
     ) -> Result<ReplyStream, Failure> {
         let upstream = self.endpoint.wire();
         let dialect = self.call.dialect();
@@ -350,11 +387,32 @@ impl Attempt<'_> {
         let created = self.seconds();
         let framing = upstream.target().framing();
         let name = self.name(&facts);
-        let translator = || Translator::new(upstream, dialect, include_usage, created, name);
+        let Reading {
+            keep_text,
+            hold,
+            resume,
+        } = reading;
+        let resumes = resume.is_some();
+        let translator = || {
+            Translator::new(upstream, dialect, include_usage, created, name)
+                .keeping(keep_text)
+                .resuming(resume, self.endpoint)
+        };
+        let watch = || {
+            let mut watch = dialect.caller().watch();
+            if keep_text {
+                watch.keep();
+            }
+            watch
+        };
         let parts = |body, course, facts| Parts {
             body,
             framing,
             course,
+            dialect,
+            include_usage,
+            created,
+            hold,
             provider: self.endpoint.provider(),
             status: self.status,
             clocks,
@@ -371,8 +429,8 @@ impl Attempt<'_> {
         };
         if !framing.is_told_from_documents() || !is_document(&first, &facts.headers) {
             let body = stream::iter([Ok(first)]).chain(body).boxed();
-            let course = if upstream == dialect {
-                Course::Pass(dialect.caller().watch())
+            let course = if upstream == dialect && !resumes {
+                Course::Pass(watch())
             } else {
                 Course::Translate(Box::new(translator()))
             };
@@ -383,7 +441,10 @@ impl Attempt<'_> {
         self.check(&document, &mut facts)?;
         let reply = self.decode(&document, &mut facts)?;
         let unrolled = translator().unroll(&reply);
-        let bytes = unrolled.map_err(|_| self.garbled(&document, &facts))?;
+        let bytes = unrolled.map_err(|stuck| match stuck {
+            Stuck::Diverged => Failure::diverged(),
+            Stuck::Shape | Stuck::ToolCall => self.garbled(&document, &facts),
+        })?;
         let course = Course::Pass(dialect.caller().watch());
         let parts = parts(stream::empty().boxed(), course, facts);
         Ok(ReplyStream::complete(bytes, parts))

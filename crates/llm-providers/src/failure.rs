@@ -32,6 +32,7 @@ struct Details {
     message: Option<Box<str>>,
     body: Option<Bytes>,
     request_id: Option<Box<str>>,
+    diverged: bool,
 }
 
 impl Failure {
@@ -50,7 +51,7 @@ impl Failure {
         let details = Details {
             message: message_in(&body),
             body: (!body.is_empty()).then_some(body),
-            request_id: None,
+            ..Details::default()
         };
         Self {
             verdict,
@@ -69,6 +70,27 @@ impl Failure {
                 ..Details::default()
             })),
         }
+    }
+
+    /// The rest of a broken answer says something else than what the caller already has.
+    pub(crate) fn diverged() -> Self {
+        Self {
+            verdict: Verdict::new(ErrorKind::Other, Phase::FirstByte),
+            status: None,
+            details: Some(Box::new(Details {
+                diverged: true,
+                ..Details::default()
+            })),
+        }
+    }
+
+    /// True where the rest of a broken answer says something else than what the caller already has:
+    /// nobody's fault.
+    #[must_use]
+    pub fn is_diverged(&self) -> bool {
+        self.details
+            .as_ref()
+            .is_some_and(|details| details.diverged)
     }
 
     pub(crate) fn with_request_id(mut self, id: Option<Box<str>>) -> Self {

@@ -88,7 +88,8 @@
 //! | a provider's message that is kept | [`MAX_MESSAGE_BYTES`], 2 KiB |
 //! | one event of a translated stream, one comment of any | [`MAX_EVENT_BYTES`], 1 MiB |
 //! | one event of a stream that passes as it came | [`MAX_REPLY_BYTES`], 32 MiB |
-//! | what is held before the first content | [`MAX_HELD_BYTES`], 256 KiB |
+//! | what is held back before the caller gets the first word | [`MAX_HELD_BYTES`], 256 KiB |
+//! | text kept for an answer to be continued | [`MAX_SHOWN_BYTES`], 1 MiB |
 //! | a token to fetch | 5 s, by one attempt for all that wait; 64 KiB |
 //! | broken events in a row | [`MAX_BROKEN_RUN`], 8 |
 //! | time | [`Windows`]: connect, first token, idle, total |
@@ -120,6 +121,7 @@ mod gemini;
 pub mod model;
 mod ollama;
 pub mod openai;
+mod prefill;
 pub mod responses;
 mod splice;
 mod sse;
@@ -131,10 +133,14 @@ pub use self::call::{BadRequest, Call, Features};
 pub use self::codec::{Encoded, Untranslatable};
 pub use self::credential::{AwsCredential, AwsKeys, Credential, CredentialError, GoogleCredential};
 pub use self::endpoint::{DEFAULT_MAX_TOKENS, Endpoint, EndpointBuilder, EndpointError};
-pub use self::exchange::{Exchange, MAX_REPLY_BYTES, Whole, Windows, exchange};
+pub use self::exchange::{Exchange, MAX_REPLY_BYTES, Whole, Windows, exchange, exchange_reading};
 pub use self::failure::{Failure, MAX_ERROR_BODY_BYTES, MAX_MESSAGE_BYTES};
+pub use self::prefill::Prefill;
 pub use self::sse::MAX_EVENT_BYTES;
-pub use self::stream::{Facts, MAX_BROKEN_RUN, MAX_HELD_BYTES, ReplyStream};
+pub use self::stream::{
+    Facts, Hold, MAX_BROKEN_RUN, MAX_HELD_BYTES, MAX_SHOWN_BYTES, Reading, ReplyStream, Resume,
+    Seam,
+};
 pub use self::transport::{
     DEFAULT_CONNECT_TIMEOUT, HttpRequest, HttpResponse, ReqwestTransport, ReqwestTransportBuilder,
     Transport, TransportBuildError, TransportError,

@@ -17,19 +17,24 @@
 //!   [`MAX_BROKEN_RUN`] of them in a row are a failure too.
 
 mod glance;
+mod joint;
+mod seam;
+mod template;
 mod translate;
 
 pub use self::glance::Facts;
-pub(crate) use self::glance::{Glance, is_filled, is_object, text_of};
-use self::translate::Stuck;
-pub(crate) use self::translate::{Name, Translator};
+pub(crate) use self::glance::{Glance, is_filled, is_object, text_of, unescape, unescape_inner};
+pub(crate) use self::seam::Shown;
+pub use self::seam::{Hold, MAX_SHOWN_BYTES, Reading, Resume, Seam};
+pub(crate) use self::template::Template;
+pub(crate) use self::translate::{Name, Stuck, Translator};
 
 use crate::exchange::MAX_REPLY_BYTES;
 use crate::failure::{Failure, MAX_ERROR_BODY_BYTES};
 use crate::framing::{BadFrame, Frames, Framing};
 use crate::sse::MAX_EVENT_BYTES;
 use crate::transport::TransportError;
-use crate::wire::Watch;
+use crate::wire::{Dialect, Watch};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -77,10 +82,22 @@ pub struct ReplyStream {
     course: Course,
     provider: Provider,
     status: u16,
+    /// For an answer that is to be continued.
+    dialect: Dialect,
+    include_usage: bool,
+    created: u64,
     clocks: Clocks,
+    hold: Hold,
+    /// When what is held back goes to the caller.
+    release_at: Option<Instant>,
+    /// Events with content so far.
+    content_events: u32,
     idle_at: Instant,
     out: VecDeque<Bytes>,
     held_bytes: usize,
+    /// The first content has come.
+    spoke: bool,
+    /// What has come goes to the caller.
     committed: bool,
     broken_run: u32,
     /// The end marker has come.
@@ -114,6 +131,11 @@ impl Course {
         }
     }
 
+    /// True where this is the rest of another stream.
+    fn is_resumed(&self) -> bool {
+        matches!(self, Self::Translate(translator) if translator.joined_usage().is_some())
+    }
+
     const fn translates(&self) -> bool {
         matches!(self, Self::Translate(_))
     }
@@ -124,6 +146,10 @@ pub(crate) struct Parts {
     pub(crate) body: BoxStream<'static, Result<Bytes, TransportError>>,
     pub(crate) framing: Framing,
     pub(crate) course: Course,
+    pub(crate) dialect: Dialect,
+    pub(crate) include_usage: bool,
+    pub(crate) created: u64,
+    pub(crate) hold: Hold,
     pub(crate) provider: Provider,
     pub(crate) status: u16,
     pub(crate) clocks: Clocks,
@@ -145,12 +171,19 @@ impl ReplyStream {
             body: Some(parts.body),
             frames: Frames::new(parts.framing, longest),
             course: parts.course,
+            dialect: parts.dialect,
+            include_usage: parts.include_usage,
+            created: parts.created,
+            hold: parts.hold,
+            release_at: None,
+            content_events: 0,
             provider: parts.provider,
             status: parts.status,
             clocks: parts.clocks,
             idle_at: parts.clocks.first,
             out: VecDeque::new(),
             held_bytes: 0,
+            spoke: false,
             committed: false,
             broken_run: 0,
             ended: false,
@@ -162,7 +195,9 @@ impl ReplyStream {
             if let Some(failure) = stream.failure.take() {
                 return Err(failure);
             }
-            if stream.held_bytes > held {
+            if stream.held_bytes > held && stream.spoke && stream.is_news() {
+                stream.committed = true;
+            } else if stream.held_bytes > held {
                 let verdict = classify_transport(TransportFault::Protocol, Phase::FirstByte);
                 return Err(Failure::new(verdict));
             }
@@ -177,12 +212,19 @@ impl ReplyStream {
             body: None,
             frames: Frames::new(Framing::Sse, MAX_EVENT_BYTES),
             course: parts.course,
+            dialect: parts.dialect,
+            include_usage: parts.include_usage,
+            created: parts.created,
+            hold: parts.hold,
+            release_at: None,
+            content_events: 0,
             provider: parts.provider,
             status: parts.status,
             clocks: parts.clocks,
             idle_at: total,
             out: VecDeque::from([bytes]),
             held_bytes: 0,
+            spoke: true,
             committed: true,
             broken_run: 0,
             ended: true,
@@ -240,7 +282,11 @@ impl ReplyStream {
             self.take_end();
             return;
         };
-        let limit = self.idle_at.min(self.clocks.total);
+        let mut limit = self.idle_at.min(self.clocks.total);
+        let release = self.release_at.filter(|_| !self.committed);
+        if let Some(release) = release {
+            limit = limit.min(release);
+        }
         match timeout_at(limit, body.next()).await {
             Ok(Some(Ok(chunk))) => self.frames.push(chunk),
             Ok(Some(Err(error))) => self.fail_transport(error.fault),
@@ -251,6 +297,7 @@ impl ReplyStream {
                     self.take_frame(rest);
                 }
             }
+            Err(_) if release.is_some_and(|release| release <= limit) => self.committed = true,
             Err(_) => self.fail_transport(TransportFault::Timeout),
         }
     }
@@ -283,23 +330,58 @@ impl ReplyStream {
                 return;
             }
             Glance::End => {
-                if self.course.is_complete() && self.committed {
+                if self.course.is_complete() && self.spoke {
                     self.forward(frame.clone(), was_complete);
                     self.finish_translation();
                     self.ended = true;
+                    self.committed = true;
                 } else {
                     self.cut();
                 }
                 return;
             }
-            Glance::Content => self.committed = true,
+            Glance::Content => self.take_content(),
             Glance::Life | Glance::Quiet => {}
         }
         self.broken_run = 0;
-        if self.committed && glance != Glance::Quiet {
+        if self.spoke && glance != Glance::Quiet {
             self.idle_at = Instant::now() + self.clocks.idle;
         }
         self.forward(frame.clone(), was_complete);
+        self.commit();
+    }
+
+    /// Content has come: from now on the idle clock runs.
+    fn take_content(&mut self) {
+        self.content_events = self.content_events.saturating_add(1);
+        if !std::mem::replace(&mut self.spoke, true) && !self.hold.time.is_zero() {
+            self.release_at = Some(Instant::now() + self.hold.time);
+        }
+    }
+
+    /// The caller gets what has come once it is news and nothing is held back any more. A continuation
+    /// may consist of a finish reason alone.
+    fn commit(&mut self) {
+        if self.committed || self.failure.is_some() || !self.is_news() {
+            return;
+        }
+        if self.hold.is_none() || self.course.is_resumed() {
+            self.committed = self.spoke || self.course.is_resumed();
+            self.spoke = self.committed;
+            return;
+        }
+        let by_text = self.text().map_or(0, |text| text.len() / 4);
+        let tokens = usize::try_from(self.content_events).map_or(by_text, |n| n.max(by_text));
+        let enough = usize::try_from(self.hold.tokens).is_ok_and(|most| tokens >= most);
+        self.committed = self.spoke && self.hold.tokens > 0 && enough;
+    }
+
+    /// False while all that came is what the caller has already.
+    fn is_news(&self) -> bool {
+        match &self.course {
+            Course::Pass(_) => true,
+            Course::Translate(translator) => translator.is_news(),
+        }
     }
 
     /// Hands an event on in the caller's dialect. What comes after the finish reason is no part of the
@@ -324,6 +406,7 @@ impl ReplyStream {
                 let verdict = classify_transport(TransportFault::Protocol, self.phase());
                 self.fail(Failure::new(verdict));
             }
+            Err(Stuck::Diverged) => self.fail(Failure::diverged()),
             Err(Stuck::ToolCall) => {
                 let verdict = Verdict::new(ErrorKind::ToolCallInvalid, self.phase());
                 self.fail(Failure::new(verdict));
@@ -354,7 +437,7 @@ impl ReplyStream {
         if self.ended || self.failure.is_some() {
             return;
         }
-        if self.course.is_complete() && self.committed {
+        if self.course.is_complete() && self.spoke {
             self.supply_end();
         } else {
             self.cut();
@@ -369,6 +452,7 @@ impl ReplyStream {
         }
         self.body = None;
         self.ended = true;
+        self.committed = true;
     }
 
     fn finish_translation(&mut self) {
@@ -397,7 +481,7 @@ impl ReplyStream {
     }
 
     fn fail_transport(&mut self, fault: TransportFault) {
-        if self.course.is_complete() && self.committed {
+        if self.course.is_complete() && self.spoke {
             self.supply_end();
             return;
         }

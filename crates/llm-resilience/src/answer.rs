@@ -3,12 +3,14 @@
 use crate::client::now;
 use crate::degrade::Mode;
 use crate::drive::{Drive, tokens};
-use crate::error::{Error, What};
+use crate::error::Error;
 use crate::keep::Keep;
+use crate::mend::{self, Mended, Rest, Search};
 use crate::observe::Outcome;
 use crate::render;
 use bytes::{Bytes, BytesMut};
-use llm_providers::{Dialect, Facts, ReplyStream, chat};
+use futures_util::future::BoxFuture;
+use llm_providers::{Call, Dialect, Facts, Failure, ReplyStream, chat};
 use llm_router::{AttemptId, Event, Table, TargetId, Trace};
 use std::fmt;
 use std::sync::Arc;
@@ -116,12 +118,22 @@ const MAX_KEPT_STREAM_BYTES: usize = 1 << 20;
 
 /// A stream on its way to the caller.
 ///
-/// Dropping it before its end cancels the upstream call at once.
+/// One that breaks is continued where its route says so ([`OnCut`](llm_router::OnCut)): what comes out of
+/// [`next`](Self::next) is then one answer, without a word twice or missing, or ends in the error.
+///
+/// Dropping it before its end cancels the upstream call at once, and the search for the rest.
 pub struct AnswerStream {
     upstream: ReplyStream,
-    /// `None` once the end was reported.
+    /// `None` while the rest of a broken stream is looked for, and once the end was reported.
     drive: Option<Drive>,
     attempt: AttemptId,
+    /// Gone while the rest of a broken stream is looked for.
+    call: Option<Call>,
+    /// Whether a stream that breaks may be continued.
+    mendable: bool,
+    /// The search for the rest of a stream that broke. Kept here, so that a caller who stops waiting
+    /// for the next bytes and comes back loses nothing.
+    mending: Option<BoxFuture<'static, Mended>>,
     keep: Option<(Keep, BytesMut)>,
     dialect: Dialect,
 }
@@ -140,6 +152,7 @@ impl AnswerStream {
         upstream: ReplyStream,
         drive: Drive,
         attempt: AttemptId,
+        (call, mendable): (Call, bool),
         keep: Option<Keep>,
         dialect: Dialect,
     ) -> Self {
@@ -147,6 +160,9 @@ impl AnswerStream {
             upstream,
             drive: Some(drive),
             attempt,
+            call: Some(call),
+            mendable,
+            mending: None,
             keep: keep.map(|keep| (keep, BytesMut::new())),
             dialect,
         }
@@ -162,34 +178,82 @@ impl AnswerStream {
     ///
     /// Safe: no bytes are lost.
     pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
-        self.drive.as_ref()?;
-        match self.upstream.next().await {
-            Some(Ok(bytes)) => {
-                self.keep_aside(&bytes);
-                Some(Ok(bytes))
+        loop {
+            if let Some(mending) = &mut self.mending {
+                let mended = mending.await;
+                self.mending = None;
+                match mended {
+                    Ok(rest) => self.go_on(rest),
+                    Err(error) => return Some(Err(error)),
+                }
             }
-            Some(Err(failure)) => {
-                let mut drive = self.drive.take()?;
-                let verdict = failure.verdict;
-                drive.plan.on(Event::Failed(self.attempt, verdict), now());
-                let wait = verdict.retry_after();
-                let upstream = drive.wire_of(self.attempt).unwrap_or(self.dialect.wire());
-                let failure = Some((failure, upstream));
-                let error =
-                    Error::of_call(What::Broken, verdict.kind, Some(verdict), failure, wait);
-                Some(Err(drive.fail(error)))
-            }
-            None => {
-                let mut drive = self.drive.take()?;
-                let facts = self.upstream.facts();
-                drive
-                    .plan
-                    .on(Event::Succeeded(self.attempt, tokens(facts)), now());
-                drive.finish(Outcome::Answered, Some(facts));
-                self.remember().await;
-                None
+            self.drive.as_ref()?;
+            match self.upstream.next().await {
+                Some(Ok(bytes)) => {
+                    self.keep_aside(&bytes);
+                    return Some(Ok(bytes));
+                }
+                Some(Err(failure)) => self.mend(failure),
+                None => {
+                    self.finish().await;
+                    return None;
+                }
             }
         }
+    }
+
+    /// The stream broke: the plan decides whether the rest is looked for.
+    fn mend(&mut self, failure: Failure) {
+        let Some(drive) = self.drive.take() else {
+            return;
+        };
+        let upstream = drive.wire_of(self.attempt).unwrap_or(self.dialect.wire());
+        let Some(call) = self.call.take() else {
+            return;
+        };
+        let seam = self.mendable.then(|| self.upstream.seam()).flatten();
+        let broken = mend::broken(&self.upstream, &call, seam.as_ref(), &failure);
+        let search = Search {
+            drive,
+            call,
+            seam,
+            failure: (failure, upstream),
+        };
+        self.mending = Some(Box::pin(search.run(self.attempt, broken)));
+    }
+
+    fn go_on(&mut self, rest: Rest) {
+        self.upstream = *rest.stream;
+        self.drive = Some(rest.drive);
+        self.call = Some(rest.call);
+        self.attempt = rest.attempt;
+    }
+
+    /// The stream came to its normal end.
+    async fn finish(&mut self) {
+        let Some(mut drive) = self.drive.take() else {
+            return;
+        };
+        let facts = self.upstream.facts();
+        let bad = drive.look_back(self.call.as_ref(), &self.upstream);
+        let event = match bad {
+            Some(bad) => Event::Bad(self.attempt, bad),
+            None => Event::Succeeded(self.attempt, tokens(facts)),
+        };
+        drive.plan.on(event, now());
+        let mut facts = facts.clone();
+        facts.usage = self.upstream.usage();
+        drive.finish(Outcome::Answered, Some(&facts));
+        if bad.is_none() {
+            self.remember().await;
+        }
+    }
+
+    /// The tokens of the answer so far. They differ from those of its last call, which
+    /// [`facts`](Self::facts) tells, where its stream broke and was continued.
+    #[must_use]
+    pub fn usage(&self) -> chat::Usage {
+        self.upstream.usage()
     }
 
     /// What the provider has told of the answer so far.

@@ -3,11 +3,14 @@
 use crate::client::{Client, Inner, Upstream};
 use crate::degrade::Degraded;
 use crate::keep::keyring;
+use crate::look::Quality;
 use crate::observe::{Log, Observer};
+use crate::rewrite::Rewrite;
 use llm_breaker::BreakerConfig;
 use llm_cache::{Cache, CacheConfig};
 use llm_providers::{
-    Endpoint, Features, ReqwestTransport, Transport, TransportBuildError, catalog, model,
+    Endpoint, Features, Hold, Prefill, ReqwestTransport, Transport, TransportBuildError, catalog,
+    model,
 };
 use llm_router::{
     Abilities, Allowance, Edge, Limits, Member, Policy, Price, Route, Table, TableError, Target,
@@ -155,6 +158,9 @@ pub struct RouteSpec {
     route: Route,
     name: Box<str>,
     degraded: Vec<Degraded>,
+    quality: Quality,
+    hold: Hold,
+    rewrite: Option<Arc<dyn Rewrite>>,
 }
 
 impl RouteSpec {
@@ -166,6 +172,9 @@ impl RouteSpec {
             route: Route::new(name.clone()),
             name,
             degraded: Vec::new(),
+            quality: Quality::default(),
+            hold: Hold::default(),
+            rewrite: None,
         }
     }
 
@@ -210,6 +219,29 @@ impl RouteSpec {
     #[must_use]
     pub fn allowance(mut self, allowance: Allowance) -> Self {
         self.route = self.route.allowance(allowance);
+        self
+    }
+
+    /// What answers are looked at for. Defaults to [`Quality::default`].
+    #[must_use]
+    pub fn quality(mut self, quality: Quality) -> Self {
+        self.quality = quality;
+        self
+    }
+
+    /// How much of a stream is held back before the caller gets its first word. Whatever goes wrong
+    /// meanwhile, or is found to be no good, is retried or failed over unseen. Defaults to nothing.
+    #[must_use]
+    pub fn hold(mut self, hold: Hold) -> Self {
+        self.hold = hold;
+        self
+    }
+
+    /// Sets who rewrites a prompt that was refused for what it says. Defaults to nobody: then a target
+    /// that the route names as less restrictive is asked, or the caller gets the refusal.
+    #[must_use]
+    pub fn rewrite(mut self, rewrite: Arc<dyn Rewrite>) -> Self {
+        self.rewrite = Some(rewrite);
         self
     }
 
@@ -343,14 +375,24 @@ impl ClientBuilder {
             if let Some(features) = spec.features {
                 target = target.abilities(Abilities::from_bits(features.bits()));
             }
+            let told = spec
+                .features
+                .is_none_or(|features| features.contains(Features::PREFILL));
+            if told && spec.endpoint.prefill() != Prefill::None {
+                target = target.prefill();
+            }
             table = table.target(target);
             upstreams.push(Upstream {
                 endpoint: spec.endpoint,
             });
         }
         let mut degraded = Vec::with_capacity(self.routes.len());
+        let mut qualities = Vec::with_capacity(self.routes.len());
+        let mut rewrites = Vec::with_capacity(self.routes.len());
         for spec in self.routes {
             table = table.route(spec.route);
+            qualities.push((spec.quality, spec.hold));
+            rewrites.push(spec.rewrite);
             degraded.push(spec.degraded.into_boxed_slice());
         }
         let wants_cache = degraded
@@ -377,6 +419,8 @@ impl ClientBuilder {
             table: table.build(crate::client::now())?,
             upstreams: upstreams.into(),
             degraded: degraded.into(),
+            qualities: qualities.into(),
+            rewrites: rewrites.into(),
             transport,
             cache,
             observers: observers.into(),

@@ -5,11 +5,13 @@ use crate::builder::{BuildError, ClientBuilder};
 use crate::degrade::Degraded;
 use crate::drive;
 use crate::error::Error;
+use crate::look::Quality;
 use crate::observe::Observer;
 use crate::options::CallOptions;
+use crate::rewrite::Rewrite;
 use arc_swap::ArcSwap;
 use llm_cache::{Cache, Keyring};
-use llm_providers::{Call, Endpoint, Transport, chat};
+use llm_providers::{Call, Endpoint, Hold, Transport, chat};
 use llm_router::{RouteId, Table, TargetId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +27,8 @@ pub(crate) struct Inner {
     pub(crate) table: Arc<Table>,
     pub(crate) upstreams: Box<[Upstream]>,
     pub(crate) degraded: Box<[Box<[Degraded]>]>,
+    pub(crate) qualities: Box<[(Quality, Hold)]>,
+    pub(crate) rewrites: Box<[Option<Arc<dyn Rewrite>>]>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) cache: Option<(Cache, Keyring)>,
     pub(crate) observers: Box<[Arc<dyn Observer>]>,
@@ -130,6 +134,23 @@ impl Inner {
         // The golden ratio's odd fraction walks all of u64 before it repeats.
         self.seeds
             .fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed)
+    }
+
+    /// What answers of a route are looked at for.
+    pub(crate) fn quality(&self, route: RouteId) -> Option<&Quality> {
+        let (quality, _) = self.qualities.get(route.index())?;
+        Some(quality)
+    }
+
+    /// How much of a stream is held back on a route.
+    pub(crate) fn hold(&self, route: RouteId) -> Hold {
+        let found = self.qualities.get(route.index());
+        found.map_or(Hold::default(), |(_, hold)| *hold)
+    }
+
+    /// Who rewrites what was refused on a route.
+    pub(crate) fn rewrite(&self, route: RouteId) -> Option<&dyn Rewrite> {
+        self.rewrites.get(route.index())?.as_deref()
     }
 
     /// The last resorts of a route.

@@ -10,10 +10,13 @@ use crate::options::CallOptions;
 use crate::span;
 use futures_util::future::BoxFuture;
 use llm_errors::{ErrorKind, Phase, RateLimits, Verdict};
-use llm_providers::{Call, Exchange, Facts, Failure, Features, Windows, Wire, exchange};
+use llm_providers::{
+    Call, Exchange, Facts, Failure, Features, Hold, Reading, ReplyStream, Resume, Seam, Windows,
+    Wire, exchange_reading,
+};
 use llm_router::{
-    Abilities, Action, AttemptId, Cause, Cost, Event, Plan, Request, RouteId, Shadow, TargetId,
-    Tokens, Trace,
+    Abilities, Action, AttemptId, BadAnswer, Cause, Cost, Event, Form, OnCut, Plan, Request,
+    RouteId, Shadow, TargetId, Tokens, Trace,
 };
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -42,12 +45,15 @@ pub(crate) async fn send(
     options: CallOptions,
 ) -> Result<Answer, Error> {
     let allowed = client.table.allow(route, &options.targets);
-    let request = demand(&call, &options).allowed(allowed.map_err(Error::bad_options)?);
+    let mut request = demand(&call, &options).allowed(allowed.map_err(Error::bad_options)?);
+    if client.rewrite(route).is_some() {
+        request = request.rewritable();
+    }
     if let Some(shadow) = client.table.shadow(route, &request, now()) {
         look_for_recovery(&client, &call, shadow);
     }
     let mut drive = Drive::new(&client, route, request);
-    let end = drive.run(&call).await;
+    let end = drive.run(&call, None, Vec::new()).await;
     let dialect = call.dialect();
     let keep = Keep::of(&client, route, &call, &options);
     match end {
@@ -66,7 +72,13 @@ pub(crate) async fn send(
         }
         End::Stream(stream, attempt, target) => {
             let trace = drive.plan.trace().clone();
-            let stream = AnswerStream::new(*stream, drive, attempt, keep, dialect);
+            let mendable = client.table.policy(route).on_cut != OnCut::Error;
+            // The rest of an answer to a changed call could not be told from that to the caller's own.
+            let hop = drive.plan.trace().hops.get(attempt.index());
+            let unchanged = hop.is_some_and(|hop| hop.form == Form::AsAsked);
+            let mendable = mendable && unchanged && call.is_continuable();
+            let call = (call, mendable);
+            let stream = AnswerStream::new(*stream, drive, attempt, call, keep, dialect);
             Ok(Answer {
                 body: Body::Stream(Box::new(stream)),
                 dialect,
@@ -98,9 +110,9 @@ pub(crate) async fn send(
 }
 
 /// How the search ended.
-enum End {
+pub(crate) enum End {
     Whole(llm_providers::Whole, TargetId),
-    Stream(Box<llm_providers::ReplyStream>, AttemptId, TargetId),
+    Stream(Box<ReplyStream>, AttemptId, TargetId),
     Degraded(Cause, Option<(Failure, Wire)>),
     GaveUp(Verdict, Option<(Failure, Wire)>),
 }
@@ -146,20 +158,38 @@ impl Drive {
         }
     }
 
-    async fn run(&mut self, call: &Call) -> End {
+    /// Carries out what the plan says until the search is over: the search for an answer or, where
+    /// `seam` tells what the caller has already, for the rest of one. `failures` are those whose words
+    /// may go to the caller: one a hop, at most `max_sends`.
+    pub(crate) async fn run(
+        &mut self,
+        call: &Call,
+        seam: Option<&Seam>,
+        mut failures: Vec<(Failure, Wire)>,
+    ) -> End {
         let client = Arc::clone(&self.client);
         // At most two attempts are under way at once.
         let mut running: Vec<Running<'_>> = Vec::new();
         let mut arrived: Option<(AttemptId, Exchange)> = None;
-        // The failures whose words may go to the caller: one a hop, at most `max_sends`.
-        let mut failures: Vec<(Failure, Wire)> = Vec::new();
         loop {
             match self.plan.poll(now()) {
                 Action::Send {
                     attempt,
                     target,
                     windows,
-                } => running.push((attempt, attempt_on(&client, call, target, windows))),
+                    form,
+                } => {
+                    let Some(changed) = self.changed(call, form) else {
+                        // It cannot be changed so: the plan is told, as if a target had said so.
+                        let verdict = unchanged(form);
+                        failures.push((Failure::new(verdict), call.dialect().wire()));
+                        self.plan.on(Event::Failed(attempt, verdict), now());
+                        continue;
+                    };
+                    let reading = self.reading(&changed, form, seam);
+                    let future = attempt_on(&client, changed, target, windows, reading);
+                    running.push((attempt, future));
+                }
                 Action::WaitUntil(until) => {
                     let Ok((attempt, result)) = timeout_at(until.into(), first(&mut running)).await
                     else {
@@ -167,14 +197,30 @@ impl Drive {
                     };
                     self.read_limits(attempt, &result);
                     let event = match result {
-                        Ok(Exchange::Whole(whole)) => {
-                            let tokens = tokens(&whole.facts);
-                            arrived = Some((attempt, Exchange::Whole(whole)));
-                            Event::Succeeded(attempt, tokens)
-                        }
-                        Ok(stream @ Exchange::Stream(_)) => {
-                            arrived = Some((attempt, stream));
-                            Event::FirstToken(attempt)
+                        Ok(answer) => match self.look(call, &answer, seam) {
+                            Some(bad) => {
+                                let own = call.dialect().wire();
+                                let wire = self.wire_of(attempt).unwrap_or(own);
+                                failures.push((Failure::new(bad.verdict), wire));
+                                Event::Bad(attempt, bad)
+                            }
+                            None => {
+                                let event = match &answer {
+                                    Exchange::Whole(whole) => {
+                                        Event::Succeeded(attempt, tokens(&whole.facts))
+                                    }
+                                    Exchange::Stream(_) => Event::FirstToken(attempt),
+                                };
+                                arrived = Some((attempt, answer));
+                                event
+                            }
+                        },
+                        Err(failure) if failure.is_diverged() => {
+                            let tokens = Tokens {
+                                input: call.estimated_input_tokens(),
+                                output: 0,
+                            };
+                            Event::Diverged(attempt, tokens)
                         }
                         Err(failure) => {
                             let verdict = failure.verdict;
@@ -211,6 +257,76 @@ impl Drive {
                 }
             }
         }
+    }
+
+    /// The call in the form that the plan wants; `None` where it cannot be had.
+    fn changed(&self, call: &Call, form: Form) -> Option<Call> {
+        match form {
+            Form::Shortened {
+                window_tokens,
+                counted_tokens,
+            } => call.shortened(window_tokens, counted_tokens),
+            Form::Rewritten => {
+                let hook = self.client.rewrite(self.plan.trace().route)?;
+                let request = hook.rewrite(call.chat().ok()?)?;
+                call.with_chat(request).ok()
+            }
+            _ => Some(call.clone()),
+        }
+    }
+
+    /// How the answer to `call` is read where it is a stream.
+    fn reading(&self, call: &Call, form: Form, seam: Option<&Seam>) -> Reading {
+        let route = self.plan.trace().route;
+        let mut reading = Reading::default();
+        if !call.is_stream() {
+            return reading;
+        }
+        let mendable = self.client.table.policy(route).on_cut != OnCut::Error;
+        let quality = self.client.quality(route);
+        let looked_at = quality.is_some_and(|quality| quality.reads_streams(call));
+        reading.keep_text = call.is_continuable() && (mendable || looked_at);
+        reading.hold = self.client.hold(route);
+        let seam = seam.and_then(Seam::fork);
+        reading.resume = match form {
+            Form::Prefill { .. } => seam.map(Resume::Prefill),
+            Form::Replay { .. } => seam.map(Resume::Replay),
+            _ => None,
+        };
+        if reading.resume.is_some() {
+            reading.hold = Hold::default();
+        }
+        reading
+    }
+
+    /// Whether an answer, or the beginning of one that was held back, is no good. The rest of a broken
+    /// stream is taken as it is.
+    fn look(&self, call: &Call, answer: &Exchange, seam: Option<&Seam>) -> Option<BadAnswer> {
+        if seam.is_some() {
+            return None;
+        }
+        let quality = self.client.quality(self.plan.trace().route)?;
+        let (bad, facts) = match answer {
+            Exchange::Whole(whole) => (quality.at_whole(call, whole)?, &whole.facts),
+            Exchange::Stream(stream) => (quality.at_stream(call, stream)?, stream.facts()),
+        };
+        Some(BadAnswer {
+            verdict: bad.verdict,
+            finding: bad.finding,
+            tokens: tokens(facts),
+        })
+    }
+
+    /// The same for a stream that has come to its end, and which the caller has.
+    pub(crate) fn look_back(&self, call: Option<&Call>, stream: &ReplyStream) -> Option<BadAnswer> {
+        let call = call?;
+        let quality = self.client.quality(self.plan.trace().route)?;
+        let bad = quality.at_stream(call, stream)?;
+        Some(BadAnswer {
+            verdict: bad.verdict,
+            finding: bad.finding,
+            tokens: tokens(stream.facts()),
+        })
     }
 
     /// Rate limits are read from good replies: the pace is slowed before the provider says 429.
@@ -307,9 +423,10 @@ fn demand(call: &Call, options: &CallOptions) -> Request {
 /// One upstream call. Nothing is sent before the first poll.
 fn attempt_on<'a>(
     client: &'a Inner,
-    call: &'a Call,
+    call: Call,
     target: TargetId,
     windows: llm_router::Windows,
+    reading: Reading,
 ) -> BoxFuture<'a, Result<Exchange, Failure>> {
     let windows = Windows {
         connect: windows.connect,
@@ -326,10 +443,12 @@ fn attempt_on<'a>(
         return Box::pin(std::future::ready(Err(Failure::new(verdict))));
     };
     let endpoint = &upstream.endpoint;
-    let span = span::attempt(endpoint, client.table.target_name(target), call);
+    let span = span::attempt(endpoint, client.table.target_name(target), &call);
     let record = span.clone();
     let attempt = async move {
-        let result = exchange(&*client.transport, endpoint, call, &windows, calendar()).await;
+        let transport = &*client.transport;
+        let result =
+            exchange_reading(transport, endpoint, &call, &windows, calendar(), reading).await;
         span::record(&record, &result);
         result
     };
@@ -343,7 +462,8 @@ fn attempt_on<'a>(
 fn look_for_recovery(client: &Arc<Inner>, call: &Call, shadow: Shadow) {
     let (client, call) = (Arc::clone(client), call.clone());
     tokio::spawn(async move {
-        let result = attempt_on(&client, &call, shadow.target(), shadow.windows()).await;
+        let reading = Reading::default();
+        let result = attempt_on(&client, call, shadow.target(), shadow.windows(), reading).await;
         let target = client.table.target_name(shadow.target());
         match result {
             Ok(_) => {
@@ -355,6 +475,15 @@ fn look_for_recovery(client: &Arc<Inner>, call: &Call, shadow: Shadow) {
             }
         }
     });
+}
+
+/// What is left to say where a call cannot be changed: it is too long, or was refused, as it is.
+fn unchanged(form: Form) -> Verdict {
+    let kind = match form {
+        Form::Shortened { .. } => ErrorKind::ContextLength,
+        _ => ErrorKind::ContentFilter,
+    };
+    Verdict::new(kind, Phase::Connect)
 }
 
 /// The tokens a provider reported.

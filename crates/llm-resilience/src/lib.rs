@@ -56,9 +56,12 @@ mod degrade;
 mod drive;
 mod error;
 mod keep;
+mod look;
+mod mend;
 mod observe;
 mod options;
 mod render;
+mod rewrite;
 mod span;
 
 pub use llm_backoff as backoff;
@@ -74,5 +77,7 @@ pub use self::builder::{BuildError, ClientBuilder, RouteSpec, TargetSpec, list_p
 pub use self::client::Client;
 pub use self::degrade::{Degraded, Mode, StaticAnswer};
 pub use self::error::{Error, What};
+pub use self::look::Quality;
 pub use self::observe::{Observer, Outcome, Report};
 pub use self::options::CallOptions;
+pub use self::rewrite::Rewrite;

@@ -5,7 +5,7 @@
 
 use llm_resilience::errors::{ErrorKind, Provider};
 use llm_resilience::providers::{Call, Dialect, Endpoint, chat};
-use llm_resilience::router::{Policy, Windows};
+use llm_resilience::router::{OnCut, Policy, Windows};
 use llm_resilience::{
     Answer, Body, CallOptions, Client, ClientBuilder, Degraded, Error, Mode, RouteSpec, TargetSpec,
     What,
@@ -215,16 +215,21 @@ async fn silence_before_the_first_token_is_survived_and_the_call_is_cancelled() 
 }
 
 #[tokio::test]
-async fn a_stream_cut_after_its_first_token_ends_in_an_error_and_no_end_marker() {
+async fn where_the_route_says_so_a_broken_stream_ends_in_an_error_and_no_end_marker() {
     let script = "words = 40\n[[rule]]\ncut = { after_chunks = 4 }";
-    let world = world(script, GOOD).await;
+    let error = |route: RouteSpec| {
+        let mut policy = policy();
+        policy.on_cut = OnCut::Error;
+        route.policy(policy)
+    };
+    let world = world_with(script, GOOD, error, |client| client).await;
     let (text, broke) = read(world.ask(true).await.unwrap()).await;
     assert_eq!(broke.unwrap().what(), What::Broken);
     assert!(!text.contains("[DONE]"));
     assert_eq!(
         world.calls(),
         (1, 0),
-        "a committed answer is never sent again"
+        "nothing is sent again against the route's word"
     );
 }
 

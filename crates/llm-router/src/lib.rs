@@ -31,7 +31,9 @@
 //! |---|---|---|
 //! | rate limit | held for the stated wait, else 1 s doubling to 30 s; asked again if that wait fits the route's patience | a ready sibling at once; the next tier; a longer wait only when nothing else is left |
 //! | overloaded, 5xx, an edge's page | once more inside the patience; overloaded with a stated wait: the model is held | a ready sibling at once; another region; the next tier |
-//! | timeout, bad answer | once more, and only when nothing else is left | next target |
+//! | timeout | once more, and only when nothing else is left | next target |
+//! | bad answer | once more, and only when nothing else is left | next target; after the second bad answer the search ends |
+//! | a stream broken after its beginning reached the caller | once more, for the rest, and only when nothing else is left | the rest from a target that takes the beginning, else by beginning anew unseen ([`OnCut`]), else the error |
 //! | network | again only when nothing else is left | next target at once |
 //! | quota, money | its credential is set aside for the stated time, else 1 h | another credential, else the next target |
 //! | organisation's cap | every credential of the organisation, as long | another credential, else the next target |
@@ -89,6 +91,7 @@ mod alias;
 mod allow;
 mod canary;
 mod crowd;
+mod cut;
 mod eject;
 mod explain;
 mod money;
@@ -109,13 +112,14 @@ mod vitals;
 
 pub use self::allow::{Allowed, Filter, FilterError};
 pub use self::canary::{Arm, CallOutcome, Canary, CanaryState, CanaryVerdict, StopReason};
+pub use self::cut::{Form, OnCut, UnknownOnCut};
 pub use self::explain::{Considered, Explanation};
 pub use self::money::{Allowance, Billed, Earmark, Ledger, OverCap, Price, Spend, cost};
 pub use self::pace::{Cost, Limits, Pace, PaceReadiness, Reservation, Seen};
-pub use self::plan::{Action, AttemptId, Cause, Event, Plan};
+pub use self::plan::{Action, AttemptId, BadAnswer, Broken, Cause, Event, Mend, Plan};
 pub use self::request::Request;
 pub use self::route::{
-    Edge, FailOpen, Hedging, MAX_CANDIDATES, Member, Policy, Route, RouteId, Windows,
+    Edge, FailOpen, Hedging, MAX_CANDIDATES, Member, Policy, Route, RouteId, Truncate, Windows,
 };
 pub use self::shadow::Shadow;
 pub use self::strategy::{Fact, PeakEwma, Strategy, UnknownStrategy, choose};

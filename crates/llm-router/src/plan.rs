@@ -14,10 +14,13 @@
 //! ```
 
 mod beside;
+mod change;
 mod end;
 mod learn;
 mod live;
 mod pay;
+mod quality;
+mod rescue;
 mod room;
 mod search;
 mod send;
@@ -25,7 +28,11 @@ mod trial;
 
 use self::beside::Beside;
 use self::live::{Live, Lives, Tickets};
+pub use self::quality::BadAnswer;
+use self::rescue::Cut;
+pub use self::rescue::{Broken, Mend};
 use self::trial::Side;
+use crate::cut::Form;
 use crate::pace::Seen;
 use crate::reaction::Lesson;
 use crate::request::Request;
@@ -70,6 +77,12 @@ pub struct Plan {
     room_until: Option<Instant>,
     /// Attempts that lost and were not yet said to be cancelled. At most one.
     cancels: Vec<AttemptId>,
+    /// The break of a stream that is being mended.
+    cut: Option<Cut>,
+    /// How the request has changed since it was asked.
+    changed: Form,
+    /// Answers that were no good: after the second there is no third.
+    bad_answers: u8,
     trace: Trace,
 }
 
@@ -96,6 +109,8 @@ pub enum Action {
         target: TargetId,
         /// How long each step of the call may take.
         windows: Windows,
+        /// In which form: a call for the rest of a broken stream differs from the caller's.
+        form: Form,
     },
     /// Nothing to do before this instant unless an event comes first.
     WaitUntil(Instant),
@@ -130,8 +145,15 @@ pub enum Event {
     FirstToken(AttemptId),
     /// The answer is complete and good.
     Succeeded(AttemptId, Tokens),
-    /// The attempt failed, before or after its first token.
+    /// The attempt failed.
     Failed(AttemptId, Verdict),
+    /// The stream broke after its first token.
+    Broken(AttemptId, Broken),
+    /// The answer is complete, or its beginning is there, and no good.
+    Bad(AttemptId, BadAnswer),
+    /// An attempt to continue a broken stream said something else than what the caller already has.
+    /// What it used, as reported or estimated, is billed.
+    Diverged(AttemptId, Tokens),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -245,6 +267,9 @@ impl Plan {
             beside: None,
             room_until: None,
             cancels: Vec::new(),
+            cut: None,
+            changed: Form::AsAsked,
+            bad_answers: 0,
             trace: Trace::new(route, seed),
             table,
         }
@@ -375,8 +400,12 @@ impl Plan {
 
     /// Takes in what happened. Events of attempts that are over are ignored.
     pub fn on(&mut self, event: Event, now: Instant) {
-        let (Event::FirstToken(attempt) | Event::Succeeded(attempt, _) | Event::Failed(attempt, _)) =
-            event;
+        let (Event::FirstToken(attempt)
+        | Event::Succeeded(attempt, _)
+        | Event::Failed(attempt, _)
+        | Event::Broken(attempt, _)
+        | Event::Bad(attempt, _)
+        | Event::Diverged(attempt, _)) = event;
         if self.lives.find(attempt).is_none() {
             return;
         }
@@ -384,6 +413,9 @@ impl Plan {
             Event::FirstToken(_) => self.on_first_token(attempt, now),
             Event::Succeeded(_, tokens) => self.on_success(attempt, tokens, now),
             Event::Failed(_, verdict) => self.on_failure(attempt, verdict, now),
+            Event::Broken(_, broken) => self.on_broken(attempt, broken, now),
+            Event::Bad(_, bad) => self.on_bad(attempt, bad, now),
+            Event::Diverged(_, tokens) => self.on_diverged(attempt, tokens, now),
         }
     }
 
@@ -412,6 +444,17 @@ impl Plan {
         result: HopResult,
         now: Instant,
     ) -> &'t Slot {
+        self.close_billed(table, live, (result, result), now)
+    }
+
+    /// The same for a call that is billed as if another result had been its.
+    fn close_billed<'t>(
+        &mut self,
+        table: &'t Table,
+        live: &mut Live,
+        (result, billed): (HopResult, HopResult),
+        now: Instant,
+    ) -> &'t Slot {
         let ended = self.since_start(now);
         let route = table.resolved(self.route);
         let position = usize::from(live.position);
@@ -421,7 +464,7 @@ impl Plan {
         )]
         let target = route.candidates[position].target;
         let slot = table.slot(target);
-        let spent = pay::bill(slot, &self.request, result);
+        let spent = pay::bill(slot, &self.request, billed);
         if let Some(hop) = self.trace.hops.get_mut(live.attempt.index()) {
             hop.ended_after = Some(ended);
             hop.result = result;
@@ -514,27 +557,6 @@ impl Plan {
     fn target_of(&self, attempt: AttemptId) -> Option<TargetId> {
         let hop = self.trace.hops.get(attempt.index())?;
         Some(hop.target)
-    }
-
-    /// A stream has spoken: its gates need not wait for its end, which may be minutes away.
-    fn settle_early(&mut self, attempt: AttemptId, now: Instant) {
-        let table = Arc::clone(&self.table);
-        let Some(live) = self.lives.find_mut(attempt) else {
-            return;
-        };
-        let (tickets, position) = (live.tickets.take(), usize::from(live.position));
-        let candidate = table.resolved(self.route).candidates.get(position);
-        if let (Some(tickets), Some(candidate)) = (tickets, candidate) {
-            let slot = table.slot(candidate.target);
-            self.tell_gates(
-                &table,
-                slot,
-                candidate.target,
-                tickets,
-                Told::As(Outcome::Success),
-                now,
-            );
-        }
     }
 }
 

@@ -180,7 +180,7 @@ pub(crate) fn consequence(verdict: &Verdict) -> Consequence {
     }
 }
 
-fn is_bad_answer(kind: ErrorKind) -> bool {
+pub(crate) fn is_bad_answer(kind: ErrorKind) -> bool {
     matches!(
         kind,
         ErrorKind::EmptyOutput | ErrorKind::StructuredOutputInvalid | ErrorKind::ToolCallInvalid

@@ -39,6 +39,8 @@ pub struct Request {
     /// Which of the route's targets may be asked. Every one, unless [`Table::allow`](crate::Table::allow)
     /// says otherwise.
     pub allowed: Allowed,
+    /// The caller has a hook that rewrites what was refused: it is asked once.
+    pub rewritable: bool,
 }
 
 impl Request {
@@ -94,6 +96,13 @@ impl Request {
     #[must_use]
     pub fn allowed(mut self, allowed: Allowed) -> Self {
         self.allowed = allowed;
+        self
+    }
+
+    /// Says that the caller can rewrite what was refused.
+    #[must_use]
+    pub fn rewritable(mut self) -> Self {
+        self.rewritable = true;
         self
     }
 

@@ -1,5 +1,6 @@
 //! Routes: which targets serve a name, in what order, and how much patience each step has.
 
+use crate::cut::OnCut;
 use crate::money::{Allowance, Spend};
 use crate::strategy::Strategy;
 use llm_backoff::Backoff;
@@ -165,6 +166,10 @@ pub struct Policy {
     /// expected tokens and their price, are passed over. `None`: no cap. A target without a price
     /// counts as free.
     pub max_cost: Option<Spend>,
+    /// What follows when a stream breaks after its beginning has reached the caller.
+    pub on_cut: OnCut,
+    /// What follows when a prompt is too long for every target.
+    pub truncate: Truncate,
 }
 
 /// What to do where every target is set aside for its health.
@@ -192,6 +197,18 @@ pub enum Hedging {
     AtP90,
 }
 
+/// What follows when a prompt is too long for every target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Truncate {
+    /// The caller's error.
+    #[default]
+    Never,
+    /// The oldest turns are left out, never instructions, tools or the last turn of the user, and the
+    /// answer says so; where that is not enough, the caller's error.
+    OldestTurns,
+}
+
 impl Policy {
     /// For a caller who waits: 30 s, 3 attempts a target, 2 s of patience.
     #[must_use]
@@ -207,6 +224,8 @@ impl Policy {
             strategy: Strategy::Weighted,
             fail_open: FailOpen::Never,
             max_cost: None,
+            on_cut: OnCut::Continue,
+            truncate: Truncate::Never,
         }
     }
 
@@ -227,6 +246,8 @@ impl Policy {
             strategy: Strategy::Weighted,
             fail_open: FailOpen::Never,
             max_cost: None,
+            on_cut: OnCut::Continue,
+            truncate: Truncate::Never,
         }
     }
 }

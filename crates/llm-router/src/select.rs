@@ -46,6 +46,8 @@ pub(crate) struct Fit {
     pub(crate) canary: bool,
     /// What the request may still cost, in millionths of a dollar; all bits set: anything.
     pub(crate) money_left: u64,
+    /// Only targets that go on from the beginning of an answer.
+    pub(crate) prefill: bool,
 }
 
 impl Fit {
@@ -59,6 +61,7 @@ impl Fit {
             edges: 0,
             canary: false,
             money_left: cap.map_or(u64::MAX, |cap| cap.0),
+            prefill: false,
         }
     }
 
@@ -128,6 +131,9 @@ pub(crate) fn fits(
     }
     if fit.less_restrictive && !candidate.less_restrictive {
         return Err(Refusal::NotLessRestrictive);
+    }
+    if fit.prefill && (!slot.prefill || slot.health.no_prefill.load(Ordering::Relaxed)) {
+        return Err(Refusal::NoPrefill);
     }
     affords(table, slot, candidate, request, fit, now)
 }

@@ -19,7 +19,7 @@ use llm_errors::Scope;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
 use thiserror::Error;
 
@@ -49,6 +49,8 @@ pub(crate) struct Slot {
     pub(crate) context_window_tokens: u32,
     pub(crate) abilities: Abilities,
     pub(crate) facts: Target,
+    /// It goes on from the beginning of an answer.
+    pub(crate) prefill: bool,
 }
 
 /// How one target does.
@@ -61,6 +63,8 @@ pub(crate) struct Health {
     pub(crate) in_flight: AtomicU32,
     /// Rate limits in a row that stated no wait; the next hold grows with them.
     pub(crate) unhinted_limits: AtomicU32,
+    /// It has refused to go on from the beginning of an answer.
+    pub(crate) no_prefill: AtomicBool,
 }
 
 /// Collects targets and routes for a [`Table`].
@@ -200,6 +204,7 @@ impl TableBuilder {
                 budget: intern(&mut domains, target.domain().into())?,
                 context_window_tokens: target.context_window_tokens,
                 abilities: target.abilities,
+                prefill: target.prefill,
                 facts: target,
             });
         }
@@ -277,6 +282,7 @@ impl Health {
             ewma: PeakEwma::new(now),
             in_flight: AtomicU32::new(0),
             unhinted_limits: AtomicU32::new(0),
+            no_prefill: AtomicBool::new(false),
         }
     }
 }

@@ -68,6 +68,7 @@ pub struct Target {
     pub(crate) price: Price,
     pub(crate) allowance: Allowance,
     pub(crate) tags: Vec<Box<str>>,
+    pub(crate) prefill: bool,
 }
 
 impl Target {
@@ -92,6 +93,7 @@ impl Target {
             price: Price::default(),
             allowance: Allowance::default(),
             tags: Vec::new(),
+            prefill: false,
         }
     }
 
@@ -183,6 +185,14 @@ impl Target {
     #[must_use]
     pub fn tag(mut self, tag: impl Into<Box<str>>) -> Self {
         self.tags.push(tag.into());
+        self
+    }
+
+    /// Says that the target goes on from where it is given the beginning of an answer, so that a broken
+    /// stream can be continued there. Defaults to no. One that refuses it once is remembered.
+    #[must_use]
+    pub fn prefill(mut self) -> Self {
+        self.prefill = true;
         self
     }
 

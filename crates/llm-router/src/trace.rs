@@ -1,6 +1,7 @@
 //! What a request went through, hop by hop: enough to explain it, to bill it and to replay it.
 
 use crate::canary::CanaryVerdict;
+use crate::cut::Form;
 use crate::money::Spend;
 use crate::pace::Cost;
 use crate::route::RouteId;
@@ -76,6 +77,8 @@ pub struct Hop {
     pub why: Why,
     /// True where the call was a breaker's probe.
     pub probe: bool,
+    /// In which form it was sent; where it was to continue a broken stream, this names the seam.
+    pub form: Form,
     /// The wait before it, and where its length came from.
     pub waited: Option<(Duration, WaitSource)>,
     /// When it was sent.
@@ -86,6 +89,8 @@ pub struct Hop {
     pub ended_after: Option<Duration>,
     /// What became of it.
     pub result: HopResult,
+    /// What was found wrong with its answer, where it was looked at.
+    pub finding: Option<&'static str>,
     /// What it cost by its target's price: the tokens reported, the expected ones where none are;
     /// for a failed or cancelled call that may have been executed the expected prompt. Nothing where
     /// the price is not known.
@@ -115,6 +120,8 @@ pub enum Refusal {
     TooSmall,
     /// The route does not name it for refused prompts.
     NotLessRestrictive,
+    /// It does not go on from the beginning of an answer.
+    NoPrefill,
     /// Its weight is 0.
     NoWeight,
     /// A rate limit holds it back.
@@ -195,6 +202,8 @@ pub enum HopResult {
     Answered(Tokens),
     /// It failed.
     Failed(Verdict),
+    /// It was to continue a broken stream and said something else than what the caller already had.
+    Diverged,
     /// It was cancelled before its end: the caller left, or the deadline passed.
     Cancelled,
 }
@@ -255,6 +264,7 @@ labels!(Refusal {
     Self::Unable => "unable",
     Self::TooSmall => "context_too_small",
     Self::NotLessRestrictive => "not_less_restrictive",
+    Self::NoPrefill => "no_prefill",
     Self::NoWeight => "no_weight",
     Self::Held => "held",
     Self::Open => "open",
@@ -374,7 +384,10 @@ impl Trace {
     pub fn failures(&self) -> impl DoubleEndedIterator<Item = Verdict> + '_ {
         self.hops.iter().filter_map(|hop| match hop.result {
             HopResult::Failed(verdict) => Some(verdict),
-            HopResult::Running | HopResult::Answered(_) | HopResult::Cancelled => None,
+            HopResult::Running
+            | HopResult::Answered(_)
+            | HopResult::Diverged
+            | HopResult::Cancelled => None,
         })
     }
 
@@ -401,7 +414,10 @@ impl Hop {
     pub fn error(&self) -> Option<ErrorKind> {
         match self.result {
             HopResult::Failed(verdict) => Some(verdict.kind),
-            HopResult::Running | HopResult::Answered(_) | HopResult::Cancelled => None,
+            HopResult::Running
+            | HopResult::Answered(_)
+            | HopResult::Diverged
+            | HopResult::Cancelled => None,
         }
     }
 }
@@ -424,6 +440,12 @@ impl fmt::Display for Described<'_> {
             if hop.probe {
                 f.write_str(" probe")?;
             }
+            if matches!(hop.form, Form::Shortened { .. } | Form::Rewritten) {
+                write!(f, " {}", hop.form)?;
+            }
+            if let Some(at) = hop.form.seam() {
+                write!(f, " from char {at} by {}", hop.form)?;
+            }
             if let Some((wait, source)) = hop.waited {
                 write!(f, " after {}ms ({source})", wait.as_millis())?;
             }
@@ -431,7 +453,11 @@ impl fmt::Display for Described<'_> {
                 HopResult::Running => f.write_str(" running")?,
                 HopResult::Answered(_) => f.write_str(" answered")?,
                 HopResult::Failed(verdict) => write!(f, " {}", verdict.kind)?,
+                HopResult::Diverged => f.write_str(" diverged")?,
                 HopResult::Cancelled => f.write_str(" cancelled")?,
+            }
+            if let Some(finding) = hop.finding {
+                write!(f, " ({finding})")?;
             }
             if let Some(took) = hop.took() {
                 write!(f, " in {}ms", took.as_millis())?;

@@ -30,6 +30,8 @@ pub(crate) enum Section {
     Member,
     /// The value of `windows`.
     Windows,
+    /// The value of `hold_back`.
+    HoldBack,
     /// One entry of `degraded`.
     Degraded,
     /// The value of `spend`.
@@ -57,7 +59,7 @@ pub(crate) struct Key {
 
 /// Every key, in the order of the reference within its section.
 pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
-    list::KEYS.iter().chain(policy::KEYS)
+    list::KEYS.iter().chain(list::NESTED).chain(policy::KEYS)
 }
 
 /// The names of the keys of one section, in the order of the reference.
@@ -85,7 +87,7 @@ const fn key(
 
 impl Section {
     /// Every section, in the order of the reference, with what stands above its table there.
-    const ALL: [(Self, &'static str); 15] = [
+    const ALL: [(Self, &'static str); 16] = [
         (Self::Root, "top of the file"),
         (Self::Server, "[server]"),
         (Self::Breaker, "[breaker]"),
@@ -100,6 +102,7 @@ impl Section {
         (Self::Windows, "windows = { ... }"),
         (Self::On, "on = { ... }"),
         (Self::Canary, "canary = { ... }"),
+        (Self::HoldBack, "hold_back = { ... }"),
         (Self::Degraded, "degraded = [{ ... }]"),
     ];
 }

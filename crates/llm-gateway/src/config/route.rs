@@ -1,5 +1,6 @@
 //! Reads `[routes.NAME]`: what callers ask for, and in what order targets serve it.
 
+use super::care::{self, Care};
 use super::key::Section;
 use super::reader::{Entries, Reader, Value};
 use super::remedy::{self, Remedy};
@@ -44,6 +45,8 @@ pub(crate) struct Route {
     pub(crate) stick_to: StickTo,
     /// Whether a second target is asked beside a slow one.
     pub(crate) hedging: Option<Hedging>,
+    /// What is asked of answers.
+    pub(crate) care: Care,
     /// What to answer when no target could, in order.
     pub(crate) degraded: Vec<Degraded>,
     /// What it does beyond its tiers.
@@ -175,6 +178,7 @@ fn route(
     let stick_to = stick::read(reader, table, strategy);
     let hedges = [("off", Hedging::Off), ("at_p90", Hedging::AtP90)];
     let hedging = reader.choice(table, "hedging", &hedges);
+    let care = care::read(reader, table);
     let degraded = degraded(reader, table);
     if let (Some(deadline), Some(patience)) = (deadline, patience)
         && patience > deadline
@@ -203,6 +207,7 @@ fn route(
         strategy,
         stick_to,
         hedging,
+        care,
         degraded,
         remedy,
     })

@@ -9,7 +9,7 @@ use super::reader::{Entries, Reader, Value};
 use super::secret::{Source, World};
 use super::wording::unknown_mend;
 use crate::engine::{
-    Features, Limits, Model, Price, Provider, Wire, catalog_entry, list_price, model,
+    Features, Limits, Model, Prefill, Price, Provider, Wire, catalog_entry, list_price, model,
 };
 use http::{HeaderName, HeaderValue, Uri};
 use secrecy::SecretString;
@@ -48,6 +48,8 @@ pub(crate) struct Target {
     pub(crate) query: Vec<(String, String)>,
     /// The model's window in tokens, if known.
     pub(crate) context_window: Option<u32>,
+    /// How it goes on from the beginning of an answer, if that is not left to what is known of it.
+    pub(crate) prefill: Option<Prefill>,
     /// What it cannot do.
     pub(crate) lacks: Features,
     /// Rate limits of the key.
@@ -161,6 +163,11 @@ fn target(
     let headers = headers(reader, table);
     let query = query(reader, table);
     let context_window = reader.whole(table, "context_window", 1..1_000_000_001);
+    let ways: Vec<_> = Prefill::ALL
+        .iter()
+        .map(|way| (way.as_str(), *way))
+        .collect();
+    let prefill = reader.choice(table, "prefill", &ways);
     let lacks = lacks(reader, table);
     let limits = limit::read(reader, table);
     let price = price::read(reader, table);
@@ -183,6 +190,7 @@ fn target(
         headers,
         query,
         context_window: context_window.or(stated.context_window),
+        prefill,
         lacks: lacks.unwrap_or(stated.cannot),
         limits,
         price: price.or(stated.price.map(list_price)),

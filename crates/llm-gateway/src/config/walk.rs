@@ -3,7 +3,7 @@
 mod remedy;
 
 use super::{Config, Degraded, Route, Target};
-use crate::engine::{Features, Strategy, catalog_entry, catalog_wire};
+use crate::engine::{Features, OnCut, Strategy, catalog_entry, catalog_wire, takes_beginning};
 
 /// What is not wrong but likely not meant.
 pub(crate) fn warnings(config: &Config) -> Vec<String> {
@@ -117,6 +117,12 @@ fn walk(config: &Config, route: &Route, warnings: &mut Vec<String>) {
                 target.name
             ));
         }
+    }
+    let continued = route.care.on_cut == Some(OnCut::Continue);
+    if continued && !path.iter().any(|(_, target)| takes_beginning(target)) {
+        warnings.push(format!(
+            "routes.{name}: no target goes on from the beginning of an answer, so a broken stream is only begun anew, as with on_cut = \"restart\"; write prefill where one does"
+        ));
     }
     if path.len() == 1 && route.degraded.is_empty() {
         warnings.push(format!(
@@ -253,6 +259,25 @@ mod tests {
         assert_eq!(
             of("strategy = \"cheapest\""),
             ["routes.r: the strategy `cheapest` takes `b` for free, since it has no price"]
+        );
+    }
+
+    #[test]
+    fn a_stream_that_nobody_can_continue_is_named_where_that_is_asked_for() {
+        let of = |more: &str, route: &str| {
+            walked(&format!(
+                "[targets.a]\nprovider = \"groq\"\nmodel = \"m\"\napi_key = {{ env = \"K\" }}\n[targets.b]\nprovider = \"ollama\"\nmodel = \"n\"\n{more}\n[routes.r]\ntiers = [[\"a\", \"b\"]]\n{route}"
+            ))
+        };
+        assert_eq!(of("", ""), Vec::<String>::new());
+        let found = of("", "on_cut = \"continue\"");
+        assert!(
+            found.len() == 1 && found[0].contains("only begun anew"),
+            "{found:?}"
+        );
+        assert_eq!(
+            of("prefill = \"plain\"", "on_cut = \"continue\""),
+            Vec::<String>::new()
         );
     }
 

@@ -1,5 +1,6 @@
 //! Without a file: targets for the providers whose keys are in the environment under their usual names.
 
+use super::care::Care;
 use super::cloud::Cloud;
 use super::route::{Degraded, Member, Preset, Route, Windows};
 use super::secret::{Source, World};
@@ -72,6 +73,7 @@ pub(crate) fn from_environment(world: &dyn World) -> Option<Config> {
                 headers: Vec::new(),
                 query: Vec::new(),
                 context_window: stated.context_window,
+                prefill: None,
                 lacks: stated.cannot,
                 limits: Limits::default(),
                 price: stated.price.map(list_price),
@@ -133,6 +135,7 @@ pub(crate) fn route(name: &str, order: &[usize]) -> Route {
         strategy: None,
         stick_to: StickTo::Key,
         hedging: None,
+        care: Care::default(),
         degraded: vec![Degraded::Cached],
         remedy: Default::default(),
     }

@@ -181,13 +181,17 @@ async fn an_anthropic_caller_is_served_by_either() {
 }
 
 #[tokio::test]
-async fn a_stream_cut_after_its_first_words_ends_in_an_honest_error() {
+async fn where_the_route_says_so_a_cut_stream_ends_in_an_honest_error() {
     let (first, second) = sims().await;
     first.set_script(always(Rule::new().fault(Fault::Cut {
         at: At::Chunks(3),
         end: CutEnd::Abort,
     })));
-    let gateway = gateway(&first, &second);
+    let gateway = Gateway::serve(&two(
+        &first.openai_base_url(),
+        &second.base_url(),
+        "on_cut = \"error\"",
+    ));
     let seen = gateway
         .post("/v1/chat/completions", openai("hi", true))
         .await;
@@ -201,8 +205,41 @@ async fn a_stream_cut_after_its_first_words_ends_in_an_honest_error() {
     assert_eq!(
         (first.count(), second.count()),
         (1, 0),
-        "what was committed is not silently tried again"
+        "nothing is tried again against the route's word"
     );
+}
+
+#[tokio::test]
+async fn a_cut_stream_is_continued_by_the_other_provider_in_the_callers_dialect() {
+    let words = "Four score and seven years ago our fathers brought forth a new nation.";
+    let (first, second) = sims().await;
+    let cut = Fault::Cut {
+        at: At::Chunks(7),
+        end: CutEnd::Abort,
+    };
+    first.set_script(always(Rule::new().text(words).fault(cut)));
+    second.set_script(Script::builder().text(words).build().unwrap());
+    let gateway = gateway(&first, &second);
+    for (path, body, end) in [
+        ("/v1/chat/completions", openai("hi", true), "data: [DONE]"),
+        ("/v1/messages", anthropic("hi", true), "event: message_stop"),
+    ] {
+        let seen = gateway.post(path, body).await;
+        let text = seen.text();
+        assert!(text.contains(end), "{text}");
+        let said: String = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("data: {"))
+            .map(|rest| serde_json::from_str::<serde_json::Value>(&format!("{{{rest}")).unwrap())
+            .filter_map(|event| {
+                let openai = event.pointer("/choices/0/delta/content");
+                let part = openai.or(event.pointer("/delta/text"))?;
+                part.as_str().map(str::to_owned)
+            })
+            .collect();
+        assert_eq!(said, words, "{path}: {text}");
+    }
+    assert_eq!((first.count(), second.count()), (2, 2));
 }
 
 #[tokio::test]

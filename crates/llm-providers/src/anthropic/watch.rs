@@ -2,7 +2,7 @@
 //! building a tree and without copying text.
 
 use crate::chat::{FinishReason, Usage};
-use crate::stream::{Facts, Glance, is_filled, text_of};
+use crate::stream::{Facts, Glance, Shown, Template, is_filled, text_of, unescape, unescape_inner};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -23,6 +23,23 @@ struct Event<'a> {
     usage: Option<&'a RawValue>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
+}
+
+impl<'a> Event<'a> {
+    /// The text, where the event is a delta of nothing but that.
+    fn plain_text(&self) -> Option<&'a RawValue> {
+        let delta = self.delta.as_ref()?;
+        let is_delta = self.kind.map(RawValue::get) == Some("\"content_block_delta\"");
+        let more = [
+            delta.partial_json,
+            delta.thinking,
+            delta.citation,
+            delta.stop_reason,
+        ];
+        delta
+            .text
+            .filter(|_| is_delta && !more.into_iter().any(is_filled))
+    }
 }
 
 #[derive(Deserialize)]
@@ -61,6 +78,8 @@ struct Delta<'a> {
     partial_json: Option<&'a RawValue>,
     #[serde(borrow)]
     thinking: Option<&'a RawValue>,
+    #[serde(borrow)]
+    citation: Option<&'a RawValue>,
     #[serde(borrow)]
     stop_reason: Option<&'a RawValue>,
 }
@@ -143,15 +162,55 @@ fn note_stop(raw: Option<&RawValue>, facts: &mut Facts) -> bool {
     found.is_some()
 }
 
+/// Keeps what an event adds to the answer. What is open and no text spoils it; reasoning that is closed
+/// does not.
+fn keep(shown: &mut Shown, event: &Event<'_>) {
+    match event.kind.map(RawValue::get) {
+        Some("\"content_block_start\"") => {
+            shown.blocks += 1;
+            let block = event.content_block.as_ref();
+            match block.and_then(|block| block.kind).map(RawValue::get) {
+                Some("\"text\"") => {
+                    shown.open = true;
+                    if let Some(raw) = block.and_then(|block| block.text) {
+                        shown.spoilt |= !unescape(raw, &mut shown.text);
+                    }
+                }
+                Some("\"thinking\" | \"redacted_thinking\"") => shown.thinks = true,
+                _ => shown.spoilt = true,
+            }
+        }
+        Some("\"content_block_stop\"") => {
+            shown.open = false;
+            shown.thinks = false;
+        }
+        Some("\"content_block_delta\"") => {
+            let delta = event.delta.as_ref();
+            if let Some(raw) = delta.and_then(|delta| delta.text) {
+                shown.spoilt |= !unescape(raw, &mut shown.text);
+            }
+            shown.spoilt |= delta
+                .is_some_and(|delta| is_filled(delta.partial_json) || is_filled(delta.citation));
+        }
+        _ => {}
+    }
+    shown.check();
+}
+
 /// Watches a stream.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     stopped: bool,
+    shown: Option<Shown>,
+    template: Template,
 }
 
 impl Watch {
     /// Looks at one event.
     pub(crate) fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
+        if self.plain_text(name, data).is_some() {
+            return Glance::Content;
+        }
         let event: Event<'_> = match serde_json::from_slice(data) {
             Ok(event) => event,
             Err(error) if error.is_data() => return Glance::Quiet,
@@ -162,6 +221,12 @@ impl Watch {
         }
         if let Some(raw) = event.usage {
             read_usage(raw.get(), &mut facts.usage);
+        }
+        if let Some(shown) = &mut self.shown {
+            keep(shown, &event);
+        }
+        if let Some(raw) = event.plain_text() {
+            self.template.learn_from(data, raw);
         }
         match event.kind.map(RawValue::get) {
             Some("\"error\"") => Glance::Error,
@@ -210,6 +275,27 @@ impl Watch {
             // The documentation asks clients to pass over events they do not know.
             _ => Glance::Quiet,
         }
+    }
+
+    /// The text of an event that differs from the one before in its text alone, as JSON writes it; it is
+    /// kept like any other. Then nothing else need be looked at.
+    pub(super) fn plain_text<'d>(&mut self, name: &[u8], data: &'d [u8]) -> Option<&'d str> {
+        let text = self.template.text(data).filter(|_| name != b"error")?;
+        if let Some(shown) = &mut self.shown {
+            shown.spoilt |= !unescape_inner(text, &mut shown.text);
+            shown.check();
+        }
+        Some(text)
+    }
+
+    /// From now on keeps what passes.
+    pub(super) fn keep(&mut self) {
+        self.shown = Some(Shown::default());
+    }
+
+    /// What has passed, where it is kept.
+    pub(super) const fn shown(&self) -> Option<&Shown> {
+        self.shown.as_ref()
     }
 
     /// True once the stop reason is known.

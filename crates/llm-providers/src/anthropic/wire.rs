@@ -8,7 +8,7 @@ use crate::call::BadRequest;
 use crate::catalog::ANTHROPIC_VERSION;
 use crate::chat::{Reply, Request, StreamEvent};
 use crate::codec::{Encoded, Untranslatable};
-use crate::stream::{Facts, Glance, REPLY_REASONING, is_object};
+use crate::stream::{Facts, Glance, REPLY_REASONING, Shown, is_object, unescape_inner};
 use crate::wire::{self, Caller, Reader, Target, Terms, Writer};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -70,6 +70,15 @@ impl Caller for AnthropicMessages {
         Box::new(StreamEncoder::default())
     }
 
+    fn resume(
+        &self,
+        shown: &Shown,
+        _include_usage: bool,
+        _created: u64,
+    ) -> Option<Box<dyn Writer>> {
+        Some(Box::new(StreamEncoder::resumed(shown)))
+    }
+
     fn watch(&self) -> Box<dyn wire::Watch> {
         Box::new(Watch::default())
     }
@@ -90,6 +99,16 @@ impl Reader for StreamReader {
         facts: &mut Facts,
         out: &mut Vec<StreamEvent>,
     ) -> Result<Glance, Untranslatable> {
+        if self.decoder.takes_text()
+            && let Some(text) = self.watch.plain_text(name, data)
+        {
+            let mut plain = String::new();
+            if !unescape_inner(text, &mut plain) {
+                return Err(Untranslatable(()));
+            }
+            out.push(StreamEvent::Text(plain));
+            return Ok(Glance::Content);
+        }
         let glance = self.watch.glance(name, data, facts);
         match glance {
             Glance::Broken | Glance::Error => {}
@@ -120,6 +139,14 @@ impl wire::Watch for Watch {
         self.is_complete()
     }
 
+    fn keep(&mut self) {
+        self.keep();
+    }
+
+    fn shown(&self) -> Option<&Shown> {
+        self.shown()
+    }
+
     fn end_marker(&self) -> &'static [u8] {
         b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
     }
@@ -132,5 +159,9 @@ impl Writer for StreamEncoder {
 
     fn dropped_thinking(&self) -> bool {
         self.dropped_thinking()
+    }
+
+    fn fork(&self) -> Option<Box<dyn Writer>> {
+        Some(Box::new(self.clone()))
     }
 }

@@ -5,7 +5,7 @@ use super::watch::{UsageWire, finish_reason};
 use crate::chat::{FinishReason, StreamEvent, Usage};
 use crate::codec::Untranslatable;
 use crate::sse;
-use crate::stream::{is_filled, text_of};
+use crate::stream::{Shown, is_filled, text_of};
 use bytes::{BufMut, BytesMut};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -306,7 +306,7 @@ struct FunctionOut<'a> {
 }
 
 /// Encodes neutral events as a stream of this wire.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct StreamEncoder {
     include_usage: bool,
     created: u64,
@@ -326,6 +326,15 @@ impl StreamEncoder {
             include_usage,
             created,
             ..Self::default()
+        }
+    }
+
+    /// Goes on with a stream of which `shown` has passed: one answer has one name and one model.
+    pub(super) fn resumed(shown: &Shown, include_usage: bool, created: u64) -> Self {
+        Self {
+            id: shown.id.as_ref().to_owned(),
+            model: shown.model.as_ref().to_owned(),
+            ..Self::new(include_usage, created)
         }
     }
 

@@ -2,7 +2,7 @@
 //! building a tree and without copying text.
 
 use crate::chat::{FinishReason, Usage};
-use crate::stream::{Facts, Glance, is_filled, text_of};
+use crate::stream::{Facts, Glance, Shown, Template, is_filled, text_of, unescape, unescape_inner};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -21,8 +21,10 @@ struct Chunk<'a> {
     usage: Option<&'a RawValue>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
-    #[serde(default)]
-    choices: Choices,
+    #[serde(borrow, default)]
+    choices: Choices<'a>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -74,6 +76,19 @@ impl Delta<'_> {
         .any(is_filled)
     }
 
+    /// Something that cannot be continued.
+    fn has_more_than_text(&self) -> bool {
+        [
+            self.tool_calls,
+            self.function_call,
+            self.refusal,
+            self.audio,
+            self.images,
+        ]
+        .into_iter()
+        .any(is_filled)
+    }
+
     fn has_reasoning(&self) -> bool {
         [
             self.reasoning_content,
@@ -87,7 +102,11 @@ impl Delta<'_> {
 
 /// The choices of a chunk, added up. Choices beyond the 64th are watched as the 64th.
 #[derive(Default)]
-struct Choices {
+struct Choices<'a> {
+    /// The text of the first choice.
+    text: Option<&'a RawValue>,
+    /// There is content beside that text which cannot be continued.
+    other: bool,
     answer: bool,
     reasoning: bool,
     failed: bool,
@@ -96,22 +115,33 @@ struct Choices {
     finish: Option<FinishReason>,
 }
 
-impl<'de> Deserialize<'de> for Choices {
+impl<'a> Choices<'a> {
+    /// The text, where there is nothing but that.
+    fn plain_text(&self) -> Option<&'a RawValue> {
+        let more = self.other || self.reasoning || self.finish.is_some() || self.seen != 1;
+        self.text.filter(|_| !more)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Each;
         impl<'de> Visitor<'de> for Each {
-            type Value = Choices;
+            type Value = Choices<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a list of choices")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Choices, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Choices<'de>, A::Error> {
                 let mut sum = Choices::default();
                 while let Some(choice) = seq.next_element::<Choice<'de>>()? {
                     let bit = 1 << choice.index.unwrap_or(0).min(63);
                     sum.seen |= bit;
                     if let Some(delta) = choice.delta.or(choice.message) {
+                        let text = delta.content.filter(|raw| is_filled(Some(raw)));
+                        sum.other |= bit != 1 || delta.has_more_than_text();
+                        sum.text = sum.text.or(text);
                         sum.answer |= delta.has_answer();
                         sum.reasoning |= delta.has_reasoning();
                     }
@@ -125,7 +155,7 @@ impl<'de> Deserialize<'de> for Choices {
                 Ok(sum)
             }
 
-            fn visit_unit<E>(self) -> Result<Choices, E> {
+            fn visit_unit<E>(self) -> Result<Choices<'de>, E> {
                 Ok(Choices::default())
             }
         }
@@ -210,16 +240,35 @@ fn is_error(chunk: &Chunk<'_>) -> bool {
     is_filled(chunk.error) || named(chunk.object) || named(chunk.kind) || chunk.choices.failed
 }
 
+/// Keeps what a chunk adds to the answer.
+fn keep(shown: &mut Shown, chunk: &Chunk<'_>) {
+    for (known, told) in [(&mut shown.id, chunk.id), (&mut shown.model, chunk.model)] {
+        if known.is_empty() {
+            *known = told.and_then(text_of).unwrap_or_default().into();
+        }
+    }
+    shown.spoilt |= chunk.choices.other;
+    if let Some(raw) = chunk.choices.text {
+        shown.spoilt |= !unescape(raw, &mut shown.text);
+    }
+    shown.check();
+}
+
 /// Watches a stream.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     seen: u64,
     finished: u64,
+    shown: Option<Shown>,
+    template: Template,
 }
 
 impl Watch {
     /// Looks at one event.
     pub(crate) fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
+        if self.plain_text(name, data).is_some() {
+            return Glance::Content;
+        }
         if data.trim_ascii() == b"[DONE]" {
             return Glance::End;
         }
@@ -233,13 +282,40 @@ impl Watch {
             return Glance::Error;
         }
         note(&chunk, facts);
+        if let Some(shown) = &mut self.shown {
+            keep(shown, &chunk);
+        }
         self.seen |= chunk.choices.seen;
         self.finished |= chunk.choices.finished;
+        if let Some(raw) = chunk.choices.plain_text() {
+            self.template.learn_from(data, raw);
+        }
         if chunk.choices.answer || chunk.choices.reasoning {
             Glance::Content
         } else {
             Glance::Life
         }
+    }
+
+    /// The text of an event that differs from the one before in its text alone, as JSON writes it; it is
+    /// kept like any other. Then nothing else need be looked at.
+    pub(super) fn plain_text<'d>(&mut self, name: &[u8], data: &'d [u8]) -> Option<&'d str> {
+        let text = self.template.text(data).filter(|_| name != b"error")?;
+        if let Some(shown) = &mut self.shown {
+            shown.spoilt |= !unescape_inner(text, &mut shown.text);
+            shown.check();
+        }
+        Some(text)
+    }
+
+    /// From now on keeps what passes.
+    pub(super) fn keep(&mut self) {
+        self.shown = Some(Shown::default());
+    }
+
+    /// What has passed, where it is kept.
+    pub(super) const fn shown(&self) -> Option<&Shown> {
+        self.shown.as_ref()
     }
 
     /// True once every choice has its finish reason.

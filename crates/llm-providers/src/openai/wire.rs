@@ -7,7 +7,7 @@ use super::{
 use crate::call::BadRequest;
 use crate::chat::{Reply, Request, StreamEvent};
 use crate::codec::{Encoded, Untranslatable};
-use crate::stream::{Facts, Glance, is_object};
+use crate::stream::{Facts, Glance, Shown, is_object, unescape_inner};
 use crate::wire::{self, Caller, Reader, Target, Terms, Writer};
 use bytes::{Bytes, BytesMut};
 
@@ -49,6 +49,11 @@ impl Caller for OpenAiChat {
         Box::new(StreamEncoder::new(include_usage, created))
     }
 
+    fn resume(&self, shown: &Shown, include_usage: bool, created: u64) -> Option<Box<dyn Writer>> {
+        let encoder = StreamEncoder::resumed(shown, include_usage, created);
+        Some(Box::new(encoder))
+    }
+
     fn watch(&self) -> Box<dyn wire::Watch> {
         Box::new(Watch::default())
     }
@@ -69,6 +74,14 @@ impl Reader for StreamReader {
         facts: &mut Facts,
         out: &mut Vec<StreamEvent>,
     ) -> Result<Glance, Untranslatable> {
+        if let Some(text) = self.watch.plain_text(name, data) {
+            let mut plain = String::new();
+            if !unescape_inner(text, &mut plain) {
+                return Err(Untranslatable(()));
+            }
+            out.push(StreamEvent::Text(plain));
+            return Ok(Glance::Content);
+        }
         let glance = self.watch.glance(name, data, facts);
         match glance {
             Glance::Broken | Glance::Error => {}
@@ -95,6 +108,14 @@ impl wire::Watch for Watch {
         self.is_complete()
     }
 
+    fn keep(&mut self) {
+        self.keep();
+    }
+
+    fn shown(&self) -> Option<&Shown> {
+        self.shown()
+    }
+
     fn end_marker(&self) -> &'static [u8] {
         b"data: [DONE]\n\n"
     }
@@ -104,5 +125,9 @@ impl Writer for StreamEncoder {
     fn write(&mut self, event: &StreamEvent, out: &mut BytesMut) -> Result<(), Untranslatable> {
         self.encode(event, out);
         Ok(())
+    }
+
+    fn fork(&self) -> Option<Box<dyn Writer>> {
+        Some(Box::new(self.clone()))
     }
 }

@@ -67,7 +67,101 @@ pub(crate) fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
+/// Appends the text of a JSON string to `out`, without an allocation of its own; false where it is no
+/// string, or one that is no text.
+pub(crate) fn unescape(raw: &RawValue, out: &mut String) -> bool {
+    let inner = raw.get().strip_prefix('"');
+    match inner.and_then(|inner| inner.strip_suffix('"')) {
+        Some(inner) => unescape_inner(inner, out),
+        None => raw.get() == "null",
+    }
+}
+
+/// The same for the contents of a JSON string, its quotes left out.
+pub(crate) fn unescape_inner(mut rest: &str, out: &mut String) -> bool {
+    while let Some(at) = rest.find('\\') {
+        let (plain, escaped) = rest.split_at(at);
+        out.push_str(plain);
+        let mut chars = escaped.chars();
+        chars.next();
+        match chars.next() {
+            Some('n') => out.push('\n'),
+            Some('t') => out.push('\t'),
+            Some('r') => out.push('\r'),
+            Some('b') => out.push('\u{8}'),
+            Some('f') => out.push('\u{c}'),
+            Some('u') => {
+                let Some((unit, after)) = hex(chars.as_str()) else {
+                    return false;
+                };
+                let low = after.strip_prefix("\\u").and_then(hex);
+                let (text, after) = match low {
+                    Some((low, after)) if (0xD800..0xDC00).contains(&unit) => {
+                        (char::decode_utf16([unit, low]).next(), after)
+                    }
+                    _ => (char::decode_utf16([unit]).next(), after),
+                };
+                let Some(Ok(text)) = text else {
+                    return false;
+                };
+                out.push(text);
+                rest = after;
+                continue;
+            }
+            Some(other) => out.push(other),
+            None => return false,
+        }
+        rest = chars.as_str();
+    }
+    out.push_str(rest);
+    true
+}
+
+/// Four hexadecimal digits at the beginning of a text.
+fn hex(text: &str) -> Option<(u16, &str)> {
+    let (digits, rest) = text.split_at_checked(4)?;
+    Some((u16::from_str_radix(digits, 16).ok()?, rest))
+}
+
 /// True where the data of an event is a JSON object, or begins like one.
 pub(crate) fn is_object(data: &[u8]) -> bool {
     data.trim_ascii_start().starts_with(b"{")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_as_it_was_written(text in any::<String>(), ascii in any::<bool>()) {
+            let mut json = serde_json::to_string(&text).unwrap();
+            if ascii {
+                let mut escaped = String::new();
+                for c in json.chars() {
+                    if c.is_ascii() {
+                        escaped.push(c);
+                    } else {
+                        for unit in c.encode_utf16(&mut [0; 2]) {
+                            escaped.push_str(&format!("\\u{unit:04x}"));
+                        }
+                    }
+                }
+                json = escaped;
+            }
+            let raw = RawValue::from_string(json).unwrap();
+            let mut out = String::new();
+            prop_assert!(unescape(&raw, &mut out));
+            prop_assert_eq!(out, text);
+        }
+    }
+
+    #[test]
+    fn half_a_character_is_no_text() {
+        for json in [r#""\ud83d""#, r#""\udc66""#, r#""\ud83dx""#, "1", "[]"] {
+            let raw = RawValue::from_string(json.to_owned()).unwrap();
+            assert!(!unescape(&raw, &mut String::new()), "{json}");
+        }
+    }
 }

@@ -1,8 +1,11 @@
 //! Turns the events of one dialect's stream into those of another's.
 
-use crate::chat::{FinishReason, Reply, StreamEvent, is_broken_arguments};
+use crate::chat::{FinishReason, Reply, StreamEvent, Usage, is_broken_arguments};
 use crate::codec::Untranslatable;
+use crate::endpoint::Endpoint;
 use crate::sse::MAX_EVENT_BYTES;
+use crate::stream::joint::Joint;
+use crate::stream::seam::{MAX_SHOWN_BYTES, Resume, Seam};
 use crate::stream::{Facts, Glance};
 use crate::wire::{Dialect, Reader, Wire, Writer};
 use bytes::{Bytes, BytesMut};
@@ -12,6 +15,8 @@ use bytes::{Bytes, BytesMut};
 pub(crate) enum Stuck {
     /// An event has a shape that the other wire cannot say.
     Shape,
+    /// The rest of a broken answer says something else than what the caller already has.
+    Diverged,
     /// The answer says that it is finished, and a tool call's arguments are no JSON object.
     ToolCall,
 }
@@ -56,6 +61,12 @@ pub(crate) struct Translator {
     /// beyond is not judged.
     arguments: Vec<String>,
     argument_bytes: usize,
+    /// Where a broken stream is continued.
+    joint: Option<Joint>,
+    /// The text written so far, where it is kept.
+    sent: Option<String>,
+    /// Something was written that cannot be continued, or not all of what was to be.
+    spoilt: bool,
 }
 
 impl Translator {
@@ -77,7 +88,50 @@ impl Translator {
             out: BytesMut::new(),
             arguments: Vec::new(),
             argument_bytes: 0,
+            joint: None,
+            sent: None,
+            spoilt: false,
         }
+    }
+
+    /// The same, keeping the text.
+    pub(crate) fn keeping(mut self, keep: bool) -> Self {
+        self.sent = keep.then(String::new);
+        self
+    }
+
+    /// The same, going on where another stream broke.
+    pub(crate) fn resuming(mut self, resume: Option<Resume>, endpoint: &Endpoint) -> Self {
+        if let Some(resume) = resume {
+            let (writer, joint) = resume.into_parts(endpoint);
+            self.writer = writer;
+            if let Some(sent) = &mut self.sent {
+                sent.push_str(joint.text());
+            }
+            self.joint = Some(joint);
+        }
+        self
+    }
+
+    /// What the caller has; `None` where it cannot be continued.
+    pub(crate) fn seam(&self, usage: Usage) -> Option<Seam> {
+        let usage = self.joined_usage().unwrap_or(usage);
+        Some(Seam::new(self.writer.fork()?, self.sent()?.into(), usage))
+    }
+
+    /// The text written so far; `None` where it was not kept or is not all there is.
+    pub(crate) fn sent(&self) -> Option<&str> {
+        self.sent.as_deref().filter(|_| !self.spoilt)
+    }
+
+    /// The tokens of the answer from its beginning, where this is its continuation.
+    pub(crate) fn joined_usage(&self) -> Option<Usage> {
+        Some(self.joint.as_ref()?.usage())
+    }
+
+    /// False while all that came is what the caller has already.
+    pub(crate) fn is_news(&self) -> bool {
+        self.joint.as_ref().is_none_or(Joint::has_passed)
     }
 
     /// Reads one event, by name and data; what it says is kept for [`write`](Self::write).
@@ -123,14 +177,51 @@ impl Translator {
     }
 
     fn encode(&mut self) -> Result<Bytes, Stuck> {
-        let events = std::mem::take(&mut self.events);
-        for event in &events {
-            self.judge(event)?;
-            self.writer.write(event, &mut self.out)?;
+        let mut events = std::mem::take(&mut self.events);
+        let written = self.write_all(&mut events);
+        if written.is_err() {
+            self.spoilt = true;
         }
+        written?;
         self.events = events;
         self.events.clear();
         Ok(self.out.split().freeze())
+    }
+
+    fn write_all(&mut self, events: &mut Vec<StreamEvent>) -> Result<(), Stuck> {
+        if let Some(joint) = &mut self.joint {
+            joint.admit(events)?;
+        }
+        for event in events {
+            self.judge(event)?;
+            self.writer.write(event, &mut self.out)?;
+            self.note(event);
+        }
+        Ok(())
+    }
+
+    /// Keeps the text.
+    fn note(&mut self, event: &StreamEvent) {
+        let Some(sent) = &mut self.sent else {
+            return;
+        };
+        match event {
+            StreamEvent::Text(text) => sent.push_str(text),
+            StreamEvent::Refusal(_)
+            | StreamEvent::RedactedThinking(_)
+            | StreamEvent::ToolCall { .. }
+            | StreamEvent::ToolArguments { .. } => self.spoilt = true,
+            StreamEvent::Start { .. }
+            | StreamEvent::Thinking(_)
+            | StreamEvent::ThinkingSignature(_)
+            | StreamEvent::Finish { .. }
+            | StreamEvent::Usage(_)
+            | StreamEvent::End => {}
+        }
+        if self.spoilt || sent.len() > MAX_SHOWN_BYTES {
+            self.spoilt = true;
+            sent.clear();
+        }
     }
 
     /// Follows the tool calls, and refuses an answer that finishes with a broken one. An answer that

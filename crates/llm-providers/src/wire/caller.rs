@@ -3,7 +3,7 @@
 use crate::call::BadRequest;
 use crate::chat::{Reply, Request, StreamEvent};
 use crate::codec::Untranslatable;
-use crate::stream::{Facts, Glance};
+use crate::stream::{Facts, Glance, Shown};
 use bytes::{Bytes, BytesMut};
 use std::fmt;
 
@@ -20,18 +20,34 @@ pub(crate) trait Caller: Sync {
     /// `created` the time in seconds since 1970.
     fn writer(&self, include_usage: bool, created: u64) -> Box<dyn Writer>;
 
+    /// Goes on writing a streamed answer of which `shown` has passed; `None` where the wire does not
+    /// know how.
+    fn resume(
+        &self,
+        _shown: &Shown,
+        _include_usage: bool,
+        _created: u64,
+    ) -> Option<Box<dyn Writer>> {
+        None
+    }
+
     /// Starts watching a streamed answer that passes as it comes.
     fn watch(&self) -> Box<dyn Watch>;
 }
 
 /// Writes a stream in a caller's dialect.
-pub(crate) trait Writer: fmt::Debug + Send {
+pub(crate) trait Writer: fmt::Debug + Send + Sync {
     /// Appends one event to `out`.
     fn write(&mut self, event: &StreamEvent, out: &mut BytesMut) -> Result<(), Untranslatable>;
 
     /// True where reasoning was left out.
     fn dropped_thinking(&self) -> bool {
         false
+    }
+
+    /// A writer that has written the same; `None` where the wire cannot go on with a broken answer.
+    fn fork(&self) -> Option<Box<dyn Writer>> {
+        None
     }
 }
 
@@ -42,6 +58,14 @@ pub(crate) trait Watch: fmt::Debug + Send {
 
     /// True once the answer's finish reason has come.
     fn is_complete(&self) -> bool;
+
+    /// From now on keeps what passes, for the answer to be continued if its stream breaks.
+    fn keep(&mut self) {}
+
+    /// What has passed, where it is kept.
+    fn shown(&self) -> Option<&Shown> {
+        None
+    }
 
     /// The end marker to supply where a complete stream ended without one.
     fn end_marker(&self) -> &'static [u8];

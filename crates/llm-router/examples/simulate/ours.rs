@@ -116,6 +116,7 @@ impl Caller for Ours {
                 attempt,
                 target,
                 windows,
+                ..
             } => {
                 self.attempts.push(attempt);
                 let hop = self.plan.trace().hops.last();

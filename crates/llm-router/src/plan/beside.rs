@@ -45,7 +45,7 @@ impl Plan {
         probe: bool,
         now: Instant,
     ) -> Option<Beside> {
-        if self.request.side_effects {
+        if self.request.side_effects || self.cut.is_some() {
             return None;
         }
         let usual = slot.health.vitals.usual(&self.request, now);

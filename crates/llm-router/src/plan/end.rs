@@ -57,6 +57,7 @@ impl Plan {
             })
             .collect();
         let action = match self.trace.failures().next_back() {
+            _ if let Some(broken) = self.broken_by() => broken,
             // Nobody else fits the request, so what it lacks is the news.
             Some(last) if reaction::is_callers(&last) => Action::GiveUp(last),
             _ => {
@@ -79,7 +80,7 @@ impl Plan {
     }
 
     /// What the targets are set aside for, where no call was made.
-    fn kept_away_by(&self, table: &Table, route: &Resolved, now: Instant) -> ErrorKind {
+    pub(super) fn kept_away_by(&self, table: &Table, route: &Resolved, now: Instant) -> ErrorKind {
         let kinds = route.candidates.iter().filter_map(|candidate| {
             let refusal = select::refusal(table, *candidate, &self.request, self.fit, now)?;
             let slot = table.slot(candidate.target);

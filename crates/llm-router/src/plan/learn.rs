@@ -3,7 +3,7 @@
 use super::{
     Action, AttemptId, DOUBTFUL_TRIES, LONGEST_UNHINTED_HOLD, Live, Plan, Settled, State, Touched,
 };
-use super::{UNHINTED_HOLD, Used, abandon, jitter};
+use super::{Told, UNHINTED_HOLD, Used, abandon, jitter};
 use crate::reaction::{self, Aside, Lesson};
 use crate::scope;
 use crate::table::{Slot, Table};
@@ -32,7 +32,7 @@ impl Plan {
     }
 
     /// The attempt has shown how fast its target is: by its first token, or by a whole answer.
-    fn spoke(&mut self, attempt: AttemptId, now: Instant) {
+    pub(super) fn spoke(&mut self, attempt: AttemptId, now: Instant) {
         let Some(live) = self.lives.find_mut(attempt) else {
             return;
         };
@@ -41,6 +41,8 @@ impl Plan {
         }
         live.spoke_after = Some(now.saturating_duration_since(live.sent_at));
         let (position, waiting) = (usize::from(live.position), live.waiting);
+        // The time of a call that was begun anew includes what its caller already had.
+        let replayed = self.cut.is_some();
         let took = now.saturating_duration_since(live.sent_at);
         let first = self.lives.iter().min_by_key(|live| live.sent_at);
         let caller_saw = first.map_or(took, |live| now.saturating_duration_since(live.sent_at));
@@ -53,6 +55,9 @@ impl Plan {
             let slot = table.slot(candidate.target);
             slot.health.vitals.end_silence(waiting);
             slot.health.vitals.leave();
+            if replayed {
+                return;
+            }
             slot.health.vitals.answered(&self.request, took, now);
             slot.health.ewma.record(took, now);
             // The delay until a hedge is that of the target which is asked first.
@@ -61,6 +66,27 @@ impl Plan {
                 vitals.usual_was(&self.request, caller_saw, now);
             }
             self.note_trial_won(slot, live);
+        }
+    }
+
+    /// A stream has spoken: its gates need not wait for its end, which may be minutes away.
+    pub(super) fn settle_early(&mut self, attempt: AttemptId, now: Instant) {
+        let table = Arc::clone(&self.table);
+        let Some(live) = self.lives.find_mut(attempt) else {
+            return;
+        };
+        let (tickets, position) = (live.tickets.take(), usize::from(live.position));
+        let candidate = table.resolved(self.route).candidates.get(position);
+        if let (Some(tickets), Some(candidate)) = (tickets, candidate) {
+            let slot = table.slot(candidate.target);
+            self.tell_gates(
+                &table,
+                slot,
+                candidate.target,
+                tickets,
+                Told::As(Outcome::Success),
+                now,
+            );
         }
     }
 
@@ -107,7 +133,15 @@ impl Plan {
             self.state = State::Ended(Action::GiveUp(verdict));
             return;
         }
+        if self.refused_prefill(attempt, position, &verdict) {
+            self.state = State::Choosing;
+            return;
+        }
         self.learn(slot, position, &verdict, now);
+        self.ask_for_rewrite(position, &verdict);
+        if reaction::is_bad_answer(verdict.kind) && self.count_bad(now) {
+            return;
+        }
         if self.lives.count() > 0 {
             // An error never wins: the other attempt goes on.
             return;
@@ -116,7 +150,7 @@ impl Plan {
         self.state = State::Choosing;
         if reaction::lesson(&verdict) == Lesson::Stop {
             self.trace.ended_after = Some(self.since_start(now));
-            self.state = State::Ended(Action::GiveUp(verdict));
+            self.state = State::Ended(self.broken_by().unwrap_or(Action::GiveUp(verdict)));
         }
     }
 

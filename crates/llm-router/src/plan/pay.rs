@@ -76,7 +76,7 @@ pub(super) fn bill(slot: &Slot, request: &Request, result: HopResult) -> Spend {
             Certainty::NeverSent | Certainty::Rejected => return Spend::default(),
             Certainty::MayHaveExecuted | Certainty::Committed => prompt_alone,
         },
-        HopResult::Running | HopResult::Cancelled => prompt_alone,
+        HopResult::Running | HopResult::Diverged | HopResult::Cancelled => prompt_alone,
     };
     cost(&slot.price, &Billed::expected(tokens))
 }

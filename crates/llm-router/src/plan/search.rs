@@ -73,7 +73,7 @@ impl Plan {
         {
             return None;
         }
-        if self.wait_for_room(&table, route, now) {
+        if self.next_rung() || self.wait_for_room(&table, route, now) || self.shorten(now) {
             return None;
         }
         if let Some(send) = self.fail_open(&table, route, now) {

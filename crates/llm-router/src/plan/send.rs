@@ -82,11 +82,13 @@ impl Plan {
             target,
             why,
             probe,
+            form: self.form(),
             waited: self.waited.take(),
             sent_after: self.since_start(now),
             first_token_after: None,
             ended_after: None,
             result: HopResult::Running,
+            finding: None,
             cost: Spend::default(),
             passed_over: self.passed_over(&table, route, position, now),
         });
@@ -125,6 +127,7 @@ impl Plan {
             attempt,
             target,
             windows,
+            form: self.form(),
         })
     }
 
@@ -303,7 +306,10 @@ impl Plan {
             },
             idle: usual.idle,
             whole: within(usual.whole),
-            stream: usual.stream,
+            stream: match &self.cut {
+                Some(cut) => usual.stream.min(cut.until.saturating_duration_since(now)),
+                None => usual.stream,
+            },
         };
         let fair = if self.request.streamed {
             windows.first_token * 2 >= usual.first_token

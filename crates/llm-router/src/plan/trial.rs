@@ -101,6 +101,6 @@ pub(super) fn outcome(result: HopResult, live: &Live, now: Instant) -> Option<Ca
             Outcome::BadAnswer => Some(CallOutcome::Poor),
             Outcome::Neutral | Outcome::Success => None,
         },
-        HopResult::Running | HopResult::Cancelled => None,
+        HopResult::Running | HopResult::Diverged | HopResult::Cancelled => None,
     }
 }

@@ -3,12 +3,14 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a test may fail loudly"
 )]
 
 mod aside;
 mod beside;
 mod canary;
+mod changes;
 mod choosing;
 mod edges;
 mod failover;
@@ -17,6 +19,7 @@ mod laws;
 mod money;
 mod overload;
 mod pacing;
+mod rescue;
 mod scopes;
 mod table;
 mod world;

@@ -208,6 +208,7 @@ impl World {
                     attempt,
                     target,
                     windows,
+                    ..
                 } => {
                     let name = self.table.target_name(target).to_owned();
                     let timeout = Verdict::new(ErrorKind::Timeout, Phase::Sent);

@@ -1,8 +1,12 @@
 //! The list of every key.
 
+mod nested;
+
+pub(crate) use self::nested::NESTED;
+
 use super::{Key, Section, key};
 
-/// Every key, in the order of the reference.
+/// Every key but those of tables inside a route, in the order of the reference.
 pub(crate) const KEYS: &[Key] = &[
     key(
         Section::Root,
@@ -278,6 +282,13 @@ pub(crate) const KEYS: &[Key] = &[
         "What the model costs, for the strategy `cheapest` and for `spend` and `max_cost`.",
     ),
     key(
+        Section::Target,
+        "prefill",
+        "`\"none\"`, `\"plain\"`, `\"prefix\"` or `\"continue_final_message\"`",
+        "what is known of provider and model",
+        "How it goes on from the beginning of an answer, for streams that break: not at all; from the last turn as it is (Claude before 4.6, llama.cpp); with `\"prefix\": true` in that turn (Mistral, DeepSeek's `/beta`); with that field and `\"add_generation_prompt\": false` (vLLM, SGLang). A target that refuses is not given it again.",
+    ),
+    key(
         Section::ApiKey,
         "env",
         "text",
@@ -454,86 +465,51 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key(
         Section::Route,
+        "on_cut",
+        "`\"continue\"`, `\"restart\"` or `\"error\"`",
+        "`\"continue\"`",
+        "What follows when a stream breaks after its beginning has reached the caller. `continue`: a target that goes on from the beginning of an answer (`prefill`) is given it; where there is none, as `restart`. `restart`: the call is sent again, what equals the text already given is swallowed, and where it differs the stream ends in an error event. `error`: an error event at once. Never once a tool call has begun, nor for a call with `x-llm-side-effects: 1`; the rest must begin within `deadline`, counted anew.",
+    ),
+    key(
+        Section::Route,
+        "truncate",
+        "`\"never\"` or `\"oldest_turns\"`",
+        "`\"never\"`",
+        "What follows when a prompt is too long for every target. `oldest_turns`: the oldest turns are left out until it fits the longest window that is known or was told, never instructions, tools or the last turn of the user, a tool's call and result together; `x-llm-dropped` names it. Where that is not enough, or with `never`, the caller gets the error.",
+    ),
+    key(
+        Section::Route,
+        "hold_back",
+        "table",
+        "nothing",
+        "How much of a stream is held back before the caller gets its first word: whatever fails meanwhile, or is found to be no good, goes elsewhere unseen.",
+    ),
+    key(
+        Section::Route,
+        "quality",
+        "list of `\"empty\"`, `\"cut_off\"`, `\"mid_sentence\"`, `\"repetitive\"`, `\"garbled\"`, `\"refusal\"`, `\"invalid_json\"`, `\"tool_call_invalid\"`",
+        "`[\"empty\", \"invalid_json\", \"tool_call_invalid\", \"garbled\"]`",
+        "What answers are looked at for. One that is bad goes elsewhere once, counts on its target's quality and is never kept; after a second bad one the route degrades. `invalid_json` looks only where the caller asked for JSON. `[]` looks at nothing. A stream goes elsewhere only while it is held back.",
+    ),
+    key(
+        Section::Route,
+        "min_chars",
+        "whole number, 1 to 100000",
+        "none",
+        "An answer with fewer visible characters is bad; tool calls are exempt.",
+    ),
+    key(
+        Section::Route,
+        "language",
+        "ISO 639-1 code",
+        "any",
+        "An answer in another language is bad.",
+    ),
+    key(
+        Section::Route,
         "degraded",
         "list of tables",
         "none",
         "What to answer when no target could, in order. After the last the caller gets a typed error with an honest `Retry-After`.",
-    ),
-    key(
-        Section::Member,
-        "target",
-        "target name",
-        "required",
-        "The target. A member without further keys may be written as its name alone.",
-    ),
-    key(
-        Section::Member,
-        "weight",
-        "whole number, 0 or more",
-        "`1`",
-        "Its share of the tier's traffic relative to the other members; 0 is never chosen.",
-    ),
-    key(
-        Section::Member,
-        "less_restrictive",
-        "`true` or `false`",
-        "`false`",
-        "Whether it may be asked after a content filter or a refusal elsewhere. Without such a member a refusal is the answer.",
-    ),
-    key(
-        Section::Windows,
-        "connect",
-        "duration",
-        "`\"2s\"`",
-        "To connect.",
-    ),
-    key(
-        Section::Windows,
-        "first_token",
-        "duration",
-        "`\"10s\"`",
-        "To the first token of a stream. Headers and keep-alives do not count. A call of a target that nobody can stand in for is cut off then only if the target answers others as usual; one that has grown slow, or is not known yet, is waited for until the deadline.",
-    ),
-    key(
-        Section::Windows,
-        "idle",
-        "duration",
-        "`\"30s\"`",
-        "Between two tokens of a stream.",
-    ),
-    key(
-        Section::Windows,
-        "whole",
-        "duration",
-        "`\"120s\"`",
-        "To the end of an answer that is not streamed; the deadline shortens it.",
-    ),
-    key(
-        Section::Degraded,
-        "mode",
-        "`\"cached\"`, `\"static\"` or `\"message\"`",
-        "required",
-        "An earlier answer to the same prompt; a text of yours in place of the answer; or an honest message that there is none.",
-    ),
-    key(
-        Section::Degraded,
-        "text",
-        "text",
-        "required but for `cached`",
-        "What to answer.",
-    ),
-    key(
-        Section::Degraded,
-        "when",
-        "text",
-        "any prompt",
-        "For `static`: only where the user's last message contains these words, whatever their case.",
-    ),
-    key(
-        Section::Degraded,
-        "contact",
-        "text",
-        "none",
-        "For `message`: where a person can be reached; added to the text.",
     ),
 ];

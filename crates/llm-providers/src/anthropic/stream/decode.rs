@@ -129,6 +129,11 @@ impl StreamDecoder {
         Ok(())
     }
 
+    /// True where the open block is a text, or none is open.
+    pub(crate) fn takes_text(&self) -> bool {
+        self.open == Open::Plain
+    }
+
     /// True where a block of an unknown sort, or a citation, was left out.
     pub(crate) const fn left_out(&self) -> bool {
         self.left_out

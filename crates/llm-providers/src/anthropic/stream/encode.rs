@@ -4,6 +4,7 @@ use crate::anthropic::reply::{Said, encode_usage, stop_reason};
 use crate::chat::{FinishReason, StreamEvent, Usage};
 use crate::codec::{Untranslatable, safe_id};
 use crate::sse::{self, MAX_EVENT_BYTES};
+use crate::stream::Shown;
 use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ enum Open {
 /// Reasoning is written only once it is signed: this wire's providers refuse a conversation in which
 /// a thinking block comes back without their signature, so an unsigned one would spoil every later
 /// turn. [`dropped_thinking`](Self::dropped_thinking) tells whether some was left out.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct StreamEncoder {
     started: bool,
     ended: bool,
@@ -74,6 +75,16 @@ impl Open {
 }
 
 impl StreamEncoder {
+    /// Goes on with a stream of which `shown` has passed.
+    pub(in crate::anthropic) fn resumed(shown: &Shown) -> Self {
+        Self {
+            started: true,
+            open: shown.open.then_some(Open::Text),
+            blocks: shown.blocks,
+            ..Self::default()
+        }
+    }
+
     /// Appends one event to `out`.
     ///
     /// # Errors

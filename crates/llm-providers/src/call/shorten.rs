@@ -1,0 +1,212 @@
+//! Shortens a conversation that is too long for its model: the oldest turns go first.
+//!
+//! A turn is a message of the user with all that follows on it, so a tool's call and its result stay
+//! together. System messages, the top of the body (instructions, tools) and the last turn always stay.
+
+use super::{Call, SHORTENED};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// Tokens around each message.
+const MESSAGE_TOKENS: u64 = 4;
+/// The room left for the answer where the caller set no limit; at most a quarter of the window.
+const ANSWER_TOKENS: u64 = 1_000;
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(borrow)]
+    role: Option<&'a RawValue>,
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Block<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
+}
+
+/// What a message is to the order of turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// It belongs to no turn.
+    System,
+    /// A turn begins.
+    Begins,
+    /// It belongs to the turn before.
+    Follows,
+}
+
+impl Call {
+    /// The same call with its oldest turns left out, so that prompt and answer fit into `window` tokens;
+    /// `None` where nothing can be left out, or not enough. `counted` is the prompt's true number of
+    /// tokens where it is known (a provider that refuses a prompt often tells), else 0: then the estimate
+    /// is taken with a quarter on top.
+    #[must_use]
+    pub fn shortened(&self, window: u32, counted: u32) -> Option<Self> {
+        let mut fields: BTreeMap<String, Box<RawValue>> =
+            serde_json::from_slice(&self.body).ok()?;
+        let raw = fields.get("messages")?;
+        let messages: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
+        let places = messages
+            .iter()
+            .map(|raw| place(raw.get()))
+            .collect::<Option<Vec<_>>>()?;
+        let estimate = u64::from(self.estimated_input_tokens()).max(1);
+        let true_size = match u64::from(counted) {
+            0 => estimate + estimate / 4,
+            counted => counted,
+        };
+        let window = u64::from(window);
+        let answer = self.max_tokens().map_or(ANSWER_TOKENS, u64::from);
+        let room = window.saturating_sub(answer.min(window / 4));
+        // In the tokens of the estimate, by which messages are weighed.
+        let room = room.saturating_mul(estimate) / true_size.max(1);
+        let last = places.iter().rposition(|place| *place == Place::Begins)?;
+        let mut size = estimate;
+        let mut kept = vec![true; messages.len()];
+        let mut starts: Vec<usize> = (0..last)
+            .filter(|at| places.get(*at) == Some(&Place::Begins))
+            .collect();
+        // What precedes the first turn of the user, other than instructions, goes with the first turn.
+        if let Some(first) = starts.first_mut() {
+            *first = 0;
+        }
+        starts.push(last);
+        for turn in starts.windows(2) {
+            if size <= room {
+                break;
+            }
+            let &[from, to] = turn else { break };
+            for at in from..to {
+                let (Some(keep), Some(raw)) = (kept.get_mut(at), messages.get(at)) else {
+                    continue;
+                };
+                if places.get(at) != Some(&Place::System) {
+                    *keep = false;
+                    size = size.saturating_sub(weight(raw));
+                }
+            }
+        }
+        if size > room || kept.iter().all(|keep| *keep) {
+            return None;
+        }
+        let left: Vec<&RawValue> = messages
+            .iter()
+            .zip(&kept)
+            .filter_map(|(raw, keep)| keep.then_some(*raw))
+            .collect();
+        let left = serde_json::value::to_raw_value(&left).ok()?;
+        fields.insert("messages".to_owned(), left);
+        let body = serde_json::to_vec(&fields).ok()?;
+        let mut call = Self::parse(self.dialect, body.into()).ok()?;
+        call.headers = self.headers.clone();
+        let dropped = self.dropped.iter().copied().chain([SHORTENED]);
+        call.dropped = dropped.collect();
+        Some(call)
+    }
+}
+
+/// As the estimate of the whole counts: some four bytes a token.
+fn weight(raw: &RawValue) -> u64 {
+    (raw.get().len() as u64) / 4 + MESSAGE_TOKENS
+}
+
+fn place(message: &str) -> Option<Place> {
+    let message: Message<'_> = serde_json::from_str(message).ok()?;
+    Some(match message.role?.get() {
+        "\"system\"" | "\"developer\"" => Place::System,
+        "\"user\"" if !is_tool_result(message.content) => Place::Begins,
+        _ => Place::Follows,
+    })
+}
+
+/// Anthropic's wire has results of tools in messages of the user.
+fn is_tool_result(content: Option<&RawValue>) -> bool {
+    let blocks = content.and_then(|raw| serde_json::from_str::<Vec<Block<'_>>>(raw.get()).ok());
+    blocks.is_some_and(|blocks| {
+        let mut kinds = blocks.iter().filter_map(|block| block.kind);
+        kinds.any(|kind| kind.get() == "\"tool_result\"")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Dialect;
+    use serde_json::{Value, json};
+
+    fn call(dialect: Dialect, messages: &Value) -> Call {
+        let body = json!({"model": "m", "max_tokens": 10, "messages": messages});
+        Call::parse(dialect, body.to_string().into()).unwrap()
+    }
+
+    /// The first words of the messages that are left.
+    fn left(call: &Call) -> Vec<String> {
+        let body: Value = serde_json::from_slice(call.body()).unwrap();
+        let messages = body["messages"].as_array().unwrap();
+        let first = |message: &Value| {
+            let text = message["content"].as_str().unwrap_or("-");
+            text.split(' ').next().unwrap().to_owned()
+        };
+        messages.iter().map(first).collect()
+    }
+
+    fn long(name: &str) -> String {
+        format!("{name} {}", "lorem ipsum ".repeat(40))
+    }
+
+    #[test]
+    fn the_oldest_turns_go_and_instructions_and_the_last_turn_stay() {
+        let messages = json!([
+            {"role": "system", "content": "rules"},
+            {"role": "user", "content": long("one")},
+            {"role": "assistant", "content": long("two")},
+            {"role": "system", "content": "more"},
+            {"role": "user", "content": long("three")},
+            {"role": "assistant", "content": long("four")},
+            {"role": "user", "content": long("five")},
+        ]);
+        let call = call(Dialect::OpenAiChat, &messages);
+        let shortened = |window| call.shortened(window, 0).map(|call| left(&call));
+        assert_eq!(
+            shortened(600).unwrap(),
+            ["rules", "more", "three", "four", "five"]
+        );
+        assert_eq!(shortened(300).unwrap(), ["rules", "more", "five"]);
+        assert_eq!(shortened(100), None, "the last turn alone is too long");
+        assert_eq!(shortened(100_000), None, "nothing needs to go");
+        let dropped = call.shortened(300, 0).unwrap();
+        assert_eq!(dropped.dropped(), [SHORTENED]);
+        // A provider that counts twice as many tokens gets half as much.
+        let counted = call.estimated_input_tokens() * 2;
+        let half = call.shortened(600, counted).map(|call| left(&call));
+        assert_eq!(half.unwrap(), ["rules", "more", "five"]);
+    }
+
+    #[test]
+    fn calls_and_results_of_tools_go_together() {
+        let openai = json!([
+            {"role": "user", "content": long("one")},
+            {"role": "assistant", "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+            {"role": "tool", "tool_call_id": "a", "content": long("result")},
+            {"role": "user", "content": long("two")},
+            {"role": "assistant", "tool_calls": [{"id": "b", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+            {"role": "tool", "tool_call_id": "b", "content": "fresh"},
+        ]);
+        let call_openai = call(Dialect::OpenAiChat, &openai);
+        let short = call_openai.shortened(400, 0).unwrap();
+        assert_eq!(left(&short), ["two", "-", "fresh"]);
+        let anthropic = json!([
+            {"role": "user", "content": long("one")},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": long("result")}]},
+            {"role": "assistant", "content": "so"},
+            {"role": "user", "content": long("two")},
+        ]);
+        let call_anthropic = call(Dialect::AnthropicMessages, &anthropic);
+        let short = call_anthropic.shortened(300, 0).unwrap();
+        assert_eq!(left(&short), ["two"]);
+    }
+}
