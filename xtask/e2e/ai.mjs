@@ -35,6 +35,8 @@ async function ask(call, partial) {
 async function turn(call, messages, partial) {
   const leave = new AbortController();
   const args = { model: model(call), messages, maxRetries: 0, abortSignal: AbortSignal.any([leave.signal, AbortSignal.timeout(40_000)]) };
+  // For a model it does not know, the provider for Anthropic asks for no more than 4096.
+  if (process.argv[2] === "anthropic") args.maxOutputTokens = 64_000;
   if (call.system) args.system = call.system;
   if (call.tool || call.tools) {
     // A tool without `execute` is the caller's to run.
