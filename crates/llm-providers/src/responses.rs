@@ -12,7 +12,7 @@
 //! | `call_id` | the call's id; an item's own id means something to its maker alone |
 //! | the summary of a `reasoning` item | reasoning as text |
 //! | `encrypted_content` that OpenAI sealed | nothing: no other provider can read it |
-//! | `encrypted_content` of an item [made here](mark) | the other provider's own seal, so that its reasoning comes back whole |
+//! | `encrypted_content` of an item made here | the other provider's own seal, so that its reasoning comes back whole |
 //! | status `incomplete` | a length stop or a filter |
 //!
 //! State that lives at OpenAI (`previous_response_id`, `conversation`, `background`, stored prompts, references to
