@@ -17,6 +17,7 @@ mod remedy;
 mod route;
 pub(crate) mod secret;
 mod server;
+mod space;
 mod spend;
 mod stick;
 mod target;
@@ -190,6 +191,7 @@ impl Config {
         let targets = target::read(&mut reader, &top, world);
         target::check_loops(&mut reader, &top, &targets, listen);
         let routes = route::read(&mut reader, &top, &targets);
+        space::check(&mut reader, &top, &targets, &routes);
         reader.finish(origin)?;
         let targets = targets
             .into_iter()

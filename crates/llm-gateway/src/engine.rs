@@ -144,6 +144,9 @@ fn target_spec(target: &config::Target) -> anyhow::Result<TargetSpec> {
     if let Some(wire) = target.wire {
         endpoint = endpoint.wire(wire);
     }
+    if let Some(space) = &target.embeddings {
+        endpoint = endpoint.embeddings(space.as_str());
+    }
     if let Some(key) = &target.api_key {
         endpoint = endpoint.credential(key.clone());
     }

@@ -16,6 +16,7 @@ use crate::reply::{self, Outline, Problem};
 use arc_swap::ArcSwap;
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
+use llm_resilience::providers::Call;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -69,6 +70,7 @@ pub(crate) enum Face {
 #[derive(Debug, PartialEq, Eq)]
 enum Resource<'p> {
     Completion(Dialect),
+    Embeddings,
     /// Something that a provider keeps: a response, a conversation.
     Kept,
     Models,
@@ -149,22 +151,25 @@ impl Present {
 /// Answers one request. Dropping the future, as the server does when the caller hangs up, cancels the upstream call.
 pub(crate) async fn handle(app: &App, face: Face, request: Request<Incoming>) -> Response<Body> {
     let id = request_id(request.headers());
-    let (resource, dialect) =
-        match resource(request.uri().path()) {
-            Some(Resource::Metrics | Resource::Explain(_))
-                if app.admin_apart && face == Face::Callers =>
-            {
-                (None, Dialect::OpenAiChat)
-            }
-            Some(
-                Resource::Completion(_) | Resource::Kept | Resource::Models | Resource::Model(_),
-            ) if face == Face::Admin => (None, Dialect::OpenAiChat),
-            Some(Resource::Completion(dialect)) => (Some(Resource::Completion(dialect)), dialect),
-            other => {
-                let dialect = spoken(request.headers(), request.uri().path());
-                (other, dialect)
-            }
-        };
+    let (resource, dialect) = match resource(request.uri().path()) {
+        Some(Resource::Metrics | Resource::Explain(_))
+            if app.admin_apart && face == Face::Callers =>
+        {
+            (None, Dialect::OpenAiChat)
+        }
+        Some(
+            Resource::Completion(_)
+            | Resource::Embeddings
+            | Resource::Kept
+            | Resource::Models
+            | Resource::Model(_),
+        ) if face == Face::Admin => (None, Dialect::OpenAiChat),
+        Some(Resource::Completion(dialect)) => (Some(Resource::Completion(dialect)), dialect),
+        other => {
+            let dialect = spoken(request.headers(), request.uri().path());
+            (other, dialect)
+        }
+    };
     if face == Face::Callers
         && let Err(why) = foreign::check(
             request.headers(),
@@ -179,7 +184,7 @@ pub(crate) async fn handle(app: &App, face: Face, request: Request<Incoming>) ->
         let path = request.uri().path().to_owned();
         return refuse(app, &Problem::UnknownPath(path), dialect, &id);
     };
-    let allowed = if matches!(resource, Resource::Completion(_)) {
+    let allowed = if matches!(resource, Resource::Completion(_) | Resource::Embeddings) {
         "POST"
     } else {
         "GET"
@@ -192,7 +197,13 @@ pub(crate) async fn handle(app: &App, face: Face, request: Request<Incoming>) ->
         return refuse(app, &Problem::WrongMethod(allowed), dialect, &id);
     }
     match resource {
-        Resource::Completion(dialect) => call::complete(app, dialect, request, &id).await,
+        Resource::Completion(dialect) => {
+            let parse = |body| Call::parse(dialect, body);
+            call::complete(app, dialect, parse, request, &id).await
+        }
+        Resource::Embeddings => {
+            call::complete(app, Dialect::OpenAiChat, Call::embeddings, request, &id).await
+        }
         Resource::Kept => refuse(app, &Problem::NothingKept, dialect, &id),
         Resource::Models => model::list(app, dialect, &id),
         Resource::Model(name) => {
@@ -228,6 +239,7 @@ fn resource(path: &str) -> Option<Resource<'_>> {
     }
     match rest.trim_end_matches('/') {
         "/chat/completions" => Some(Resource::Completion(Dialect::OpenAiChat)),
+        "/embeddings" => Some(Resource::Embeddings),
         "/responses" => Some(Resource::Completion(Dialect::OpenAiResponses)),
         "/messages" => Some(Resource::Completion(Dialect::AnthropicMessages)),
         "/models" => Some(Resource::Models),
@@ -303,6 +315,7 @@ mod tests {
             resource("/v1/responses"),
             Some(Resource::Completion(Dialect::OpenAiResponses))
         );
+        assert_eq!(resource("/v1/embeddings"), Some(Resource::Embeddings));
         for path in [
             "/v1/responses/resp_1",
             "/responses/resp_1/input_items",

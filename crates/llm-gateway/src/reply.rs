@@ -238,7 +238,7 @@ impl Outline {
             }
             Problem::UnknownPath(path) => {
                 let message = format!(
-                    "nothing is served at {}; try POST /v1/chat/completions, POST /v1/responses, POST /v1/messages or GET /v1/models",
+                    "nothing is served at {}; try POST /v1/chat/completions, POST /v1/responses, POST /v1/messages, POST /v1/embeddings or GET /v1/models",
                     shorten(path, 128)
                 );
                 let outline = Self::invalid(StatusCode::NOT_FOUND, Some("unknown_url"), message);

@@ -61,6 +61,7 @@ pub(crate) fn target(name: &str, provider: Provider, base_url: String) -> Target
         model: format!("{name}-model"),
         base_url: Some(base_url),
         wire: None,
+        embeddings: None,
         cloud: Cloud::default(),
         api_key: None,
         credential: None,

@@ -1,11 +1,14 @@
 //! A caller's request: its bytes, and what one cheap pass over them tells.
 
 mod feature;
+mod purpose;
 mod scan;
 mod shorten;
 
 pub use self::feature::Features;
+pub use self::purpose::Purpose;
 
+use crate::embedding::{self, Asked};
 use crate::endpoint::DEFAULT_MAX_TOKENS;
 use crate::openai::Quirks;
 use crate::wire::{Dialect, Terms};
@@ -144,6 +147,32 @@ impl Call {
         Ok(call)
     }
 
+    /// Reads a request for embeddings. Its dialect is [`Dialect::OpenAiChat`], of which the errors are.
+    ///
+    /// # Errors
+    ///
+    /// [`BadRequest`] where the body is not a JSON object, or lacks a model or inputs.
+    pub fn embeddings(body: Bytes) -> Result<Self, BadRequest> {
+        let scan = scan::Scan::of_embeddings(embedding::scan(&body)?);
+        Ok(Self {
+            dialect: Dialect::OpenAiChat,
+            body,
+            scan: Arc::new(scan),
+            headers: HeaderMap::new(),
+            chat: Arc::new(OnceLock::new()),
+            dropped: Arc::new([]),
+        })
+    }
+
+    /// The same, built in Rust.
+    ///
+    /// # Errors
+    ///
+    /// [`BadRequest`] where the model's name or the list of texts is empty.
+    pub fn from_embedding(request: &embedding::Request) -> Result<Self, BadRequest> {
+        Self::embeddings(request.encode())
+    }
+
     /// Adds a header of the caller that is to reach targets of the same dialect, such as
     /// `anthropic-beta`. Headers that carry credentials or describe the connection are refused:
     /// false is returned and nothing is added.
@@ -181,6 +210,20 @@ impl Call {
         self.dialect
     }
 
+    /// What is asked for.
+    #[must_use]
+    pub fn purpose(&self) -> Purpose {
+        match self.scan.embeddings {
+            Some(_) => Purpose::Embeddings,
+            None => Purpose::Chat,
+        }
+    }
+
+    /// What an answer of embeddings has to hold; `None` for a conversation.
+    pub(crate) fn asked(&self) -> Option<Asked> {
+        self.scan.embeddings
+    }
+
     /// The model, or route, that the caller named.
     #[must_use]
     pub fn model(&self) -> &str {
@@ -208,7 +251,8 @@ impl Call {
     /// and nothing beside it but calls of the caller's own tools.
     #[must_use]
     pub fn is_continuable(&self) -> bool {
-        const BESIDE: [Features; 4] = [
+        const BESIDE: [Features; 5] = [
+            Features::EMBEDDINGS,
             Features::CHOICES,
             Features::LOGPROBS,
             Features::AUDIO,

@@ -2,7 +2,7 @@
 
 use crate::address::{self, escape};
 use crate::anthropic::VERTEX_VERSION;
-use crate::call::Call;
+use crate::call::{Call, Purpose};
 use crate::catalog::{self, AZURE_API_VERSION, Auth, Entry, Layout};
 use crate::credential::Credential;
 use crate::openai::Quirks;
@@ -24,6 +24,7 @@ pub const DEFAULT_MAX_TOKENS: u32 = 4_096;
 pub struct Endpoint {
     provider: Provider,
     wire: Wire,
+    space: Option<Box<str>>,
     model: Box<str>,
     model_json: Box<[u8]>,
     uri: Uri,
@@ -45,6 +46,7 @@ pub struct EndpointBuilder {
     entry: Entry,
     model: String,
     wire: Option<Wire>,
+    space: Option<Box<str>>,
     base_url: Option<String>,
     region: Option<String>,
     project: Option<String>,
@@ -63,6 +65,9 @@ pub enum EndpointError {
     /// The provider has no public address, so a base URL must be given.
     #[error("provider `{0}` has no address of its own: give a base URL")]
     NoBaseUrl(Provider),
+    /// The provider offers no embeddings on the wire that is known here.
+    #[error("provider `{0}` has no embeddings on OpenAI's wire")]
+    NoEmbeddings(Provider),
     /// The base URL is not an absolute `http` or `https` URL, or has a user, a password or a
     /// query in it.
     #[error("the base URL {0}")]
@@ -106,6 +111,7 @@ impl Endpoint {
             entry: catalog::entry(provider),
             model: model.into(),
             wire: None,
+            space: None,
             base_url: None,
             region: None,
             project: None,
@@ -128,6 +134,21 @@ impl Endpoint {
     #[must_use]
     pub const fn wire(&self) -> Wire {
         self.wire
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub const fn purpose(&self) -> Purpose {
+        match self.space {
+            Some(_) => Purpose::Embeddings,
+            None => Purpose::Chat,
+        }
+    }
+
+    /// The space of its vectors, where it is for embeddings: vectors of two spaces cannot be compared.
+    #[must_use]
+    pub fn space(&self) -> Option<&str> {
+        self.space.as_deref()
     }
 
     /// The model's name there.
@@ -241,6 +262,13 @@ impl EndpointBuilder {
         self
     }
 
+    /// Makes it an endpoint for [`embedding`](crate::embedding)s, at the provider's address for OpenAI's wire. `space`
+    /// names what its vectors can be compared with: usually the model, and its dimensions where they are not its own.
+    pub fn embeddings(mut self, space: impl Into<Box<str>>) -> Self {
+        self.space = Some(space.into());
+        self
+    }
+
     /// Sets how the key travels. Default: as the provider wants it.
     pub const fn auth(mut self, auth: Auth) -> Self {
         self.entry.auth = auth;
@@ -277,7 +305,10 @@ impl EndpointBuilder {
             return Err(EndpointError::NoModel);
         }
         let own = catalog::wire(self.entry.provider, &self.model);
-        self.entry.wire = self.wire.unwrap_or(own);
+        self.entry.wire = match self.space {
+            None => self.wire.unwrap_or(own),
+            Some(_) => self.embeddings_wire()?,
+        };
         let uri = self.address(false)?;
         let stream_uri = Some(self.address(true)?).filter(|own| *own != uri);
         let headers = self.header_map()?;
@@ -289,6 +320,7 @@ impl EndpointBuilder {
         Ok(Endpoint {
             provider: self.entry.provider,
             wire: self.entry.wire,
+            space: self.space,
             model_json: model_json.into(),
             model: self.model.into(),
             uri,
@@ -343,6 +375,7 @@ impl EndpointBuilder {
                 format!("{root}/openai/v1/responses")
             }
             Layout::VertexProject => self.vertex_address(base, stream)?,
+            _ if self.space.is_some() => format!("{base}/embeddings"),
             _ => {
                 let target = self.entry.wire.target();
                 target.address(base, &self.model, stream)
@@ -401,11 +434,27 @@ impl EndpointBuilder {
         })
     }
 
+    /// Embeddings have one wire, which some providers do not speak.
+    fn embeddings_wire(&self) -> Result<Wire, EndpointError> {
+        let provider = self.entry.provider;
+        let other = matches!(
+            self.entry.layout,
+            Layout::BedrockRegion | Layout::VertexProject
+        );
+        if other || provider == Provider::Anthropic {
+            return Err(EndpointError::NoEmbeddings(provider));
+        }
+        Ok(Wire::OpenAiChat)
+    }
+
     fn azure_address(&self, base: &str) -> String {
         let root = base.strip_suffix("/openai").unwrap_or(base);
         let mut address = format!("{root}/openai/deployments/");
         escape(&self.model, &mut address);
-        address.push_str("/chat/completions");
+        address.push_str(match self.space {
+            Some(_) => "/embeddings",
+            None => "/chat/completions",
+        });
         if !self.query.iter().any(|(name, _)| name == "api-version") {
             let _ = write!(address, "?api-version={AZURE_API_VERSION}");
         }
@@ -467,127 +516,4 @@ fn place<'a>(name: &'a str, what: &'static str) -> Result<&'a str, EndpointError
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn uri(builder: EndpointBuilder) -> String {
-        builder.build().unwrap().uri.to_string()
-    }
-
-    #[test]
-    fn addresses_follow_the_providers_layout() {
-        let openai = Endpoint::builder(Provider::OpenAi, "gpt-5");
-        assert_eq!(
-            uri(openai.clone()),
-            "https://api.openai.com/v1/chat/completions"
-        );
-        assert_eq!(
-            uri(openai.base_url("http://127.0.0.1:9/v1/").query("a b", "ü")),
-            "http://127.0.0.1:9/v1/chat/completions?a%20b=%C3%BC"
-        );
-        let anthropic = Endpoint::builder(Provider::Anthropic, "claude");
-        assert_eq!(
-            uri(anthropic.clone()),
-            "https://api.anthropic.com/v1/messages"
-        );
-        assert_eq!(
-            uri(anthropic.base_url("http://localhost:1")),
-            "http://localhost:1/v1/messages"
-        );
-        let azure = Endpoint::builder(Provider::AzureOpenAi, "my gpt");
-        assert_eq!(
-            uri(azure.clone().base_url("https://me.openai.azure.com")),
-            "https://me.openai.azure.com/openai/deployments/my%20gpt/chat/completions?api-version=2024-10-21"
-        );
-        assert_eq!(
-            uri(azure
-                .clone()
-                .base_url("https://me.openai.azure.com/openai")
-                .query("api-version", "x")),
-            "https://me.openai.azure.com/openai/deployments/my%20gpt/chat/completions?api-version=x"
-        );
-        assert_eq!(
-            uri(azure
-                .clone()
-                .base_url("https://me.openai.azure.com/openai/v1")),
-            "https://me.openai.azure.com/openai/v1/chat/completions"
-        );
-        for base in ["", "/openai", "/openai/v1"] {
-            assert_eq!(
-                uri(azure
-                    .clone()
-                    .wire(Wire::OpenAiResponses)
-                    .base_url(format!("https://me.openai.azure.com{base}"))),
-                "https://me.openai.azure.com/openai/v1/responses"
-            );
-        }
-        assert_eq!(
-            azure.build().unwrap_err(),
-            EndpointError::NoBaseUrl(Provider::AzureOpenAi)
-        );
-    }
-
-    #[test]
-    fn keys_travel_as_each_provider_wants_them() {
-        let header = |provider, name: &str| {
-            let endpoint = Endpoint::builder(provider, "m")
-                .base_url("https://x.example/v1")
-                .credential("k".into())
-                .build()
-                .unwrap();
-            endpoint.headers.get(name).cloned()
-        };
-        let openai = header(Provider::OpenAi, "authorization").unwrap();
-        assert_eq!(openai, "Bearer k");
-        assert!(openai.is_sensitive());
-        assert_eq!(header(Provider::Anthropic, "x-api-key").unwrap(), "k");
-        assert_eq!(
-            header(Provider::Anthropic, "anthropic-version").unwrap(),
-            "2023-06-01"
-        );
-        assert_eq!(header(Provider::AzureOpenAi, "api-key").unwrap(), "k");
-        assert_eq!(header(Provider::AzureOpenAi, "authorization"), None);
-    }
-
-    #[test]
-    fn what_is_malformed_is_named() {
-        let build = |url: &str| {
-            Endpoint::builder(Provider::Other, "m")
-                .base_url(url)
-                .build()
-                .map(drop)
-        };
-        for url in ["ftp://x", "x", "", "https://u:p@x/v1", "https://x/v1?key=1"] {
-            assert!(
-                matches!(build(url), Err(EndpointError::BadBaseUrl(_))),
-                "{url}"
-            );
-        }
-        let other = Endpoint::builder(Provider::Ollama, "m");
-        assert_eq!(
-            other.clone().credential("a\nb".into()).build().unwrap_err(),
-            EndpointError::BadCredential
-        );
-        assert_eq!(
-            other.header("host", "x").build().unwrap_err(),
-            EndpointError::BadHeader("host".into())
-        );
-        assert_eq!(
-            Endpoint::builder(Provider::Ollama, " ")
-                .build()
-                .unwrap_err(),
-            EndpointError::NoModel
-        );
-    }
-
-    #[test]
-    fn debug_shows_neither_key_nor_query() {
-        let builder = Endpoint::builder(Provider::Ollama, "m")
-            .credential("secret".into())
-            .header("x-extra", "secret")
-            .query("sig", "secret");
-        assert!(!format!("{builder:?}").contains("secret"));
-        let endpoint = builder.build().unwrap();
-        assert!(!format!("{endpoint:?}").contains("secret"));
-    }
-}
+mod tests;

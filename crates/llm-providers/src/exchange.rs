@@ -10,7 +10,7 @@ use crate::stream::{
 };
 use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
 use crate::wire::{Dialect, Terms};
-use crate::{chat, form, prefill};
+use crate::{chat, embedding, form, prefill};
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
@@ -230,6 +230,9 @@ fn prepare(
     windows: &Windows,
     resume: Option<&Resume>,
 ) -> Result<Outgoing, Failure> {
+    if endpoint.purpose() != call.purpose() {
+        return Err(unsupported());
+    }
     let same = endpoint.wire() == call.dialect();
     let mut headers = endpoint.headers().clone();
     let (mut body, mut dropped) = if same {
@@ -243,8 +246,7 @@ fn prepare(
     } else {
         let features = call.features();
         if NATIVE_ONLY.iter().any(|only| features.contains(*only)) {
-            let verdict = Verdict::new(ErrorKind::UnsupportedFeature, Phase::Connect);
-            return Err(Failure::new(verdict));
+            return Err(unsupported());
         }
         let request = call.chat().map_err(Failure::from_bad_request)?;
         let terms = Terms {
@@ -256,8 +258,7 @@ fn prepare(
         let encoded = endpoint.wire().target().encode(request, &terms);
         // Without a picture or a document the answer would be about something else.
         if encoded.dropped.iter().any(|field| is_essential(field)) {
-            let verdict = Verdict::new(ErrorKind::UnsupportedFeature, Phase::Connect);
-            return Err(Failure::new(verdict));
+            return Err(unsupported());
         }
         let mut dropped = encoded.dropped;
         dropped.extend(call.is_shortened().then_some(SHORTENED));
@@ -265,10 +266,7 @@ fn prepare(
     };
     if let Some((text, tokens)) = resume.and_then(Resume::prefill) {
         let way = endpoint.prefill();
-        let begun = prefill::add(&body, way, text, tokens);
-        body = begun.ok_or_else(|| {
-            Failure::new(Verdict::new(ErrorKind::UnsupportedFeature, Phase::Connect))
-        })?;
+        body = prefill::add(&body, way, text, tokens).ok_or_else(unsupported)?;
     }
     dropped.sort_unstable();
     dropped.dedup();
@@ -286,6 +284,11 @@ fn prepare(
         request: HttpRequest::new(uri, headers, body, windows.connect),
         dropped,
     })
+}
+
+/// What the endpoint cannot do; nothing was sent.
+fn unsupported() -> Failure {
+    Failure::new(Verdict::new(ErrorKind::UnsupportedFeature, Phase::Connect))
 }
 
 /// Adds the caller's headers: lists are joined, the caller names its own API version, and what else
@@ -510,7 +513,10 @@ impl Attempt<'_> {
     /// Refuses a 2xx that is no answer. An answer that was cut by a length stop or a filter, or in
     /// which the model declines, is an answer as long as it says something.
     fn check(&self, body: &Bytes, facts: &mut Facts) -> Result<(), Failure> {
-        let glance = self.endpoint.wire().target().glance(body, facts);
+        let glance = match self.call.asked() {
+            Some(asked) => embedding::glance(body, asked, facts),
+            None => self.endpoint.wire().target().glance(body, facts),
+        };
         let reply = Reply::new(self.status, &facts.headers, body, self.arrived());
         let verdict = classify_answer(self.endpoint.provider(), &reply);
         let says_something = glance == Glance::Content;

@@ -112,6 +112,7 @@ pub mod chat;
 mod codec;
 mod cohere;
 mod credential;
+pub mod embedding;
 mod endpoint;
 mod exchange;
 mod failure;
@@ -129,7 +130,7 @@ mod stream;
 mod transport;
 mod wire;
 
-pub use self::call::{BadRequest, Call, Features};
+pub use self::call::{BadRequest, Call, Features, Purpose};
 pub use self::codec::{Encoded, Untranslatable};
 pub use self::credential::{AwsCredential, AwsKeys, Credential, CredentialError, GoogleCredential};
 pub use self::endpoint::{DEFAULT_MAX_TOKENS, Endpoint, EndpointBuilder, EndpointError};

@@ -9,8 +9,8 @@ use crate::rewrite::Rewrite;
 use llm_breaker::BreakerConfig;
 use llm_cache::{Cache, CacheConfig};
 use llm_providers::{
-    Endpoint, Features, Hold, Prefill, ReqwestTransport, Transport, TransportBuildError, catalog,
-    model,
+    Endpoint, Features, Hold, Prefill, Purpose, ReqwestTransport, Transport, TransportBuildError,
+    catalog, model,
 };
 use llm_router::{
     Abilities, Allowance, Edge, Limits, Member, Policy, Price, Route, Table, TableError, Target,
@@ -157,6 +157,7 @@ pub fn list_price(stated: model::Price) -> Price {
 pub struct RouteSpec {
     route: Route,
     name: Box<str>,
+    members: Vec<Box<str>>,
     degraded: Vec<Degraded>,
     quality: Quality,
     hold: Hold,
@@ -171,6 +172,7 @@ impl RouteSpec {
         Self {
             route: Route::new(name.clone()),
             name,
+            members: Vec::new(),
             degraded: Vec::new(),
             quality: Quality::default(),
             hold: Hold::default(),
@@ -181,6 +183,9 @@ impl RouteSpec {
     /// Adds a tier of targets after those already there; see [`Route::tier`].
     #[must_use]
     pub fn tier<M: Into<Member>>(mut self, members: impl IntoIterator<Item = M>) -> Self {
+        let members: Vec<Member> = members.into_iter().map(Into::into).collect();
+        let names = members.iter().map(|member| member.target().into());
+        self.members.extend(names);
         self.route = self.route.tier(members);
         self
     }
@@ -195,6 +200,9 @@ impl RouteSpec {
     /// Names targets that are used for one sort of failure and for nothing else; see [`Route::on`].
     #[must_use]
     pub fn on<M: Into<Member>>(mut self, edge: Edge, members: impl IntoIterator<Item = M>) -> Self {
+        let members: Vec<Member> = members.into_iter().map(Into::into).collect();
+        let names = members.iter().map(|member| member.target().into());
+        self.members.extend(names);
         self.route = self.route.on(edge, members);
         self
     }
@@ -203,6 +211,8 @@ impl RouteSpec {
     /// the callers; none stands for 5, 25, 50) unless it is worse; see [`Route::canary`].
     #[must_use]
     pub fn canary(mut self, target: impl Into<Box<str>>, steps: &[u8]) -> Self {
+        let target = target.into();
+        self.members.push(target.clone());
         self.route = self.route.canary(target, steps);
         self
     }
@@ -273,6 +283,17 @@ pub enum BuildError {
     /// Targets and routes do not fit together.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The targets of a route answer in different spaces: vectors from two of them could not be compared, and an index
+    /// that holds both is spoilt unseen. Or one is for embeddings and another for conversations.
+    #[error("route `{route}`: targets `{first}` and `{other}` are not for embeddings of one space")]
+    MixedSpaces {
+        /// The route.
+        route: Box<str>,
+        /// Its first target.
+        first: Box<str>,
+        /// One that does not fit it.
+        other: Box<str>,
+    },
     /// The default transport cannot be set up.
     #[error("the transport cannot be set up")]
     Transport(#[source] TransportBuildError),
@@ -348,6 +369,9 @@ impl ClientBuilder {
         if let Some(before) = before {
             table = table.inherit(Arc::clone(&before.table));
         }
+        let spaces = self.routes.iter();
+        let spaces: Result<Box<[_]>, _> = spaces.map(|one| one_space(one, &self.targets)).collect();
+        let spaces = spaces?;
         let mut upstreams = Vec::with_capacity(self.targets.len());
         for spec in self.targets {
             let credential = spec.credential.unwrap_or_else(|| spec.name.clone());
@@ -372,13 +396,13 @@ impl ClientBuilder {
             for tag in spec.tags {
                 target = target.tag(tag);
             }
-            if let Some(features) = spec.features {
-                target = target.abilities(Abilities::from_bits(features.bits()));
-            }
-            let told = spec
-                .features
-                .is_none_or(|features| features.contains(Features::PREFILL));
-            if told && spec.endpoint.prefill() != Prefill::None {
+            let features = spec.features.unwrap_or(Features::from_bits(u32::MAX));
+            let features = match spec.endpoint.purpose() {
+                Purpose::Embeddings => Features::EMBEDDINGS,
+                _ => features.without(Features::EMBEDDINGS),
+            };
+            target = target.abilities(Abilities::from_bits(features.bits()));
+            if features.contains(Features::PREFILL) && spec.endpoint.prefill() != Prefill::None {
                 target = target.prefill();
             }
             table = table.target(target);
@@ -421,6 +445,7 @@ impl ClientBuilder {
             degraded: degraded.into(),
             qualities: qualities.into(),
             rewrites: rewrites.into(),
+            spaces,
             transport,
             cache,
             observers: observers.into(),
@@ -440,6 +465,26 @@ fn domain(endpoint: &Endpoint) -> Box<str> {
         provider.as_str().into()
     } else {
         format!("{provider} at {}:{}", endpoint.host(), endpoint.port()).into()
+    }
+}
+
+/// The space of a route's vectors; a route whose targets do not answer in one space is refused.
+fn one_space(route: &RouteSpec, targets: &[TargetSpec]) -> Result<Option<Box<str>>, BuildError> {
+    let mut members = route
+        .members
+        .iter()
+        .filter_map(|name| targets.iter().find(|target| target.name == *name));
+    let Some(first) = members.next() else {
+        return Ok(None);
+    };
+    let space = first.endpoint.space();
+    match members.find(|other| other.endpoint.space() != space) {
+        None => Ok(space.map(Into::into)),
+        Some(other) => Err(BuildError::MixedSpaces {
+            route: route.name.clone(),
+            first: first.name.clone(),
+            other: other.name.clone(),
+        }),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The client: one call in, one answer out, whatever fails between.
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Body};
 use crate::builder::{BuildError, ClientBuilder};
 use crate::degrade::Degraded;
 use crate::drive;
@@ -11,7 +11,7 @@ use crate::options::CallOptions;
 use crate::rewrite::Rewrite;
 use arc_swap::ArcSwap;
 use llm_cache::{Cache, Keyring};
-use llm_providers::{Call, Endpoint, Hold, Transport, chat};
+use llm_providers::{Call, Endpoint, Hold, Transport, chat, embedding};
 use llm_router::{RouteId, Table, TargetId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +29,7 @@ pub(crate) struct Inner {
     pub(crate) degraded: Box<[Box<[Degraded]>]>,
     pub(crate) qualities: Box<[(Quality, Hold)]>,
     pub(crate) rewrites: Box<[Option<Arc<dyn Rewrite>>]>,
+    pub(crate) spaces: Box<[Option<Box<str>>]>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) cache: Option<(Cache, Keyring)>,
     pub(crate) observers: Box<[Arc<dyn Observer>]>,
@@ -68,6 +69,31 @@ impl Client {
         let answer = self.send(&route, call, CallOptions::default()).await?;
         let reply = answer.reply()?;
         Ok((reply, answer))
+    }
+
+    /// Asks for embeddings, of the route that the request's model names.
+    ///
+    /// All targets of such a route answer in one space, or the client could not have been built.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] where no vectors, not even kept ones, could be given.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels the upstream call; it may have been executed and billed.
+    pub async fn embed(
+        &self,
+        request: &embedding::Request,
+    ) -> Result<(embedding::Reply, Answer), Error> {
+        let call = Call::from_embedding(request).map_err(Error::bad_request)?;
+        let route = call.model().to_owned();
+        let answer = self.send(&route, call, CallOptions::default()).await?;
+        let reply = match &answer.body {
+            Body::Whole(body) => embedding::decode_reply(body),
+            Body::Stream(_) => None,
+        };
+        Ok((reply.ok_or_else(Error::unreadable)?, answer))
     }
 
     /// Sends a call to the route `route`.
@@ -151,6 +177,11 @@ impl Inner {
     /// Who rewrites what was refused on a route.
     pub(crate) fn rewrite(&self, route: RouteId) -> Option<&dyn Rewrite> {
         self.rewrites.get(route.index())?.as_deref()
+    }
+
+    /// The space of a route's vectors, where it is for embeddings.
+    pub(crate) fn space(&self, route: RouteId) -> Option<&str> {
+        self.spaces.get(route.index())?.as_deref()
     }
 
     /// The last resorts of a route.

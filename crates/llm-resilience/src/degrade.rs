@@ -3,7 +3,7 @@
 use crate::keep::Keep;
 use crate::render;
 use bytes::Bytes;
-use llm_providers::{Call, chat};
+use llm_providers::{Call, Purpose, chat};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -117,7 +117,12 @@ pub(crate) async fn answer(
     keep: Option<&Keep>,
     now: Instant,
 ) -> Option<(Mode, Bytes)> {
-    for step in steps {
+    // A prepared text is no vector.
+    let speaks = call.purpose() == Purpose::Chat;
+    let mut steps = steps
+        .iter()
+        .filter(|step| speaks || **step == Degraded::Cached);
+    for step in &mut steps {
         let found = match step {
             Degraded::Cached => match keep {
                 Some(keep) => keep.last_good(now).await.and_then(|hit| {

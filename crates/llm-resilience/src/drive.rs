@@ -11,8 +11,8 @@ use crate::span;
 use futures_util::future::BoxFuture;
 use llm_errors::{ErrorKind, Phase, RateLimits, Verdict};
 use llm_providers::{
-    Call, Exchange, Facts, Failure, Features, Hold, Reading, ReplyStream, Resume, Seam, Windows,
-    Wire, exchange_reading,
+    Call, Exchange, Facts, Failure, Features, Hold, Purpose, Reading, ReplyStream, Resume, Seam,
+    Windows, Wire, exchange_reading,
 };
 use llm_router::{
     Abilities, Action, AttemptId, BadAnswer, Cause, Cost, Event, Form, OnCut, Plan, Request,
@@ -46,7 +46,7 @@ pub(crate) async fn send(
 ) -> Result<Answer, Error> {
     let allowed = client.table.allow(route, &options.targets);
     let mut request = demand(&call, &options).allowed(allowed.map_err(Error::bad_options)?);
-    if client.rewrite(route).is_some() {
+    if client.rewrite(route).is_some() && call.purpose() == Purpose::Chat {
         request = request.rewritable();
     }
     if let Some(shadow) = client.table.shadow(route, &request, now()) {

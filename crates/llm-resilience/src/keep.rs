@@ -6,7 +6,7 @@ use crate::options::CallOptions;
 use crate::render;
 use bytes::Bytes;
 use llm_cache::{Cache, Entry, Hit, Keyring, PromptKey, StaleReason, strip_delivery};
-use llm_providers::{Call, Dialect, Features, chat};
+use llm_providers::{Call, Dialect, Features, Purpose, chat};
 use llm_router::RouteId;
 use serde_json::Value;
 use std::time::Instant;
@@ -17,6 +17,7 @@ pub(crate) struct Keep {
     cache: Cache,
     key: PromptKey,
     dialect: Dialect,
+    purpose: Purpose,
 }
 
 impl Keep {
@@ -44,16 +45,21 @@ impl Keep {
         // The caller's `model` is the route's name; its targets share one answer.
         fields.insert("model".to_owned(), client.table.route_name(route).into());
         fields.insert("dialect".to_owned(), call.dialect().as_str().into());
+        fields.insert("purpose".to_owned(), call.purpose().as_str().into());
+        // A route may come to mean another space; vectors kept of the old one are not given then.
+        fields.insert("space".to_owned(), client.space(route).into());
         Some(Self {
             cache: cache.clone(),
             key: keyring.key(&options.tenant, &request),
             dialect: call.dialect(),
+            purpose: call.purpose(),
         })
     }
 
     /// Keeps a whole answer, if it stands the quality look: what is kept may be given to many.
     pub(crate) async fn store(&self, body: Bytes, model: Option<&str>, now: Instant) {
-        if !stands_the_look(self.dialect, &body) {
+        // Vectors were counted and measured when they came.
+        if self.purpose == Purpose::Chat && !stands_the_look(self.dialect, &body) {
             return;
         }
         let model = model.unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Which answers are good enough, route by route.
 
 use llm_errors::{ErrorKind, Needs, Phase, Retry, Verdict};
-use llm_providers::{Call, Features, ReplyStream, Whole, chat};
+use llm_providers::{Call, Features, Purpose, ReplyStream, Whole, chat};
 use llm_quality::{
     Answer, Finding, Findings, Finish, JsonForm, Language, Look, LookBuilder, Similarity, ToolCall,
 };
@@ -132,7 +132,11 @@ impl Quality {
         }
     }
 
+    /// Vectors are neither words nor JSON for the caller: they are counted where they come in.
     fn look_for(&self, call: &Call) -> Option<&Look> {
+        if call.purpose() == Purpose::Embeddings {
+            return None;
+        }
         let features = call.features();
         let json =
             features.contains(Features::JSON_MODE) || features.contains(Features::JSON_SCHEMA);

@@ -30,6 +30,12 @@ pub struct Member {
 }
 
 impl Member {
+    /// The target's name.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
     /// The target called `target`, with weight 1.
     #[must_use]
     pub fn new(target: impl Into<Box<str>>) -> Self {

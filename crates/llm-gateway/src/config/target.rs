@@ -33,6 +33,8 @@ pub(crate) struct Target {
     pub(crate) base_url: Option<String>,
     /// What it speaks, if not the provider's own dialect.
     pub(crate) wire: Option<Wire>,
+    /// The space of its vectors, where it is for embeddings.
+    pub(crate) embeddings: Option<String>,
     /// Where in a cloud it is, and who asks there.
     pub(crate) cloud: Cloud,
     /// The key, if one is sent.
@@ -142,6 +144,7 @@ fn target(
         .map(|wire| (wire.as_str(), *wire))
         .collect();
     let wire = reader.choice(table, "dialect", &wires);
+    let embeddings = reader.text(table, "embeddings").map(str::to_owned);
     if let Some(provider) = provider {
         check_address(reader, table, provider);
     }
@@ -181,6 +184,7 @@ fn target(
         model,
         base_url,
         wire,
+        embeddings,
         api_key,
         cloud,
         credential: label

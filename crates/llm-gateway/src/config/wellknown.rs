@@ -66,6 +66,7 @@ pub(crate) fn from_environment(world: &dyn World) -> Option<Config> {
                 model: model_name.to_owned(),
                 base_url: None,
                 wire: None,
+                embeddings: None,
                 cloud: Cloud::default(),
                 api_key: Some(key),
                 credential: Some(source.label()),

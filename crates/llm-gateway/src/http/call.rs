@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions` and `POST /v1/messages`: one call through the engine.
+//! `POST` to `/v1/chat/completions`, `/v1/responses`, `/v1/messages` and `/v1/embeddings`: one call through the engine.
 
 use super::{App, Present, ask, receive, refuse};
 use crate::body::Body;
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use http::{HeaderMap, HeaderName, Request, Response};
 use hyper::body::Incoming;
-use llm_resilience::providers::Call;
+use llm_resilience::providers::{BadRequest, Call};
 use llm_resilience::{AnswerStream, CallOptions, What};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, LazyLock};
@@ -22,10 +22,11 @@ const FORWARDED: [HeaderName; 2] = [
     HeaderName::from_static("openai-beta"),
 ];
 
-/// Answers one call.
+/// Answers one call, whose body `parse` reads.
 pub(super) async fn complete(
     app: &App,
     dialect: Dialect,
+    parse: impl FnOnce(Bytes) -> Result<Call, BadRequest>,
     request: Request<Incoming>,
     id: &str,
 ) -> Response<Body> {
@@ -38,7 +39,7 @@ pub(super) async fn complete(
         Ok(body) => body,
         Err(problem) => return refuse(app, &problem, dialect, id),
     };
-    let mut call = match Call::parse(dialect, body) {
+    let mut call = match parse(body) {
         Ok(call) => call,
         Err(bad) => {
             let problem = Problem::BadBody {

@@ -10,6 +10,7 @@
 mod bad_input;
 mod choosing;
 mod command_line;
+mod embeddings;
 mod everything_down;
 mod operation;
 mod policy;

@@ -8,7 +8,7 @@ use std::ops::{BitOr, BitOrAssign};
 pub struct Features(u32);
 
 /// Name and bit of every feature.
-const NAMES: [(&str, Features); 14] = [
+const NAMES: [(&str, Features); 15] = [
     ("tools", Features::TOOLS),
     ("parallel_tools", Features::PARALLEL_TOOLS),
     ("json_mode", Features::JSON_MODE),
@@ -23,6 +23,7 @@ const NAMES: [(&str, Features); 14] = [
     ("choices", Features::CHOICES),
     ("server_tools", Features::SERVER_TOOLS),
     ("state", Features::STATE),
+    ("embeddings", Features::EMBEDDINGS),
 ];
 
 impl Features {
@@ -56,6 +57,8 @@ impl Features {
     pub const SERVER_TOOLS: Self = Self(1 << 12);
     /// A conversation, prompt or answer that the provider keeps.
     pub const STATE: Self = Self(1 << 13);
+    /// Vectors for texts, in place of a conversation.
+    pub const EMBEDDINGS: Self = Self(1 << 14);
 
     /// The bits, for tables that know nothing of their meaning.
     #[must_use]

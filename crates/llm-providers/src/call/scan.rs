@@ -10,6 +10,7 @@ mod input;
 use self::input::Input;
 use super::BadRequest;
 use super::feature::Features;
+use crate::embedding::{self, Asked};
 use crate::responses::{foreign_items, is_foreign_response};
 use crate::splice::span_of;
 use crate::wire::Dialect;
@@ -37,6 +38,25 @@ pub(super) struct Scan {
     pub(super) estimated_input_tokens: u32,
     /// What targets of the same wire must not see: see [`foreign_items`].
     pub(super) foreign: Vec<Range<usize>>,
+    /// Embeddings are asked for, and these.
+    pub(super) embeddings: Option<Asked>,
+}
+
+impl Scan {
+    /// The scan of a request for embeddings.
+    pub(super) fn of_embeddings(scan: embedding::Scan) -> Self {
+        Self {
+            model: scan.model,
+            model_span: scan.model_span,
+            stream: false,
+            include_usage: false,
+            features: Features::EMBEDDINGS,
+            max_tokens: None,
+            estimated_input_tokens: scan.estimated_input_tokens,
+            foreign: Vec::new(),
+            embeddings: Some(scan.asked),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -263,6 +283,7 @@ pub(super) fn scan(dialect: Dialect, body: &[u8]) -> Result<Scan, BadRequest> {
         } else {
             Vec::new()
         },
+        embeddings: None,
     })
 }
 

@@ -3,7 +3,7 @@
 //! A turn is a message of the user with all that follows on it, so a tool's call and its result stay
 //! together. System messages, the top of the body (instructions, tools) and the last turn always stay.
 
-use super::{Call, SHORTENED};
+use super::{Call, Purpose, SHORTENED};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -42,9 +42,12 @@ impl Call {
     /// The same call with its oldest turns left out, so that prompt and answer fit into `window` tokens;
     /// `None` where nothing can be left out, or not enough. `counted` is the prompt's true number of
     /// tokens where it is known (a provider that refuses a prompt often tells), else 0: then the estimate
-    /// is taken with a quarter on top.
+    /// is taken with a quarter on top. Texts that are to be embedded have no turns: always `None`.
     #[must_use]
     pub fn shortened(&self, window: u32, counted: u32) -> Option<Self> {
+        if self.purpose() == Purpose::Embeddings {
+            return None;
+        }
         let mut fields: BTreeMap<String, Box<RawValue>> =
             serde_json::from_slice(&self.body).ok()?;
         let raw = fields.get("messages")?;

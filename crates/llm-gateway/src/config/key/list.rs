@@ -185,6 +185,13 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key(
         Section::Target,
+        "embeddings",
+        "text",
+        "none: it is for conversations",
+        "Makes it a target for embeddings, on OpenAI's wire, and names the space of its vectors: usually the model, with its dimensions where they are not its own. All targets of a route must be of one space: vectors of two cannot be compared.",
+    ),
+    key(
+        Section::Target,
         "region",
         "text",
         "required at `bedrock` and `vertex`, else none",
