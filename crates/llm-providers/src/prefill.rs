@@ -105,10 +105,10 @@ impl EndpointBuilder {
 }
 
 /// Whether a model on Anthropic's wire takes a prefill: Claude from 4.6 on refuses it. Of a name that
-/// says nothing the best is hoped: a refusal costs nothing.
+/// says nothing, nothing is assumed: a server that takes the turn and begins anew would repeat itself.
 fn takes_prefill(model: &str) -> bool {
     let Some((_, version)) = model.split_once("claude") else {
-        return true;
+        return false;
     };
     // `claude-3-5-haiku-20241022`, `claude-opus-4-1`, `claude-sonnet-4.5`: a date is no part of it.
     let mut numbers = version
@@ -185,7 +185,6 @@ mod tests {
             "claude-haiku-4.5",
             "anthropic.claude-opus-4-1-20250805-v1:0",
             "claude-2.1",
-            "model-x",
         ] {
             assert!(takes_prefill(model), "{model}");
         }
@@ -195,6 +194,7 @@ mod tests {
             "claude-sonnet-4.6",
             "claude-opus-5",
             "claude-sonnet-5-20261001",
+            "model-x",
         ] {
             assert!(!takes_prefill(model), "{model}");
         }
