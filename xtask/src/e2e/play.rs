@@ -240,6 +240,17 @@ fn seen(ask: &Ask, case: &Case, sdk: Sdk, answer: &Value) -> Vec<String> {
                 format!("finish reason `{}`, not `{end}`", text("/finish")),
             );
         }
+        Expect::Either => {
+            must(ok, "an exception instead of an answer".to_owned());
+            must(
+                !ok || TEXTS.contains(&text("/text")),
+                "neither provider's text".to_owned(),
+            );
+            must(
+                !ok || text("/finish") == end,
+                format!("finish reason `{}`, not `{end}`", text("/finish")),
+            );
+        }
         Expect::Tool(which) => {
             must(ok, "an exception instead of an answer".to_owned());
             if ok {

@@ -1,6 +1,7 @@
 //! The scenarios, as data: how the first provider fails, what the caller must see, and which calls each provider must
 //! have received by then. Every scenario runs with every SDK, streamed and not, unless it says otherwise.
 
+mod engine;
 mod list;
 mod stream;
 
@@ -99,6 +100,8 @@ pub(super) enum Expect {
     Schema(usize),
     /// The whole of a long answer: the same word, ten thousand times.
     Long,
+    /// The whole answer of one of them.
+    Either,
     /// This provider's call of the tool, and after the tool's result its answer that quotes it.
     Tool(usize),
     /// A degraded answer, marked as this mode, that holds this text.

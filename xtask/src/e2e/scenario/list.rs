@@ -10,6 +10,9 @@ const DOWN: &str = "[[rule]]\npreset = \"unavailable_503\"\n";
 const SHORT_WINDOWS: &str =
     "windows = { connect = \"1s\", first_token = \"1s\", idle = \"1s\", whole = \"1s\" }";
 
+/// The same, for a stream whose rest nobody is to tell.
+const NOT_CONTINUED: &str = "on_cut = \"error\"\nwindows = { connect = \"1s\", first_token = \"1s\", idle = \"1s\", whole = \"1s\" }";
+
 pub(in super::super) fn all() -> Vec<Scenario> {
     let mut list =
         vec![
@@ -26,6 +29,7 @@ pub(in super::super) fn all() -> Vec<Scenario> {
     list.extend(callers_faults());
     list.extend(features());
     list.extend(stream::all());
+    list.extend(super::engine::all());
     list
 }
 
@@ -132,7 +136,7 @@ fn broken_answers() -> Vec<Scenario> {
     let broken = |name, rules| {
         Scenario::new(name, rules)
             .modes(Modes::Streamed)
-            .route(SHORT_WINDOWS)
+            .route(NOT_CONTINUED)
             .ask(Broken, 1..=1, 0..=0)
     };
     vec![

@@ -11,6 +11,9 @@ const PLACES: RangeInclusive<usize> = 0..=20;
 /// A long answer, whose words are one chunk each.
 pub(in super::super) const LONG_WORDS: usize = 10_000;
 
+/// The second provider with the first one's text, a few bytes at a time.
+const SAYS_THE_SAME: &str = "[[rule]]\nsplit = 7\ntext = \"This is the answer of the first provider, naïve and café, with 日本語 and an emoji 🌊 in it.\"\n";
+
 pub(super) fn all() -> Vec<Scenario> {
     let streamed = |name, rules| {
         Scenario::new(name, rules)
@@ -19,7 +22,18 @@ pub(super) fn all() -> Vec<Scenario> {
             .across()
     };
     let broken = |name, rules| streamed(name, "").sweep(rules, PLACES);
+    // The second provider says what the first would have said, in other pieces: the SDK sees no seam.
+    let continued = |name, rules| {
+        streamed(name, rules)
+            .second(SAYS_THE_SAME)
+            .ask(Answer(FIRST), 1..=2, 1..=1)
+    };
     vec![
+        continued("cut after the fifth word and told to the end by the second", "[[rule]]\ncut = { after_chunks = 5 }\n"),
+        continued(
+            "an error event after the fifth word, and the second tells the rest",
+            "[[rule]]\nerror_event = { after_chunks = 5, preset = \"server_error\" }\n",
+        ),
         broken("a stream cut after every number of words", "[[rule]]\ncut = { after_chunks = K }\n"),
         broken(
             "a stream that ends in order, but without its end, after every number of words",

@@ -1,0 +1,66 @@
+//! What the engine learns from many calls and does about it, by default configuration: an outage, a hang, stragglers.
+//!
+//! An SDK makes one call after the other, so time goes by slowly here; the fleets are in `cargo xtask simulate`.
+
+use super::Expect::{Answer, Either};
+use super::{Modes, SECOND, Scenario};
+
+/// Enough good calls for times to be learnt.
+const WARM: usize = 130;
+
+/// Healthy for the warming, then these faults.
+macro_rules! after_warming {
+    ($fault:literal) => {
+        concat!("[[rule]]\ncalls = \"131..\"\n", $fault)
+    };
+}
+
+pub(super) fn all() -> Vec<Scenario> {
+    vec![outage(), hang(), stragglers()]
+}
+
+/// Makes the calls that teach how long the first provider usually takes.
+fn warmed(name: &'static str, rules: &'static str) -> Scenario {
+    Scenario::new(name, rules)
+        .modes(Modes::Streamed)
+        // A call that the machine is slow to make may be hedged, where the route does that.
+        .ask(Either, WARM..=WARM, 0..=13)
+        .but(|ask| ask.times = WARM)
+}
+
+fn outage() -> Scenario {
+    Scenario::new(
+        "an outage: five failures, then the first is left alone",
+        "[[rule]]\npreset = \"server_error\"\n",
+    )
+    .ask(Answer(SECOND), 5..=8, 20..=20)
+    .but(|ask| {
+        ask.times = 20;
+        ask.within_ms = 3_000;
+    })
+}
+
+fn hang() -> Scenario {
+    warmed(
+        "a warm provider begins to hang: nobody waits 3 s, by default",
+        after_warming!("hang = \"forever\"\n"),
+    )
+    .ask(Answer(SECOND), WARM + 1..=WARM + 8, 8..=20)
+    .but(|ask| {
+        ask.times = 8;
+        ask.within_ms = 3_500;
+    })
+}
+
+fn stragglers() -> Scenario {
+    warmed(
+        "one call in ten straggles: hedged, nobody waits for it",
+        after_warming!("every = 10\nslow = { first_token = \"4s\" }\n"),
+    )
+    .route("hedging = \"at_p90\"")
+    .ask(Either, WARM + 40..=WARM + 40, 4..=20)
+    .but(|ask| {
+        ask.times = 40;
+        ask.within_ms = 2_500;
+    })
+}
