@@ -10,7 +10,7 @@ use crate::limit::{SHORT_WAIT, is_limit, sharper_limit};
 use crate::page;
 use crate::provider::Provider;
 use crate::reply::Reply;
-use crate::rule::{Kinds, Rank, RuleError};
+use crate::rule::{Kinds, Rank, RuleError, Signal};
 use crate::scan::MAX_BODY_BYTES;
 use crate::seen::Seen;
 use crate::status::{effective_status, status_signal};
@@ -356,8 +356,10 @@ impl Classifier {
         } else {
             Field::HttpStatus
         };
+        // without a status, even a vague word that the request is at fault is all there is
+        let blamed = |code: Signal| status == 0 && code.outcome.kind == ErrorKind::InvalidRequest;
         if let Some((code, place)) = facts.signal
-            && code.rank > signal.rank
+            && (code.rank > signal.rank || blamed(code))
         {
             signal = code;
             field = place;

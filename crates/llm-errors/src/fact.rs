@@ -259,6 +259,7 @@ impl<'d> Facts<'d> {
         let trimmed = text.trim_ascii_start();
         if self.level < MAX_NESTING
             && matches!(trimmed.first(), Some(b'{' | b'['))
+            && is_document(trimmed)
             && printed_object(trimmed).is_some()
         {
             self.level += 1;

@@ -6,8 +6,9 @@ use crate::scan::Path;
 /// Is a `code` or `type` here about the error itself? Those of validation details name fields.
 pub(crate) const fn is_error_part(path: &Path) -> bool {
     match path.parent() {
-        Key::Data => path.depth() <= 2,
-        Key::Detail | Key::Violations | Key::Headers => false,
+        // one object of detail is the error, a list of them names fields
+        Key::Data | Key::Detail => path.depth() <= 2,
+        Key::Violations | Key::Headers => false,
         _ => true,
     }
 }

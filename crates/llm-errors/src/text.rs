@@ -291,8 +291,17 @@ impl Text {
                     };
                     // a parameter's name such as `max_tokens` keeps its meaning in quotes
                     let keeps = number != UNKNOWN && inner.contains(&b'_');
+                    // a quota and its limit bear the provider's own names
+                    let last = self.words().last().copied();
+                    let own = [&b"metric"[..], b"limit"]
+                        .iter()
+                        .any(|word| last == Some(lexicon.number(word)));
                     self.push(if keeps { number } else { QUOTED });
-                    if !keeps && !inner.contains(&b' ') {
+                    if own && inner.contains(&b' ') {
+                        self.read(lexicon, inner, |name| identifier(name));
+                    } else if own {
+                        self.read_parts(lexicon, inner);
+                    } else if !keeps && !inner.contains(&b' ') {
                         self.read_path(lexicon, inner);
                     }
                     reader.at += len + 2;
