@@ -332,3 +332,65 @@ fn dates_and_hours_in_the_message_are_counted_from_now() {
         assert_eq!(wait(message), seconds.map(Duration::from_secs), "{message}");
     }
 }
+
+#[test]
+fn a_word_that_has_another_sense_here_does_not_change_the_class() {
+    use ErrorKind as K;
+    for (status, message, kind) in [
+        (
+            400,
+            "illegal base64 data at input byte 4",
+            K::InvalidRequest,
+        ),
+        (
+            400,
+            "Could not open the picture at index 0",
+            K::InvalidRequest,
+        ),
+        (
+            400,
+            "Please pay attention to the format of messages",
+            K::InvalidRequest,
+        ),
+        (
+            404,
+            "No such model; names are case-sensitive",
+            K::ModelNotFound,
+        ),
+        (
+            404,
+            "Model not found, please verify its name",
+            K::ModelNotFound,
+        ),
+        (404, "The moderation model does not exist", K::ModelNotFound),
+        (
+            400,
+            "Invalid key in the JSON object: foo",
+            K::InvalidRequest,
+        ),
+        (400, "Stop sequence 2 is too long", K::InvalidRequest),
+        (
+            400,
+            "The number of requests in a batch exceeds 100",
+            K::InvalidRequest,
+        ),
+        (500, "Error loading model weights", K::ServerError),
+        (403, "该账户存在风险", K::AuthPermission),
+        (503, "The proxy is unavailable", K::Overloaded),
+    ] {
+        let body = format!(r#"{{"error":{{"message":"{message}"}}}}"#);
+        assert_eq!(reply(status, &body).kind, kind, "{message}");
+    }
+    // the card is in the prompt, not on the bill; the budget is one of thought, not of money
+    for message in [
+        "A credit card number was detected in the input",
+        "The thinking budget of 50000 exceeds what the model allows",
+    ] {
+        let body = format!(r#"{{"error":{{"message":"{message}"}}}}"#);
+        let kind = reply(400, &body).kind;
+        assert!(
+            !matches!(kind, K::Billing | K::OrgLimit),
+            "{message}: {kind:?}"
+        );
+    }
+}
