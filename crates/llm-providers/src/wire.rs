@@ -5,9 +5,11 @@
 
 mod caller;
 mod target;
+mod watched;
 
 pub(crate) use self::caller::{Caller, Watch, Writer};
 pub(crate) use self::target::{Reader, Target, Terms};
+pub(crate) use self::watched::{Decode, Watched};
 
 use crate::{anthropic, bedrock, cohere, gemini, ollama, openai, responses};
 use std::fmt;

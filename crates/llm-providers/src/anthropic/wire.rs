@@ -8,8 +8,8 @@ use crate::call::BadRequest;
 use crate::catalog::ANTHROPIC_VERSION;
 use crate::chat::{Reply, Request, StreamEvent};
 use crate::codec::{Encoded, Untranslatable};
-use crate::stream::{Facts, Glance, REPLY_REASONING, Shown, is_object, unescape_inner};
-use crate::wire::{self, Caller, Reader, Target, Terms, Writer};
+use crate::stream::{Facts, Glance, REPLY_REASONING, Shown};
+use crate::wire::{self, Caller, Reader, Target, Terms, Watched, Writer};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -50,7 +50,7 @@ impl Target for AnthropicMessages {
     }
 
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(StreamReader::default())
+        Box::new(Watched::<Watch, StreamDecoder>::default())
     }
 }
 
@@ -81,74 +81,6 @@ impl Caller for AnthropicMessages {
 
     fn watch(&self) -> Box<dyn wire::Watch> {
         Box::new(Watch::default())
-    }
-}
-
-/// Watches and decodes.
-#[derive(Debug, Default)]
-struct StreamReader {
-    watch: Watch,
-    decoder: StreamDecoder,
-}
-
-impl Reader for StreamReader {
-    fn read(
-        &mut self,
-        name: &[u8],
-        data: &[u8],
-        facts: &mut Facts,
-        out: &mut Vec<StreamEvent>,
-    ) -> Result<Glance, Untranslatable> {
-        if self.decoder.takes_text()
-            && let Some(text) = self.watch.plain_text(name, data)
-        {
-            let mut plain = String::new();
-            if !unescape_inner(text, &mut plain) {
-                return Err(Untranslatable(()));
-            }
-            out.push(StreamEvent::Text(plain));
-            return Ok(Glance::Content);
-        }
-        let glance = self.watch.glance(name, data, facts);
-        match glance {
-            Glance::Broken | Glance::Error => {}
-            // An extension that is no object says nothing in any other dialect.
-            Glance::Quiet if !is_object(data) => {}
-            Glance::Content | Glance::Life | Glance::Quiet | Glance::End => {
-                self.decoder.decode(data, out)?;
-            }
-        }
-        Ok(glance)
-    }
-
-    fn is_complete(&self) -> bool {
-        self.watch.is_complete()
-    }
-
-    fn left_out(&self) -> bool {
-        self.decoder.left_out()
-    }
-}
-
-impl wire::Watch for Watch {
-    fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
-        self.glance(name, data, facts)
-    }
-
-    fn is_complete(&self) -> bool {
-        self.is_complete()
-    }
-
-    fn keep(&mut self) {
-        self.keep();
-    }
-
-    fn shown(&self) -> Option<&Shown> {
-        self.shown()
-    }
-
-    fn end_marker(&self) -> &'static [u8] {
-        b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
     }
 }
 

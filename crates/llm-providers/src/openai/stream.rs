@@ -6,6 +6,7 @@ use crate::chat::{FinishReason, StreamEvent, Usage};
 use crate::codec::Untranslatable;
 use crate::sse;
 use crate::stream::{Shown, is_filled, text_of};
+use crate::wire::Decode;
 use bytes::{BufMut, BytesMut};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -82,6 +83,12 @@ pub struct StreamDecoder {
     started: bool,
     /// The tool calls seen: their index on the wire and their id.
     calls: Vec<(u32, String)>,
+}
+
+impl Decode for StreamDecoder {
+    fn decode(&mut self, data: &[u8], out: &mut Vec<StreamEvent>) -> Result<(), Untranslatable> {
+        self.decode(data, out)
+    }
 }
 
 impl StreamDecoder {

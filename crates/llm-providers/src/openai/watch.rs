@@ -3,6 +3,7 @@
 
 use crate::chat::{FinishReason, Usage};
 use crate::stream::{Facts, Glance, Shown, Template, is_filled, text_of, unescape, unescape_inner};
+use crate::wire;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -263,9 +264,8 @@ pub(crate) struct Watch {
     template: Template,
 }
 
-impl Watch {
-    /// Looks at one event.
-    pub(crate) fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
+impl wire::Watch for Watch {
+    fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
         if self.plain_text(name, data).is_some() {
             return Glance::Content;
         }
@@ -297,9 +297,7 @@ impl Watch {
         }
     }
 
-    /// The text of an event that differs from the one before in its text alone, as JSON writes it; it is
-    /// kept like any other. Then nothing else need be looked at.
-    pub(super) fn plain_text<'d>(&mut self, name: &[u8], data: &'d [u8]) -> Option<&'d str> {
+    fn plain_text<'d>(&mut self, name: &[u8], data: &'d [u8]) -> Option<&'d str> {
         let text = self.template.text(data).filter(|_| name != b"error")?;
         if let Some(shown) = &mut self.shown {
             shown.spoilt |= !unescape_inner(text, &mut shown.text);
@@ -308,19 +306,21 @@ impl Watch {
         Some(text)
     }
 
-    /// From now on keeps what passes.
-    pub(super) fn keep(&mut self) {
+    fn keep(&mut self) {
         self.shown = Some(Shown::default());
     }
 
-    /// What has passed, where it is kept.
-    pub(super) const fn shown(&self) -> Option<&Shown> {
+    fn shown(&self) -> Option<&Shown> {
         self.shown.as_ref()
     }
 
-    /// True once every choice has its finish reason.
-    pub(crate) const fn is_complete(&self) -> bool {
+    fn is_complete(&self) -> bool {
+        // Every choice has its finish reason.
         self.seen != 0 && self.seen == self.finished
+    }
+
+    fn end_marker(&self) -> &'static [u8] {
+        b"data: [DONE]\n\n"
     }
 }
 

@@ -7,8 +7,8 @@ use super::{
 use crate::call::BadRequest;
 use crate::chat::{Reply, Request, StreamEvent};
 use crate::codec::{Encoded, Untranslatable};
-use crate::stream::{Facts, Glance, Shown, is_object, unescape_inner};
-use crate::wire::{self, Caller, Reader, Target, Terms, Writer};
+use crate::stream::{Facts, Glance, Shown};
+use crate::wire::{self, Caller, Reader, Target, Terms, Watched, Writer};
 use bytes::{Bytes, BytesMut};
 
 /// OpenAI's chat completions.
@@ -32,7 +32,7 @@ impl Target for OpenAiChat {
     }
 
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(StreamReader::default())
+        Box::new(Watched::<Watch, StreamDecoder>::default())
     }
 }
 
@@ -56,68 +56,6 @@ impl Caller for OpenAiChat {
 
     fn watch(&self) -> Box<dyn wire::Watch> {
         Box::new(Watch::default())
-    }
-}
-
-/// Watches and decodes.
-#[derive(Debug, Default)]
-struct StreamReader {
-    watch: Watch,
-    decoder: StreamDecoder,
-}
-
-impl Reader for StreamReader {
-    fn read(
-        &mut self,
-        name: &[u8],
-        data: &[u8],
-        facts: &mut Facts,
-        out: &mut Vec<StreamEvent>,
-    ) -> Result<Glance, Untranslatable> {
-        if let Some(text) = self.watch.plain_text(name, data) {
-            let mut plain = String::new();
-            if !unescape_inner(text, &mut plain) {
-                return Err(Untranslatable(()));
-            }
-            out.push(StreamEvent::Text(plain));
-            return Ok(Glance::Content);
-        }
-        let glance = self.watch.glance(name, data, facts);
-        match glance {
-            Glance::Broken | Glance::Error => {}
-            // An extension that is no object says nothing in any other dialect.
-            Glance::Quiet if !is_object(data) => {}
-            Glance::Content | Glance::Life | Glance::Quiet | Glance::End => {
-                self.decoder.decode(data, out)?;
-            }
-        }
-        Ok(glance)
-    }
-
-    fn is_complete(&self) -> bool {
-        self.watch.is_complete()
-    }
-}
-
-impl wire::Watch for Watch {
-    fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
-        self.glance(name, data, facts)
-    }
-
-    fn is_complete(&self) -> bool {
-        self.is_complete()
-    }
-
-    fn keep(&mut self) {
-        self.keep();
-    }
-
-    fn shown(&self) -> Option<&Shown> {
-        self.shown()
-    }
-
-    fn end_marker(&self) -> &'static [u8] {
-        b"data: [DONE]\n\n"
     }
 }
 

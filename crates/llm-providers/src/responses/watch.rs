@@ -3,6 +3,7 @@
 
 use crate::chat::{FinishReason, Usage};
 use crate::stream::{Facts, Glance, is_filled, text_of};
+use crate::wire;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -251,8 +252,34 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Looks at one event.
-    pub(crate) fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
+    /// The last event says why the answer ended, and repeats it.
+    fn end(&mut self, response: Option<&Response<'_>>, kind: &str, facts: &mut Facts) -> Glance {
+        let mut finish = None;
+        let mut unsaid = false;
+        if let Some(response) = response {
+            if response.failed() {
+                return Glance::Error;
+            }
+            response.note(facts);
+            finish = response.finish();
+            unsaid = response.output.answer && !self.said;
+        }
+        // Some servers repeat no status: the event's name is one.
+        let named = finish_of(kind.strip_prefix("response.").unwrap_or_default(), None);
+        facts.finish = finish.or(named);
+        self.ended = true;
+        if unsaid {
+            // A server that sends no deltas: all of it is here.
+            self.said = true;
+            Glance::Content
+        } else {
+            Glance::End
+        }
+    }
+}
+
+impl wire::Watch for Watch {
+    fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
         // Servers that are compatible by halves end with the other wire's marker.
         if data.trim_ascii() == b"[DONE]" {
             return Glance::End;
@@ -295,34 +322,13 @@ impl Watch {
         glance
     }
 
-    /// The last event says why the answer ended, and repeats it.
-    fn end(&mut self, response: Option<&Response<'_>>, kind: &str, facts: &mut Facts) -> Glance {
-        let mut finish = None;
-        let mut unsaid = false;
-        if let Some(response) = response {
-            if response.failed() {
-                return Glance::Error;
-            }
-            response.note(facts);
-            finish = response.finish();
-            unsaid = response.output.answer && !self.said;
-        }
-        // Some servers repeat no status: the event's name is one.
-        let named = finish_of(kind.strip_prefix("response.").unwrap_or_default(), None);
-        facts.finish = finish.or(named);
-        self.ended = true;
-        if unsaid {
-            // A server that sends no deltas: all of it is here.
-            self.said = true;
-            Glance::Content
-        } else {
-            Glance::End
-        }
+    fn is_complete(&self) -> bool {
+        self.ended
     }
 
-    /// True once the answer's last event has come.
-    pub(crate) const fn is_complete(&self) -> bool {
-        self.ended
+    fn end_marker(&self) -> &'static [u8] {
+        // The event that tells why the answer ended is the last.
+        b""
     }
 }
 

@@ -7,8 +7,8 @@ use super::{
 use crate::call::BadRequest;
 use crate::chat::{Reply, Request, StreamEvent};
 use crate::codec::{Encoded, Untranslatable};
-use crate::stream::{Facts, Glance, is_object};
-use crate::wire::{self, Caller, Reader, Target, Terms, Writer};
+use crate::stream::{Facts, Glance};
+use crate::wire::{self, Caller, Reader, Target, Terms, Watched, Writer};
 use bytes::{Bytes, BytesMut};
 
 /// OpenAI's responses.
@@ -32,7 +32,7 @@ impl Target for OpenAiResponses {
     }
 
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(StreamReader::default())
+        Box::new(Watched::<Watch, StreamDecoder>::default())
     }
 }
 
@@ -51,57 +51,6 @@ impl Caller for OpenAiResponses {
 
     fn watch(&self) -> Box<dyn wire::Watch> {
         Box::new(Watch::default())
-    }
-}
-
-/// Watches and decodes.
-#[derive(Debug, Default)]
-struct StreamReader {
-    watch: Watch,
-    decoder: StreamDecoder,
-}
-
-impl Reader for StreamReader {
-    fn read(
-        &mut self,
-        name: &[u8],
-        data: &[u8],
-        facts: &mut Facts,
-        out: &mut Vec<StreamEvent>,
-    ) -> Result<Glance, Untranslatable> {
-        let glance = self.watch.glance(name, data, facts);
-        match glance {
-            Glance::Broken | Glance::Error => {}
-            // An extension that is no object says nothing in any other dialect.
-            Glance::Quiet if !is_object(data) => {}
-            Glance::Content | Glance::Life | Glance::Quiet | Glance::End => {
-                self.decoder.decode(data, out)?;
-            }
-        }
-        Ok(glance)
-    }
-
-    fn is_complete(&self) -> bool {
-        self.watch.is_complete()
-    }
-
-    fn left_out(&self) -> bool {
-        self.decoder.left_out()
-    }
-}
-
-impl wire::Watch for Watch {
-    fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
-        self.glance(name, data, facts)
-    }
-
-    fn is_complete(&self) -> bool {
-        self.is_complete()
-    }
-
-    fn end_marker(&self) -> &'static [u8] {
-        // The event that tells why the answer ended is the last.
-        b""
     }
 }
 

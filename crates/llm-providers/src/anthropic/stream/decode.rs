@@ -3,6 +3,7 @@
 use crate::anthropic::watch::{finish_reason, read_usage};
 use crate::chat::{StreamEvent, Usage};
 use crate::codec::Untranslatable;
+use crate::wire::Decode;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -73,6 +74,20 @@ pub struct StreamDecoder {
     left_out: bool,
 }
 
+impl Decode for StreamDecoder {
+    fn decode(&mut self, data: &[u8], out: &mut Vec<StreamEvent>) -> Result<(), Untranslatable> {
+        self.decode(data, out)
+    }
+
+    fn takes_text(&self) -> bool {
+        self.open == Open::Plain
+    }
+
+    fn left_out(&self) -> bool {
+        self.left_out
+    }
+}
+
 impl StreamDecoder {
     /// Decodes the data of one event and appends what it says to `out`. The end marker says
     /// nothing: whoever reads the stream knows when it is over.
@@ -127,16 +142,6 @@ impl StreamDecoder {
             _ => {}
         }
         Ok(())
-    }
-
-    /// True where the open block is a text, or none is open.
-    pub(crate) fn takes_text(&self) -> bool {
-        self.open == Open::Plain
-    }
-
-    /// True where a block of an unknown sort, or a citation, was left out.
-    pub(crate) const fn left_out(&self) -> bool {
-        self.left_out
     }
 
     fn decode_usage(&mut self, raw: Option<&RawValue>, out: &mut Vec<StreamEvent>) {

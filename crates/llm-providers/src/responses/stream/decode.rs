@@ -5,6 +5,7 @@ use crate::codec::Untranslatable;
 use crate::responses::item::{Item, Seal};
 use crate::responses::watch::{UsageWire, finish_of};
 use crate::stream::{is_filled, text_of};
+use crate::wire::Decode;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -78,6 +79,16 @@ pub struct StreamDecoder {
     left_out: bool,
 }
 
+impl Decode for StreamDecoder {
+    fn decode(&mut self, data: &[u8], out: &mut Vec<StreamEvent>) -> Result<(), Untranslatable> {
+        self.decode(data, out)
+    }
+
+    fn left_out(&self) -> bool {
+        self.left_out
+    }
+}
+
 impl StreamDecoder {
     /// Decodes the data of one event and appends what it says to `out`.
     ///
@@ -147,11 +158,6 @@ impl StreamDecoder {
             // Work of the provider's own tools is told by their items; the rest is punctuation.
             _ => Ok(()),
         }
-    }
-
-    /// True where a citation was left out.
-    pub(crate) const fn left_out(&self) -> bool {
-        self.left_out
     }
 
     fn start(&mut self, response: Option<&Response<'_>>, out: &mut Vec<StreamEvent>) {

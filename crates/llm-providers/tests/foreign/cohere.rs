@@ -1,25 +1,11 @@
 //! Cohere's wire: what is sent, and what an answer of it becomes in the callers' dialects.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::needless_pass_by_value,
-    reason = "tests"
-)]
-
-#[path = "support/foreign.rs"]
-mod foreign;
-#[path = "support/script.rs"]
-mod script;
-
-use foreign::{answer, call, cut_answer, sent, take_thinking, whole};
+use crate::script::{Script, bytes};
+use crate::stage::{answer, call, cut_answer, sent, take_thinking, whole};
 use llm_errors::Provider;
 use llm_providers::chat::{FinishReason, Part, Reply};
 use llm_providers::{Dialect, Endpoint};
 use proptest::prelude::*;
-use script::{Script, bytes};
 use serde_json::{Value, json};
 
 fn endpoint(model: &str) -> Endpoint {

@@ -1,11 +1,5 @@
 //! Wires that only targets speak, over real sockets, against the simulator.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test's helper: whatever it does not expect fails the test"
-)]
-
 use llm_errors::{ErrorKind, Phase, Provider};
 use llm_providers::chat::FinishReason;
 use llm_providers::{

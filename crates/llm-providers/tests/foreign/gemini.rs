@@ -1,25 +1,11 @@
 //! Gemini's wire: what is sent, and what an answer of it becomes in the callers' dialects.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::needless_pass_by_value,
-    reason = "tests"
-)]
-
-#[path = "support/foreign.rs"]
-mod foreign;
-#[path = "support/script.rs"]
-mod script;
-
-use foreign::{call, cut_answer, run};
+use crate::script::{Script, Step, bytes};
+use crate::stage::{self, call, cut_answer, run};
 use llm_errors::{ErrorKind, Phase, Provider};
 use llm_providers::chat::{FinishReason, Part, Reply};
 use llm_providers::{Dialect, Endpoint, Exchange, Failure, Wire};
 use proptest::prelude::*;
-use script::{Script, Step, bytes};
 use serde_json::{Value, json};
 
 const MODEL: &str = "gemini-2.5-flash";
@@ -35,12 +21,12 @@ fn endpoint(model: &str) -> Endpoint {
 
 /// What is sent for this OpenAI request, and what of it is dropped.
 async fn sent(model: &str, request: Value) -> (Value, Vec<&'static str>) {
-    foreign::sent(&endpoint(model), &whole(), &request).await
+    stage::sent(&endpoint(model), &whole(), &request).await
 }
 
 /// The answer that a caller of `dialect` reads out of a stream in these pieces.
 async fn answer(dialect: Dialect, steps: Vec<Step>) -> Result<(Reply, Vec<&'static str>), Failure> {
-    foreign::answer(&endpoint(MODEL), dialect, steps).await
+    stage::answer(&endpoint(MODEL), dialect, steps).await
 }
 
 fn whole() -> Value {

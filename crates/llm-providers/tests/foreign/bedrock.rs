@@ -1,25 +1,11 @@
 //! Bedrock's Converse: what is sent and signed, and what an answer becomes in the callers' dialects.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::needless_pass_by_value,
-    reason = "tests"
-)]
-
-#[path = "support/foreign.rs"]
-mod foreign;
-#[path = "support/script.rs"]
-mod script;
-
-use foreign::{answer, call, cut_answer, run, sent, take_thinking, whole};
+use crate::script::{Script, Step, bytes};
+use crate::stage::{answer, call, cut_answer, run, sent, take_thinking, whole};
 use llm_errors::{ErrorKind, Phase, Provider};
 use llm_providers::chat::{FinishReason, Part, Reply};
 use llm_providers::{AwsCredential, AwsKeys, Call, Dialect, Endpoint};
 use proptest::prelude::*;
-use script::{Script, Step, bytes};
 use serde_json::{Value, json};
 use std::sync::Arc;
 

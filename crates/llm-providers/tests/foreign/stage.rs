@@ -1,13 +1,5 @@
 //! Calls targets that speak a wire of their own, by script.
 
-#![allow(dead_code, reason = "every test file uses a part of it")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test's helper: whatever it does not expect fails the test"
-)]
-
 use crate::script::{Script, Step, WINDOWS, bytes, drain};
 use llm_providers::chat::{Part, Reply};
 use llm_providers::{Call, Dialect, Endpoint, Exchange, Failure, Whole, exchange, form};

@@ -1,21 +1,8 @@
 //! Models on Vertex: where they are called, what is sent, and how a token comes to be in the request.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::needless_pass_by_value,
-    reason = "tests"
-)]
-
-#[path = "support/foreign.rs"]
-mod foreign;
-#[path = "support/script.rs"]
-mod script;
-
+use crate::script::{Script, bytes};
+use crate::stage::{self, answer, call, sent, whole};
 use bytes::Bytes;
-use foreign::{answer, call, sent, whole};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use http::HeaderMap;
@@ -24,7 +11,6 @@ use llm_providers::{
     Call, Dialect, Endpoint, EndpointBuilder, EndpointError, Exchange, GoogleCredential,
     HttpRequest, HttpResponse, Transport, TransportError, Windows, Wire, exchange,
 };
-use script::{Script, bytes};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -48,7 +34,7 @@ fn message() -> Value {
 async fn uri_of(endpoint: EndpointBuilder, stream: bool) -> String {
     let script = Script::new([bytes("x")]);
     let to = endpoint.build().unwrap();
-    drop(foreign::run(&script, &to, &call(Dialect::OpenAiChat, stream)).await);
+    drop(stage::run(&script, &to, &call(Dialect::OpenAiChat, stream)).await);
     let seen = script.seen.lock().unwrap();
     seen.as_ref().unwrap().uri.to_string()
 }
@@ -188,7 +174,7 @@ async fn ask(cloud: &Cloud, endpoint: &Endpoint, at: u64) -> Result<Exchange, Er
 }
 
 fn account() -> String {
-    let key = include_str!("fixtures/rsa_key_for_tests_only.pem");
+    let key = include_str!("../fixtures/rsa_key_for_tests_only.pem");
     json!({
         "type": "service_account", "client_email": "me@my-project.iam.gserviceaccount.com",
         "private_key_id": "k1", "private_key": key, "token_uri": "https://oauth2.googleapis.com/token",
@@ -254,7 +240,7 @@ async fn a_service_account_trades_a_signed_statement_for_a_token() {
             "iat": 1_800_000_000_u64, "exp": 1_800_003_600_u64,
         })
     );
-    let public = include_bytes!("fixtures/rsa_key_for_tests_only.public.der");
+    let public = include_bytes!("../fixtures/rsa_key_for_tests_only.public.der");
     let key = ring::signature::UnparsedPublicKey::new(
         &ring::signature::RSA_PKCS1_2048_8192_SHA256,
         public,

@@ -1,0 +1,20 @@
+//! Wires that only targets speak: what is sent, and what an answer becomes in the callers' dialects.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    reason = "a test's helper: whatever it does not expect fails the test"
+)]
+
+#[path = "../support/script.rs"]
+mod script;
+mod stage;
+
+mod bedrock;
+mod cohere;
+mod gemini;
+mod ollama;
+mod sockets;
+mod vertex;
