@@ -192,6 +192,7 @@ pub(crate) async fn handle(app: &App, face: Face, request: Request<Incoming>) ->
     let method = request.method();
     let fits = method.as_str() == allowed
         || (allowed == "GET" && method == Method::HEAD)
+        || (matches!(resource, Resource::Explain(_)) && method == Method::POST)
         || resource == Resource::Kept;
     if !fits {
         return refuse(app, &Problem::WrongMethod(allowed), dialect, &id);
@@ -215,7 +216,7 @@ pub(crate) async fn handle(app: &App, face: Face, request: Request<Incoming>) ->
         Resource::Metrics => health::metrics(app),
         Resource::Explain(name) => {
             let name = name.to_owned();
-            explain::explain(app, &name, request.headers(), dialect, &id)
+            explain::explain(app, &name, request, dialect, &id).await
         }
     }
 }

@@ -44,6 +44,9 @@ pub(crate) const TRACE: HeaderName = HeaderName::from_static("x-llm-trace");
 /// Sent by the caller with the value 1 where the call does something in the world: it is never sent to two targets at
 /// once.
 pub(crate) const SIDE_EFFECTS: HeaderName = HeaderName::from_static("x-llm-side-effects");
+/// Sent by the caller with the value `true` or 1 who wants all or nothing: a target that cannot be told everything the
+/// request says is not asked.
+pub(crate) const STRICT: &str = "x-llm-strict";
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");

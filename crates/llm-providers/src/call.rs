@@ -111,6 +111,7 @@ pub struct Call {
     headers: HeaderMap,
     chat: Arc<OnceLock<Result<chat::Request, BadRequest>>>,
     dropped: Arc<[&'static str]>,
+    is_strict: bool,
 }
 
 impl Call {
@@ -129,6 +130,7 @@ impl Call {
             headers: HeaderMap::new(),
             chat: Arc::new(OnceLock::new()),
             dropped: Arc::new([]),
+            is_strict: false,
         })
     }
 
@@ -161,6 +163,7 @@ impl Call {
             headers: HeaderMap::new(),
             chat: Arc::new(OnceLock::new()),
             dropped: Arc::new([]),
+            is_strict: false,
         })
     }
 
@@ -202,6 +205,25 @@ impl Call {
             self.headers.append(name, value);
         }
         !refused
+    }
+
+    /// Asks for all or nothing: a target whose wire cannot carry everything the request says fails the
+    /// call with `unsupported_feature` and the names of what it cannot carry, before anything is sent, and
+    /// the conversation is never [`shortened`](Self::shortened). Default: what cannot be carried is left
+    /// out and named in [`Facts::dropped`](crate::Facts::dropped).
+    ///
+    /// It speaks of the request alone. What an answer says and the caller's dialect cannot is named
+    /// there all the same: it is known only when the answer has been paid for.
+    #[must_use]
+    pub const fn strict(mut self) -> Self {
+        self.is_strict = true;
+        self
+    }
+
+    /// Whether the call asks for all or nothing.
+    #[must_use]
+    pub const fn is_strict(&self) -> bool {
+        self.is_strict
     }
 
     /// The wire the caller speaks, and in which the answer is due.
@@ -268,8 +290,8 @@ impl Call {
     }
 
     /// Input tokens, estimated from the length of text, tools and attachments: about a quarter of
-    /// the text's bytes. Off by a factor of two for some languages; corrected by the usage that
-    /// the answer states.
+    /// the text's bytes. Off by a factor of two for some languages; `llm-router` learns each target's
+    /// factor from the usage that its answers state.
     #[must_use]
     pub fn estimated_input_tokens(&self) -> u32 {
         self.scan.estimated_input_tokens
@@ -312,6 +334,7 @@ impl Call {
         call.headers = self.headers.clone();
         call.dropped = encoded.dropped.into();
         call.chat = Arc::new(OnceLock::from(Ok(request)));
+        call.is_strict = self.is_strict;
         Ok(call)
     }
 

@@ -93,6 +93,16 @@ impl Failure {
             .is_some_and(|details| details.diverged)
     }
 
+    /// The target's wire has no place for this. Nothing was sent.
+    pub(crate) fn cannot_carry(names: &[&'static str]) -> Self {
+        let mut failure = Self::new(Verdict::new(ErrorKind::UnsupportedFeature, Phase::Connect));
+        if !names.is_empty() {
+            let message = format!("the target cannot carry {}", names.join(", "));
+            failure.details.get_or_insert_default().message = Some(message.into());
+        }
+        failure
+    }
+
     pub(crate) fn with_request_id(mut self, id: Option<Box<str>>) -> Self {
         if id.is_some() {
             self.details.get_or_insert_default().request_id = id;

@@ -9,12 +9,12 @@
 mod script;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use llm_errors::Provider;
+use llm_errors::{ErrorKind, Provider};
 use llm_providers::openai::Quirks;
 use llm_providers::{
     Call, Dialect, Encoded, Endpoint, Exchange, anthropic, chat, exchange, openai,
 };
-use script::{Script, bytes, drain, run};
+use script::{Script, bytes, drain, endpoint, run};
 use serde_json::{Value, json};
 use std::time::SystemTime;
 
@@ -268,4 +268,40 @@ fn groq_and_mistral_are_not_sent_what_they_refuse() {
     let (body, dropped) = sent(Quirks::COMPATIBLE);
     assert_eq!(body["messages"][0]["name"], "ann");
     assert!(dropped.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_strict_call_that_cannot_be_carried_whole_is_not_sent() {
+    let body = r#"{"model":"r","seed":1,"logit_bias":{"1":2},"messages":[{"role":"user","content":"hi"}]}"#;
+    let call = Call::parse(OPENAI, body.into()).unwrap().strict();
+    let script = Script::new([]);
+    let failure = run(&script, ANTHROPIC, &call).await.unwrap_err();
+    assert_eq!(failure.verdict.kind, ErrorKind::UnsupportedFeature);
+    let message = failure.message();
+    assert_eq!(message, Some("the target cannot carry logit_bias, seed"));
+    assert!(script.seen.lock().unwrap().is_none(), "it was sent");
+
+    // A target of the same wire can be told all of it.
+    assert!(
+        run(&script, OPENAI, &call).await.is_err(),
+        "it says nothing"
+    );
+    assert!(script.seen.lock().unwrap().is_some());
+}
+
+#[test]
+fn what_a_target_cannot_be_told_is_known_before_it_is_asked() {
+    let call = |fields: &str| {
+        let body =
+            format!(r#"{{"model":"r",{fields}"messages":[{{"role":"user","content":"hi"}}]}}"#);
+        Call::parse(OPENAI, body.into()).unwrap()
+    };
+    let (openai, anthropic) = (endpoint(OPENAI), endpoint(ANTHROPIC));
+    let seed = call(r#""seed":1,"#);
+    assert_eq!(anthropic.cannot_carry(&seed), ["seed"]);
+    assert!(openai.cannot_carry(&seed).is_empty());
+    let native = call(r#""n":2,"logprobs":true,"#);
+    assert_eq!(anthropic.cannot_carry(&native), ["choices", "logprobs"]);
+    assert!(openai.cannot_carry(&native).is_empty());
+    assert!(anthropic.cannot_carry(&call("")).is_empty());
 }

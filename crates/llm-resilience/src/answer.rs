@@ -204,9 +204,12 @@ impl AnswerStream {
 
     /// The stream broke: the plan decides whether the rest is looked for.
     fn mend(&mut self, failure: Failure) {
-        let Some(drive) = self.drive.take() else {
+        let Some(mut drive) = self.drive.take() else {
             return;
         };
+        drive
+            .plan
+            .lost(self.attempt, &self.upstream.facts().dropped);
         let upstream = drive.wire_of(self.attempt).unwrap_or(self.dialect.wire());
         let Some(call) = self.call.take() else {
             return;
@@ -240,6 +243,7 @@ impl AnswerStream {
             Some(bad) => Event::Bad(self.attempt, bad),
             None => Event::Succeeded(self.attempt, tokens(facts)),
         };
+        drive.plan.lost(self.attempt, &facts.dropped);
         drive.plan.on(event, now());
         let mut facts = facts.clone();
         facts.usage = self.upstream.usage();

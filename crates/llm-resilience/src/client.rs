@@ -12,7 +12,7 @@ use crate::rewrite::Rewrite;
 use arc_swap::ArcSwap;
 use llm_cache::{Cache, Keyring};
 use llm_providers::{Call, Endpoint, Hold, Transport, chat, embedding};
-use llm_router::{RouteId, Table, TargetId};
+use llm_router::{Request, RouteId, Table, TargetId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -120,6 +120,24 @@ impl Client {
         drive::send(inner, route, call, options).await
     }
 
+    /// What the router is asked for `call` on the route `route`, with the present table: give both to
+    /// [`Table::explain`] to learn why each target would win or lose that very call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] where there is no such route, or it has none of the targets that the options ask for.
+    pub fn demand(
+        &self,
+        route: &str,
+        call: &Call,
+        options: &CallOptions,
+    ) -> Result<(Arc<Table>, RouteId, Request), Error> {
+        let inner = self.0.load();
+        let route = inner.table.route(route).ok_or_else(Error::unknown_route)?;
+        let request = drive::demand(&inner, route, call, options)?;
+        Ok((Arc::clone(&inner.table), route, request))
+    }
+
     /// Replaces targets and routes for every clone, without losing a call or what was learnt: calls
     /// under way end as they began; targets, credentials, providers and routes that stay the same
     /// keep their health and budgets. Cache and transport stay unless `next` brings its own.
@@ -160,6 +178,12 @@ impl Inner {
         // The golden ratio's odd fraction walks all of u64 before it repeats.
         self.seeds
             .fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed)
+    }
+
+    /// What of `call` a target's wire cannot carry.
+    pub(crate) fn lost(&self, target: TargetId, call: &Call) -> Option<Vec<&'static str>> {
+        let upstream = self.upstreams.get(target.index())?;
+        Some(upstream.endpoint.cannot_carry(call))
     }
 
     /// What answers of a route are looked at for.

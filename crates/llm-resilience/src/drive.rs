@@ -44,10 +44,9 @@ pub(crate) async fn send(
     call: Call,
     options: CallOptions,
 ) -> Result<Answer, Error> {
-    let allowed = client.table.allow(route, &options.targets);
-    let mut request = demand(&call, &options).allowed(allowed.map_err(Error::bad_options)?);
-    if client.rewrite(route).is_some() && call.purpose() == Purpose::Chat {
-        request = request.rewritable();
+    let request = demand(&client, route, &call, &options)?;
+    if request.carried.is_nobody() {
+        return Err(Error::lossy(least_lost(&client, route, &call)));
     }
     if let Some(shadow) = client.table.shadow(route, &request, now()) {
         look_for_recovery(&client, &call, shadow);
@@ -196,6 +195,7 @@ impl Drive {
                         continue;
                     };
                     self.read_limits(attempt, &result);
+                    self.note_lost(attempt, &result);
                     let event = match result {
                         Ok(answer) => match self.look(call, &answer, seam) {
                             Some(bad) => {
@@ -342,6 +342,17 @@ impl Drive {
         }
     }
 
+    /// What was lost in translation stands in the trace.
+    fn note_lost(&mut self, attempt: AttemptId, result: &Result<Exchange, Failure>) {
+        let facts = match result {
+            Ok(Exchange::Whole(whole)) => &whole.facts,
+            Ok(Exchange::Stream(stream)) => stream.facts(),
+            // Nothing was said in vain.
+            Err(_) => return,
+        };
+        self.plan.lost(attempt, &facts.dropped);
+    }
+
     /// The wire of the target that an attempt went to.
     pub(crate) fn wire_of(&self, attempt: AttemptId) -> Option<Wire> {
         let target = self.target_of(attempt)?;
@@ -390,9 +401,16 @@ impl Drop for Drive {
 /// Output tokens that are reserved of a rate limit for a call that may use more.
 const TYPICAL_OUTPUT: u32 = 1_000;
 
-/// What a call asks of a target.
-fn demand(call: &Call, options: &CallOptions) -> Request {
+/// What a call asks of the targets of a route.
+pub(crate) fn demand(
+    client: &Inner,
+    route: RouteId,
+    call: &Call,
+    options: &CallOptions,
+) -> Result<Request, Error> {
+    let allowed = client.table.allow(route, &options.targets);
     let mut request = Request::new()
+        .allowed(allowed.map_err(Error::bad_options)?)
         .abilities(Abilities::from_bits(call.features().bits()))
         // Half of the estimate: it is off by up to a factor of two.
         .context_tokens(call.estimated_input_tokens() / 2)
@@ -417,7 +435,32 @@ fn demand(call: &Call, options: &CallOptions) -> Request {
     request.attempts = options.attempts;
     request.max_sends = options.max_calls;
     request.max_cost = options.max_cost;
-    request
+    if client.rewrite(route).is_some() && call.purpose() == Purpose::Chat {
+        request = request.rewritable();
+    }
+    if call.is_strict() {
+        let carries = |target| {
+            let lost = client.lost(target, call);
+            lost.is_some_and(|lost| lost.is_empty())
+        };
+        request = request.carried(client.table.targets_where(route, carries));
+    }
+    Ok(request)
+}
+
+/// What the target that can be told the most of a call cannot be told.
+fn least_lost(client: &Inner, route: RouteId, call: &Call) -> Vec<&'static str> {
+    let mut least: Option<Vec<&'static str>> = None;
+    let _ = client.table.targets_where(route, |target| {
+        let lost = client.lost(target, call);
+        if let Some(lost) = lost
+            && least.as_ref().is_none_or(|known| lost.len() < known.len())
+        {
+            least = Some(lost);
+        }
+        false
+    });
+    least.unwrap_or_default()
 }
 
 /// One upstream call. Nothing is sent before the first poll.

@@ -23,6 +23,7 @@ struct Inner {
     retry_after: Option<Duration>,
     trail: Option<(Arc<Table>, Trace)>,
     options: Option<FilterError>,
+    lost: Vec<&'static str>,
 }
 
 /// What kind of end a call came to.
@@ -35,6 +36,9 @@ pub enum What {
     BadRequest(BadRequest),
     /// The call's options ask for targets that the route does not have.
     BadOptions,
+    /// The call is strict, and no target of the route can be told all that it says:
+    /// [`Error::lost`] names what.
+    Lossy,
     /// A target refused the request for the caller's own fault.
     Refused,
     /// Every target failed or is set aside.
@@ -60,6 +64,12 @@ impl Error {
         error
     }
 
+    pub(crate) fn lossy(lost: Vec<&'static str>) -> Self {
+        let mut error = Self::bare(What::Lossy, ErrorKind::UnsupportedFeature);
+        error.0.lost = lost;
+        error
+    }
+
     pub(crate) fn unreadable() -> Self {
         Self::bare(What::Unreadable, ErrorKind::Other)
     }
@@ -74,6 +84,7 @@ impl Error {
             retry_after: None,
             trail: None,
             options: None,
+            lost: Vec::new(),
         }))
     }
 
@@ -94,6 +105,7 @@ impl Error {
             retry_after,
             trail: None,
             options: None,
+            lost: Vec::new(),
         }))
     }
 
@@ -119,6 +131,13 @@ impl Error {
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         self.0.verdict
+    }
+
+    /// Where [`What::Lossy`]: what of the request the target that can be told the most of it cannot be
+    /// told; names of fields and features, sorted.
+    #[must_use]
+    pub fn lost(&self) -> &[&'static str] {
+        &self.0.lost
     }
 
     /// When it makes sense to come back: the earliest time at which a target may answer.
@@ -169,6 +188,11 @@ impl fmt::Display for Error {
                 Some(bad) => write!(f, "{bad}"),
                 None => f.write_str("the options do not suit the route"),
             },
+            What::Lossy => write!(
+                f,
+                "the call is strict, and no target of the route can carry {}",
+                self.0.lost.join(", ")
+            ),
             What::Refused => write!(f, "refused: {}", self.kind()),
             What::Exhausted => write!(f, "no target could answer: {}", self.kind()),
             What::Unreadable => f.write_str("the answer cannot be put into neutral form"),

@@ -4,6 +4,7 @@ use crate::resolve::{Candidate, Role};
 use crate::route::RouteId;
 use crate::select::Set;
 use crate::table::Table;
+use crate::target::TargetId;
 use thiserror::Error;
 
 /// The targets of one route that a request may use. The default allows every one.
@@ -68,7 +69,35 @@ impl Filter {
     }
 }
 
+impl Allowed {
+    /// Whether nobody is left.
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        self.0 == Set::default()
+    }
+}
+
 impl Table {
+    /// The targets of `route` of which `admits` is true; each is asked about once for each of its places.
+    ///
+    /// # Panics
+    ///
+    /// If `route` comes from a larger table.
+    #[must_use]
+    pub fn targets_where(
+        &self,
+        route: RouteId,
+        mut admits: impl FnMut(TargetId) -> bool,
+    ) -> Allowed {
+        let mut allowed = Set::default();
+        for candidate in &self.resolved(route).candidates {
+            if admits(candidate.target) {
+                allowed.insert(candidate.position);
+            }
+        }
+        Allowed(allowed)
+    }
+
     /// Resolves what a request asks of the targets of `route`.
     ///
     /// # Errors

@@ -93,6 +93,7 @@ mod canary;
 mod crowd;
 mod cut;
 mod eject;
+mod estimate;
 mod explain;
 mod money;
 mod pace;

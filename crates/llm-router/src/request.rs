@@ -39,6 +39,9 @@ pub struct Request {
     /// Which of the route's targets may be asked. Every one, unless [`Table::allow`](crate::Table::allow)
     /// says otherwise.
     pub allowed: Allowed,
+    /// Which of the route's targets can be told all that a strict caller says; every one, unless
+    /// [`Table::targets_where`](crate::Table::targets_where) says otherwise.
+    pub carried: Allowed,
     /// The caller has a hook that rewrites what was refused: it is asked once.
     pub rewritable: bool,
 }
@@ -96,6 +99,13 @@ impl Request {
     #[must_use]
     pub fn allowed(mut self, allowed: Allowed) -> Self {
         self.allowed = allowed;
+        self
+    }
+
+    /// Sets which of the route's targets can be told all that a strict caller says.
+    #[must_use]
+    pub fn carried(mut self, carried: Allowed) -> Self {
+        self.carried = carried;
         self
     }
 

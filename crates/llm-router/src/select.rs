@@ -124,9 +124,13 @@ pub(crate) fn fits(
     if !slot.abilities.contains(request.abilities) {
         return Err(Refusal::Unable);
     }
+    if !request.carried.0.contains(candidate.position) {
+        return Err(Refusal::Lossy);
+    }
     let window = slot.context_window_tokens;
+    let wanted = slot.health.estimate.apply(request.context_tokens.into());
     // An unknown window is given the benefit of the doubt: a refusal for length costs nothing.
-    if window != 0 && (window < request.context_tokens || window <= fit.context_above) {
+    if window != 0 && (u64::from(window) < wanted || window <= fit.context_above) {
         return Err(Refusal::TooSmall);
     }
     if fit.less_restrictive && !candidate.less_restrictive {
@@ -167,13 +171,13 @@ fn affords(
 
 /// What a call to a target is expected to cost.
 pub(crate) fn expected_cost(slot: &Slot, request: &Request) -> Spend {
-    cost(&slot.price, &Billed::expected(request.expected))
+    cost(&slot.price, &Billed::expected(slot.expected(request)))
 }
 
 /// When the target's own gate and its credential's let a call through.
 pub(crate) fn admission(table: &Table, slot: &Slot, request: &Request, now: Instant) -> Admission {
     let in_flight = slot.health.in_flight.load(Ordering::Relaxed);
-    let paced = match slot.pace.readiness(request.expected, in_flight, now) {
+    let paced = match slot.pace.readiness(slot.expected(request), in_flight, now) {
         PaceReadiness::Ready => return gates(table, slot, now),
         PaceReadiness::NotBefore(until) => Admission::Paced(until),
         PaceReadiness::Full => Admission::Paced(now + FULL),
@@ -344,7 +348,7 @@ pub(crate) fn refusal(
         return Some(refusal);
     }
     let in_flight = slot.health.in_flight.load(Ordering::Relaxed);
-    match slot.pace.readiness(request.expected, in_flight, now) {
+    match slot.pace.readiness(slot.expected(request), in_flight, now) {
         PaceReadiness::Ready => {}
         PaceReadiness::NotBefore(_) => return Some(Refusal::Paced),
         PaceReadiness::Full => return Some(Refusal::Full),

@@ -5,8 +5,10 @@
 //! never changes.
 
 use crate::canary::CanaryState;
+use crate::estimate::Estimate;
 use crate::money::{Allowance, Ledger, Price, Spend};
-use crate::pace::Pace;
+use crate::pace::{Cost, Pace};
+use crate::request::Request;
 use crate::resolve::{Draft, Resolved};
 use crate::route::{MAX_CANDIDATES, Policy, Route, RouteId};
 use crate::scope::{self, Memberships, Shared};
@@ -65,6 +67,8 @@ pub(crate) struct Health {
     pub(crate) unhinted_limits: AtomicU32,
     /// It has refused to go on from the beginning of an answer.
     pub(crate) no_prefill: AtomicBool,
+    /// How far its own count of a prompt is from what was expected.
+    pub(crate) estimate: Estimate,
 }
 
 /// Collects targets and routes for a [`Table`].
@@ -272,6 +276,18 @@ pub(crate) fn ledger(
     Some(before.map_or_else(fresh, Arc::clone))
 }
 
+// === impl Slot ===
+
+impl Slot {
+    /// What the target would count and take from its rate limits for `request`, as far as its answers have shown.
+    pub(crate) fn expected(&self, request: &Request) -> Cost {
+        Cost {
+            input_tokens: self.health.estimate.apply(request.expected.input_tokens),
+            ..request.expected
+        }
+    }
+}
+
 // === impl Health ===
 
 impl Health {
@@ -283,6 +299,7 @@ impl Health {
             in_flight: AtomicU32::new(0),
             unhinted_limits: AtomicU32::new(0),
             no_prefill: AtomicBool::new(false),
+            estimate: Estimate::new(),
         }
     }
 }

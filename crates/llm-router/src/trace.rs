@@ -91,6 +91,9 @@ pub struct Hop {
     pub result: HopResult,
     /// What was found wrong with its answer, where it was looked at.
     pub finding: Option<&'static str>,
+    /// What of the request its wire had no place for, and of its answer that of the caller: names of
+    /// fields, as the shell told them.
+    pub lost: Vec<&'static str>,
     /// What it cost by its target's price: the tokens reported, the expected ones where none are;
     /// for a failed or cancelled call that may have been executed the expected prompt. Nothing where
     /// the price is not known.
@@ -116,6 +119,8 @@ pub enum Refusal {
     Tried,
     /// It lacks an ability the request needs.
     Unable,
+    /// It cannot be told all that the request says, and the caller wants all or nothing.
+    Lossy,
     /// Its context window is too small for the request.
     TooSmall,
     /// The route does not name it for refused prompts.
@@ -262,6 +267,7 @@ macro_rules! labels {
 labels!(Refusal {
     Self::Tried => "tried",
     Self::Unable => "unable",
+    Self::Lossy => "lossy",
     Self::TooSmall => "context_too_small",
     Self::NotLessRestrictive => "not_less_restrictive",
     Self::NoPrefill => "no_prefill",
@@ -455,6 +461,9 @@ impl fmt::Display for Described<'_> {
                 HopResult::Failed(verdict) => write!(f, " {}", verdict.kind)?,
                 HopResult::Diverged => f.write_str(" diverged")?,
                 HopResult::Cancelled => f.write_str(" cancelled")?,
+            }
+            for (at, name) in hop.lost.iter().enumerate() {
+                write!(f, "{}{name}", if at == 0 { " without " } else { ", " })?;
             }
             if let Some(finding) = hop.finding {
                 write!(f, " ({finding})")?;

@@ -6,7 +6,7 @@
 
 use crate::config::{duration, micros};
 use crate::engine::{Filter, Policy, Spend};
-use crate::reply::Problem;
+use crate::reply::{Problem, STRICT};
 use http::{HeaderMap, HeaderName};
 use llm_resilience::CallOptions;
 use std::hash::Hasher as _;
@@ -64,6 +64,19 @@ pub(super) fn put(
         options.stick_to = hasher.finish().max(1);
     }
     Ok(())
+}
+
+/// Whether the caller wants all or nothing.
+///
+/// # Errors
+///
+/// The header cannot be read.
+pub(super) fn is_strict(headers: &HeaderMap) -> Result<bool, Problem> {
+    match Ask(headers).text(STRICT)? {
+        None | Some("0" | "false") => Ok(false),
+        Some("1" | "true") => Ok(true),
+        Some(_) => Err(bad(STRICT, "write true, or leave the header out")),
+    }
 }
 
 struct Ask<'a>(&'a HeaderMap);

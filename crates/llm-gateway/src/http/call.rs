@@ -60,6 +60,11 @@ pub(super) async fn complete(
             call.forward_header(name.clone(), value.clone());
         }
     }
+    match ask::is_strict(&parts.headers) {
+        Ok(true) => call = call.strict(),
+        Ok(false) => {}
+        Err(problem) => return refuse(app, &problem, dialect, id),
+    }
     let streamed = call.is_stream();
     let traced = says(&parts.headers, &reply::TRACE);
     let mut options = options(&parts.headers, named.stick_to.as_ref(), id);
@@ -112,7 +117,7 @@ pub(super) async fn complete(
                 return refuse(app, &unknown_model(&app.present(), route), dialect, id);
             }
             let kind = error.kind().as_str();
-            if error.what() == What::Refused {
+            if matches!(error.what(), What::Refused | What::Lossy) {
                 tracing::debug!(request_id = id, route, error.type = kind, "refused");
             } else {
                 tracing::warn!(request_id = id, route, error.type = kind, "not answered");

@@ -3,7 +3,8 @@
 //! A turn is a message of the user with all that follows on it, so a tool's call and its result stay
 //! together. System messages, the top of the body (instructions, tools) and the last turn always stay.
 
-use super::{Call, Purpose, SHORTENED};
+use super::{Call, Features, Purpose, SHORTENED};
+use crate::wire::Dialect;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -15,6 +16,9 @@ const ANSWER_TOKENS: u64 = 1_000;
 
 #[derive(Deserialize)]
 struct Message<'a> {
+    /// The responses wire's items have one, and only messages have a role beside it.
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
     #[serde(borrow)]
     role: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -42,15 +46,22 @@ impl Call {
     /// The same call with its oldest turns left out, so that prompt and answer fit into `window` tokens;
     /// `None` where nothing can be left out, or not enough. `counted` is the prompt's true number of
     /// tokens where it is known (a provider that refuses a prompt often tells), else 0: then the estimate
-    /// is taken with a quarter on top. Texts that are to be embedded have no turns: always `None`.
+    /// is taken with a quarter on top. Texts that are to be embedded have no turns, of a
+    /// conversation that the provider keeps the oldest are not here, and a [strict](Self::strict) caller
+    /// wants all or nothing: always `None`.
     #[must_use]
     pub fn shortened(&self, window: u32, counted: u32) -> Option<Self> {
-        if self.purpose() == Purpose::Embeddings {
+        let is_kept_elsewhere = self.features().contains(Features::STATE);
+        if self.purpose() == Purpose::Embeddings || self.is_strict() || is_kept_elsewhere {
             return None;
         }
         let mut fields: BTreeMap<String, Box<RawValue>> =
             serde_json::from_slice(&self.body).ok()?;
-        let raw = fields.get("messages")?;
+        let turns = match self.dialect {
+            Dialect::OpenAiResponses => "input",
+            Dialect::OpenAiChat | Dialect::AnthropicMessages => "messages",
+        };
+        let raw = fields.get(turns)?;
         let messages: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
         let places = messages
             .iter()
@@ -101,7 +112,7 @@ impl Call {
             .filter_map(|(raw, keep)| keep.then_some(*raw))
             .collect();
         let left = serde_json::value::to_raw_value(&left).ok()?;
-        fields.insert("messages".to_owned(), left);
+        fields.insert(turns.to_owned(), left);
         let body = serde_json::to_vec(&fields).ok()?;
         let mut call = Self::parse(self.dialect, body.into()).ok()?;
         call.headers = self.headers.clone();
@@ -118,7 +129,11 @@ fn weight(raw: &RawValue) -> u64 {
 
 fn place(message: &str) -> Option<Place> {
     let message: Message<'_> = serde_json::from_str(message).ok()?;
-    Some(match message.role?.get() {
+    let Some(role) = message.role else {
+        // Calls of tools, their results, reasoning, references.
+        return message.kind.map(|_| Place::Follows);
+    };
+    Some(match role.get() {
         "\"system\"" | "\"developer\"" => Place::System,
         "\"user\"" if !is_tool_result(message.content) => Place::Begins,
         _ => Place::Follows,
@@ -137,7 +152,6 @@ fn is_tool_result(content: Option<&RawValue>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Dialect;
     use serde_json::{Value, json};
 
     fn call(dialect: Dialect, messages: &Value) -> Call {
@@ -186,6 +200,33 @@ mod tests {
         let counted = call.estimated_input_tokens() * 2;
         let half = call.shortened(600, counted).map(|call| left(&call));
         assert_eq!(half.unwrap(), ["rules", "more", "five"]);
+    }
+
+    #[test]
+    fn items_of_the_responses_wire_are_turns_too() {
+        let call = |more: &str, input: &Value| {
+            let body = format!(
+                r#"{{"model":"m","max_output_tokens":10,"instructions":"rules",{more}"input":{input}}}"#
+            );
+            Call::parse(Dialect::OpenAiResponses, body.into()).unwrap()
+        };
+        let input = json!([
+            {"role": "developer", "content": "more"},
+            {"role": "user", "content": long("one")},
+            {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": long("sealed")},
+            {"type": "function_call", "call_id": "a", "name": "f", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "a", "output": long("result")},
+            {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": long("two")}]},
+            {"type": "message", "role": "user", "content": "three"},
+        ]);
+        let short = call("", &input).shortened(300, 0).unwrap();
+        let body: Value = serde_json::from_slice(short.body()).unwrap();
+        assert_eq!(body["instructions"], "rules");
+        assert_eq!(body["input"], json!([input[0], input[6]]));
+        assert_eq!(short.dropped(), [SHORTENED]);
+        let kept = call(r#""previous_response_id":"resp_1","#, &input);
+        assert!(kept.shortened(300, 0).is_none());
+        assert!(call("", &json!(long("one"))).shortened(10, 0).is_none());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What goes out: the caller's bytes, or the request in the target's dialect, and the headers of both.
 
 use super::Windows;
-use crate::call::{Call, Features, SHORTENED};
-use crate::codec::note;
+use crate::call::{BadRequest, Call, Features, SHORTENED};
+use crate::codec::{Encoded, note};
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::prefill;
@@ -11,7 +11,6 @@ use crate::transport::HttpRequest;
 use crate::wire::Terms;
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderValue};
-use llm_errors::{ErrorKind, Phase, Verdict};
 
 /// What no dialect has a place for in another's: left out, it would change the answer unseen.
 const NATIVE_ONLY: [Features; 5] = [
@@ -38,6 +37,74 @@ pub(super) struct Outgoing {
     pub(super) dropped: Vec<&'static str>,
 }
 
+/// Why a call cannot be said to a target at all.
+enum Unsayable {
+    /// Without this the answer would be about something else.
+    Missing(Vec<&'static str>),
+    /// A field has a shape that the caller's own dialect does not allow.
+    Unreadable(BadRequest),
+}
+
+impl From<Unsayable> for Failure {
+    fn from(why: Unsayable) -> Self {
+        match why {
+            Unsayable::Missing(names) => Self::cannot_carry(&names),
+            Unsayable::Unreadable(bad) => Self::from_bad_request(bad),
+        }
+    }
+}
+
+impl Endpoint {
+    /// What of `call` the endpoint's wire cannot carry: names as in
+    /// [`Facts::dropped`](crate::Facts::dropped), sorted; empty where it can be told everything. A
+    /// request that cannot be read is not judged here: the attempt says what is wrong with it.
+    #[must_use]
+    pub fn cannot_carry(&self, call: &Call) -> Vec<&'static str> {
+        match write(self, call) {
+            Ok(written) => written.dropped,
+            Err(Unsayable::Missing(names)) => names,
+            Err(Unsayable::Unreadable(_)) => Vec::new(),
+        }
+    }
+}
+
+/// Writes `call` in the endpoint's dialect.
+fn write(endpoint: &Endpoint, call: &Call) -> Result<Encoded, Unsayable> {
+    let mut encoded = if endpoint.wire() == call.dialect() {
+        let mut dropped = call.dropped().to_vec();
+        let withheld = call.withholds_reasoning();
+        note(&mut dropped, withheld, "messages.thinking");
+        let body = endpoint.body_of(call);
+        Encoded { body, dropped }
+    } else {
+        let native = NATIVE_ONLY.into_iter();
+        let native = native.filter(|only| call.features().contains(*only));
+        let native: Vec<_> = native.flat_map(Features::names).collect();
+        if !native.is_empty() {
+            return Err(Unsayable::Missing(native));
+        }
+        let request = call.chat().map_err(Unsayable::Unreadable)?;
+        let terms = Terms {
+            model: endpoint.model(),
+            quirks: endpoint.quirks(),
+            default_max_tokens: endpoint.default_max_tokens(),
+            on_vertex: endpoint.on_vertex(),
+        };
+        let mut encoded = endpoint.wire().target().encode(request, &terms);
+        let shown = encoded.dropped.iter().copied();
+        let shown: Vec<_> = shown.filter(|field| is_essential(field)).collect();
+        if !shown.is_empty() {
+            return Err(Unsayable::Missing(shown));
+        }
+        let shortened = call.is_shortened().then_some(SHORTENED);
+        encoded.dropped.extend(shortened);
+        encoded
+    };
+    encoded.dropped.sort_unstable();
+    encoded.dropped.dedup();
+    Ok(encoded)
+}
+
 /// Puts `call` into the endpoint's dialect.
 pub(super) fn prepare(
     endpoint: &Endpoint,
@@ -46,46 +113,19 @@ pub(super) fn prepare(
     resume: Option<&Resume>,
 ) -> Result<Outgoing, Failure> {
     if endpoint.purpose() != call.purpose() {
-        return Err(unsupported());
+        return Err(Failure::cannot_carry(&[]));
     }
-    let same = endpoint.wire() == call.dialect();
-    let mut headers = endpoint.headers().clone();
-    let (mut body, mut dropped) = if same {
-        let mut dropped = call.dropped().to_vec();
-        note(
-            &mut dropped,
-            call.withholds_reasoning(),
-            "messages.thinking",
-        );
-        (endpoint.body_of(call), dropped)
-    } else {
-        let features = call.features();
-        if NATIVE_ONLY.iter().any(|only| features.contains(*only)) {
-            return Err(unsupported());
-        }
-        let request = call.chat().map_err(Failure::from_bad_request)?;
-        let terms = Terms {
-            model: endpoint.model(),
-            quirks: endpoint.quirks(),
-            default_max_tokens: endpoint.default_max_tokens(),
-            on_vertex: endpoint.on_vertex(),
-        };
-        let encoded = endpoint.wire().target().encode(request, &terms);
-        // Without a picture or a document the answer would be about something else.
-        if encoded.dropped.iter().any(|field| is_essential(field)) {
-            return Err(unsupported());
-        }
-        let mut dropped = encoded.dropped;
-        dropped.extend(call.is_shortened().then_some(SHORTENED));
-        (encoded.body, dropped)
-    };
+    let Encoded { mut body, dropped } = write(endpoint, call)?;
+    if call.is_strict() && !dropped.is_empty() {
+        return Err(Failure::cannot_carry(&dropped));
+    }
     if let Some((text, tokens)) = resume.and_then(Resume::prefill) {
         let way = endpoint.prefill();
-        body = prefill::add(&body, way, text, tokens).ok_or_else(unsupported)?;
+        let added = prefill::add(&body, way, text, tokens);
+        body = added.ok_or_else(|| Failure::cannot_carry(&["prefill"]))?;
     }
-    dropped.sort_unstable();
-    dropped.dedup();
-    if same {
+    let mut headers = endpoint.headers().clone();
+    if endpoint.wire() == call.dialect() {
         add_callers_headers(&mut headers, call.headers());
     }
     let accept = if call.is_stream() {
@@ -99,11 +139,6 @@ pub(super) fn prepare(
         request: HttpRequest::new(uri, headers, body, windows.connect),
         dropped,
     })
-}
-
-/// What the endpoint cannot do; nothing was sent.
-fn unsupported() -> Failure {
-    Failure::new(Verdict::new(ErrorKind::UnsupportedFeature, Phase::Connect))
 }
 
 /// Adds the caller's headers: lists are joined, the caller names its own API version, and what else

@@ -16,7 +16,8 @@ pub struct Facts {
     /// Why the answer ended.
     pub finish: Option<FinishReason>,
     /// Fields of the request that the target's wire has no place for; names only, sorted. Last,
-    /// `reply.reasoning` where the answer's reasoning has no place in the caller's dialect.
+    /// `reply.reasoning`, `reply.citations` and their like: what of the answer has no place in the
+    /// caller's dialect.
     pub dropped: Vec<&'static str>,
     /// The provider's name for the request, for its support.
     pub request_id: Option<Box<str>>,

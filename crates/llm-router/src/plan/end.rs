@@ -85,7 +85,7 @@ impl Plan {
             let refusal = select::refusal(table, *candidate, &self.request, self.fit, now)?;
             let slot = table.slot(candidate.target);
             Some(match refusal {
-                Refusal::Unable => ErrorKind::UnsupportedFeature,
+                Refusal::Unable | Refusal::Lossy => ErrorKind::UnsupportedFeature,
                 Refusal::TooSmall => ErrorKind::ContextLength,
                 Refusal::Held | Refusal::Paced | Refusal::Full | Refusal::OverLimit => {
                     ErrorKind::RateLimitOther

@@ -4,6 +4,7 @@ use super::{
     Action, AttemptId, DOUBTFUL_TRIES, LONGEST_UNHINTED_HOLD, Live, Plan, Settled, State, Touched,
 };
 use super::{Told, UNHINTED_HOLD, Used, abandon, jitter};
+use crate::cut::Form;
 use crate::reaction::{self, Aside, Lesson};
 use crate::scope;
 use crate::table::{Slot, Table};
@@ -15,6 +16,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 impl Plan {
+    /// Notes in the trace what an attempt could not carry: names of fields.
+    pub fn lost(&mut self, attempt: AttemptId, names: &[&'static str]) {
+        if let Some(hop) = self.trace.hops.get_mut(attempt.index()) {
+            hop.lost.clear();
+            hop.lost.extend_from_slice(names);
+        }
+    }
+
     pub(super) fn on_first_token(&mut self, attempt: AttemptId, now: Instant) {
         let after = self.since_start(now);
         if let Some(hop) = self.trace.hops.get_mut(attempt.index()) {
@@ -98,6 +107,13 @@ impl Plan {
         let committed = live.committed;
         let table = Arc::clone(&self.table);
         let slot = self.close_hop(&table, &mut live, HopResult::Answered(tokens), now);
+        // A prompt that was shortened or grew by a prefill is not the one that was estimated.
+        let hop = self.trace.hops.get(attempt.index());
+        if hop.is_some_and(|hop| hop.form == Form::AsAsked) {
+            let expected = self.request.expected.input_tokens;
+            let estimate = &slot.health.estimate;
+            estimate.observe(expected, tokens.input.into());
+        }
         let settled = Settled {
             own: Outcome::Success,
             spared: false,

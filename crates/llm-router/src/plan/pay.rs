@@ -65,12 +65,13 @@ pub(super) fn book(
 
 /// What a call that ended so is billed.
 pub(super) fn bill(slot: &Slot, request: &Request, result: HopResult) -> Spend {
+    let expected = slot.expected(request);
     let prompt_alone = Cost {
         output_tokens: 0,
-        ..request.expected
+        ..expected
     };
     let tokens = match result {
-        HopResult::Answered(tokens) if tokens == Tokens::default() => request.expected,
+        HopResult::Answered(tokens) if tokens == Tokens::default() => expected,
         HopResult::Answered(tokens) => tokens.as_cost(),
         HopResult::Failed(verdict) => match verdict.certainty {
             Certainty::NeverSent | Certainty::Rejected => return Spend::default(),

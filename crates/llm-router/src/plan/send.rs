@@ -57,7 +57,9 @@ impl Plan {
         };
         let tickets = Tickets { own, shared };
         let in_flight = slot.health.in_flight.fetch_add(1, Ordering::Relaxed);
-        let reserved = slot.pace.reserve(self.request.expected, in_flight, now);
+        let reserved = slot
+            .pace
+            .reserve(slot.expected(&self.request), in_flight, now);
         let Ok(reservation) = reserved else {
             slot.health.in_flight.fetch_sub(1, Ordering::Relaxed);
             slot.health.gate.abandon(tickets.own);
@@ -89,6 +91,7 @@ impl Plan {
             ended_after: None,
             result: HopResult::Running,
             finding: None,
+            lost: Vec::new(),
             cost: Spend::default(),
             passed_over: self.passed_over(&table, route, position, now),
         });

@@ -2,7 +2,7 @@
 
 use crate::world::*;
 use llm_errors::ErrorKind as K;
-use llm_router::{Member, Policy, Request, Route, Table, Target, Why};
+use llm_router::{Cost, Member, Policy, Request, Route, Table, Target, Tokens, Why};
 use std::sync::Arc;
 
 fn two_tiers() -> World {
@@ -231,6 +231,31 @@ fn a_request_known_to_be_too_long_passes_small_windows_over() {
     assert_eq!(end, End::Answered);
     assert_eq!(world.calls, ["long"]);
     assert_eq!(trace.hops[0].passed_over.len(), 1);
+}
+
+#[test]
+fn a_target_that_counts_more_than_was_expected_is_passed_over_in_time() {
+    let mut world = World::new(|now| {
+        Table::builder()
+            .target(Target::new("short", "one").context_window(8_000))
+            .target(Target::new("long", "two").context_window(128_000))
+            .route(Route::new("r").tier(["short"]).tier(["long"]))
+            .build(now)
+            .unwrap()
+    });
+    let request = Request::new().context_tokens(5_000).expected(Cost {
+        input_tokens: 5_000,
+        output_tokens: 0,
+    });
+    world.tokens = Tokens {
+        input: 10_000,
+        output: 1,
+    };
+    for seed in 0..20 {
+        world.call_with(request, seed);
+    }
+    assert_eq!(world.calls[0], "short", "nothing is known at first");
+    assert_eq!(world.calls[19], "long");
 }
 
 #[test]

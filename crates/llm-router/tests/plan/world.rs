@@ -59,6 +59,8 @@ pub(crate) struct World {
     pub(crate) now: Instant,
     replies: HashMap<String, Vec<Reply>>,
     pub(crate) calls: Vec<String>,
+    /// What every good answer says it took.
+    pub(crate) tokens: Tokens,
 }
 
 /// A failure of this kind, received as a whole reply.
@@ -102,6 +104,7 @@ impl World {
             now: start + Duration::from_nanos(333_777),
             replies: HashMap::new(),
             calls: Vec::new(),
+            tokens: Tokens::default(),
         }
     }
 
@@ -219,7 +222,7 @@ impl World {
                     };
                     let (event, after) = match self.reply(&name) {
                         Reply::Good(after) if after < window => {
-                            (Event::Succeeded(attempt, Tokens::default()), after)
+                            (Event::Succeeded(attempt, self.tokens), after)
                         }
                         Reply::Bad(verdict) => (Event::Failed(attempt, verdict), ms(10)),
                         Reply::Good(_) | Reply::Hang => (Event::Failed(attempt, timeout), window),
