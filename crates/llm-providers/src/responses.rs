@@ -20,6 +20,7 @@
 //! who cannot know of it.
 
 mod item;
+mod kept;
 mod mark;
 mod reply;
 mod request;

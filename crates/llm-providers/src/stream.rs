@@ -34,7 +34,7 @@ use crate::failure::{Failure, MAX_ERROR_BODY_BYTES};
 use crate::framing::{BadFrame, Frames, Framing};
 use crate::sse::MAX_EVENT_BYTES;
 use crate::transport::TransportError;
-use crate::wire::{Dialect, Watch};
+use crate::wire::Watch;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -83,7 +83,6 @@ pub struct ReplyStream {
     provider: Provider,
     status: u16,
     /// For an answer that is to be continued.
-    dialect: Dialect,
     include_usage: bool,
     created: u64,
     clocks: Clocks,
@@ -146,7 +145,6 @@ pub(crate) struct Parts {
     pub(crate) body: BoxStream<'static, Result<Bytes, TransportError>>,
     pub(crate) framing: Framing,
     pub(crate) course: Course,
-    pub(crate) dialect: Dialect,
     pub(crate) include_usage: bool,
     pub(crate) created: u64,
     pub(crate) hold: Hold,
@@ -171,7 +169,6 @@ impl ReplyStream {
             body: Some(parts.body),
             frames: Frames::new(parts.framing, longest),
             course: parts.course,
-            dialect: parts.dialect,
             include_usage: parts.include_usage,
             created: parts.created,
             hold: parts.hold,
@@ -212,7 +209,6 @@ impl ReplyStream {
             body: None,
             frames: Frames::new(Framing::Sse, MAX_EVENT_BYTES),
             course: parts.course,
-            dialect: parts.dialect,
             include_usage: parts.include_usage,
             created: parts.created,
             hold: parts.hold,

@@ -287,7 +287,7 @@ impl Drive {
         let looked_at = quality.is_some_and(|quality| quality.reads_streams(call));
         reading.keep_text = call.is_continuable() && (mendable || looked_at);
         reading.hold = self.client.hold(route);
-        let seam = seam.and_then(Seam::fork);
+        let seam = seam.map(Seam::fork);
         reading.resume = match form {
             Form::Prefill { .. } => seam.map(Resume::Prefill),
             Form::Replay { .. } => seam.map(Resume::Replay),

@@ -1,6 +1,7 @@
 //! Watches an answer pass by: finds content, model, usage, stop reason and errors in it without
 //! building a tree and without copying text.
 
+use super::StreamEncoder;
 use crate::chat::{FinishReason, Usage};
 use crate::stream::{Facts, Glance, Shown, Template, is_filled, text_of, unescape, unescape_inner};
 use crate::wire;
@@ -292,6 +293,11 @@ impl wire::Watch for Watch {
 
     fn shown(&self) -> Option<&Shown> {
         self.shown.as_ref()
+    }
+
+    fn resume(&self, _include_usage: bool, _created: u64) -> Option<Box<dyn wire::Writer>> {
+        let encoder = StreamEncoder::resumed(self.shown.as_ref()?);
+        Some(Box::new(encoder))
     }
 
     fn is_complete(&self) -> bool {

@@ -8,7 +8,7 @@ use crate::call::BadRequest;
 use crate::catalog::ANTHROPIC_VERSION;
 use crate::chat::{Reply, Request, StreamEvent};
 use crate::codec::{Encoded, Untranslatable};
-use crate::stream::{Facts, Glance, REPLY_REASONING, Shown};
+use crate::stream::{Facts, Glance, REPLY_REASONING};
 use crate::wire::{self, Caller, Reader, Target, Terms, Watched, Writer};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -70,15 +70,6 @@ impl Caller for AnthropicMessages {
         Box::new(StreamEncoder::default())
     }
 
-    fn resume(
-        &self,
-        shown: &Shown,
-        _include_usage: bool,
-        _created: u64,
-    ) -> Option<Box<dyn Writer>> {
-        Some(Box::new(StreamEncoder::resumed(shown)))
-    }
-
     fn watch(&self) -> Box<dyn wire::Watch> {
         Box::new(Watch::default())
     }
@@ -93,7 +84,7 @@ impl Writer for StreamEncoder {
         self.dropped_thinking()
     }
 
-    fn fork(&self) -> Option<Box<dyn Writer>> {
-        Some(Box::new(self.clone()))
+    fn fork(&self) -> Box<dyn Writer> {
+        Box::new(self.clone())
     }
 }

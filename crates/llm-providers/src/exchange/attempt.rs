@@ -112,7 +112,6 @@ impl Attempt<'_> {
             body,
             framing,
             course,
-            dialect,
             include_usage,
             created,
             hold,

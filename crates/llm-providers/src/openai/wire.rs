@@ -7,7 +7,7 @@ use super::{
 use crate::call::BadRequest;
 use crate::chat::{Reply, Request, StreamEvent};
 use crate::codec::{Encoded, Untranslatable};
-use crate::stream::{Facts, Glance, Shown};
+use crate::stream::{Facts, Glance};
 use crate::wire::{self, Caller, Reader, Target, Terms, Watched, Writer};
 use bytes::{Bytes, BytesMut};
 
@@ -49,11 +49,6 @@ impl Caller for OpenAiChat {
         Box::new(StreamEncoder::new(include_usage, created))
     }
 
-    fn resume(&self, shown: &Shown, include_usage: bool, created: u64) -> Option<Box<dyn Writer>> {
-        let encoder = StreamEncoder::resumed(shown, include_usage, created);
-        Some(Box::new(encoder))
-    }
-
     fn watch(&self) -> Box<dyn wire::Watch> {
         Box::new(Watch::default())
     }
@@ -65,7 +60,7 @@ impl Writer for StreamEncoder {
         Ok(())
     }
 
-    fn fork(&self) -> Option<Box<dyn Writer>> {
-        Some(Box::new(self.clone()))
+    fn fork(&self) -> Box<dyn Writer> {
+        Box::new(self.clone())
     }
 }

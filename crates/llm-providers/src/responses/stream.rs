@@ -6,3 +6,4 @@ mod open;
 
 pub use self::decode::StreamDecoder;
 pub use self::encode::StreamEncoder;
+pub(super) use self::open::{Open, PartKind};

@@ -1,8 +1,10 @@
 //! Watches an answer pass by: finds content, model, usage, the end and errors in it without building a tree and
 //! without copying text.
 
+use super::StreamEncoder;
+use super::kept::{Kept, Step};
 use crate::chat::{FinishReason, Usage};
-use crate::stream::{Facts, Glance, is_filled, text_of};
+use crate::stream::{Facts, Glance, Shown, is_filled, text_of};
 use crate::wire;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -17,11 +19,19 @@ struct Event<'a> {
     #[serde(borrow)]
     delta: Option<&'a RawValue>,
     #[serde(borrow)]
-    item: Option<Item<'a>>,
+    item: Option<&'a RawValue>,
     #[serde(borrow)]
-    response: Option<Response<'a>>,
+    part: Option<&'a RawValue>,
+    #[serde(borrow)]
+    response: Option<&'a RawValue>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    sequence_number: Option<&'a RawValue>,
+    #[serde(borrow)]
+    output_index: Option<&'a RawValue>,
+    #[serde(borrow)]
+    content_index: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -244,11 +254,17 @@ impl Response<'_> {
     }
 }
 
+/// A whole number; `None` where it is none.
+fn number<N: std::str::FromStr>(raw: &RawValue) -> Option<N> {
+    raw.get().parse().ok()
+}
+
 /// Watches a stream.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     said: bool,
     ended: bool,
+    kept: Option<Box<Kept>>,
 }
 
 impl Watch {
@@ -293,13 +309,31 @@ impl wire::Watch for Watch {
             return Glance::Error;
         }
         let kind = event.kind.and_then(text_of).unwrap_or_default();
+        if let Some(kept) = &mut self.kept {
+            let step = Step {
+                sequence_number: event.sequence_number.and_then(number),
+                output_index: event.output_index.and_then(number),
+                content_index: event.content_index.and_then(number),
+                delta: event.delta,
+                item: event.item,
+                part: event.part,
+                response: event.response,
+            };
+            kept.note(&kind, &step);
+        }
+        // What has another shape than the wire's is an extension.
+        let response = match event.response.map(|raw| serde_json::from_str(raw.get())) {
+            Some(Ok(response)) => Some(response),
+            Some(Err(_)) => return Glance::Quiet,
+            None => None,
+        };
         let glance = match &*kind {
             "error" | "response.failed" => Glance::Error,
             "response.completed" | "response.incomplete" => {
-                return self.end(event.response.as_ref(), &kind, facts);
+                return self.end(response.as_ref(), &kind, facts);
             }
             "response.created" | "response.in_progress" | "response.queued" => {
-                match &event.response {
+                match &response {
                     Some(response) if response.failed() => return Glance::Error,
                     Some(response) => response.note(facts),
                     None => {}
@@ -307,7 +341,10 @@ impl wire::Watch for Watch {
                 Glance::Life
             }
             "response.output_item.added" | "response.output_item.done" => {
-                if event.item.is_some_and(|item| item.is_answer()) {
+                let item = event
+                    .item
+                    .map(|raw| serde_json::from_str::<Item<'_>>(raw.get()));
+                if item.is_some_and(|item| item.is_ok_and(|item| item.is_answer())) {
                     Glance::Content
                 } else {
                     Glance::Life
@@ -324,6 +361,19 @@ impl wire::Watch for Watch {
 
     fn is_complete(&self) -> bool {
         self.ended
+    }
+
+    fn keep(&mut self) {
+        self.kept = Some(Box::default());
+    }
+
+    fn shown(&self) -> Option<&Shown> {
+        Some(&self.kept.as_ref()?.shown)
+    }
+
+    fn resume(&self, _include_usage: bool, created: u64) -> Option<Box<dyn wire::Writer>> {
+        let encoder = StreamEncoder::resumed(self.kept.as_ref()?, created);
+        Some(Box::new(encoder))
     }
 
     fn end_marker(&self) -> &'static [u8] {

@@ -58,4 +58,8 @@ impl Writer for StreamEncoder {
     fn write(&mut self, event: &StreamEvent, out: &mut BytesMut) -> Result<(), Untranslatable> {
         self.encode(event, out)
     }
+
+    fn fork(&self) -> Box<dyn Writer> {
+        Box::new(self.clone())
+    }
 }

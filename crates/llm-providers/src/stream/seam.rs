@@ -147,14 +147,10 @@ impl Seam {
         self.given().len() >= MIN_ECHO_BYTES && prefill::suits(call)
     }
 
-    /// A seam of its own for one more attempt; `None` where the caller's dialect does not know how.
+    /// A seam of its own for one more attempt.
     #[must_use]
-    pub fn fork(&self) -> Option<Self> {
-        Some(Self::new(
-            self.writer.fork()?,
-            Arc::clone(&self.text),
-            self.usage,
-        ))
+    pub fn fork(&self) -> Self {
+        Self::new(self.writer.fork(), Arc::clone(&self.text), self.usage)
     }
 
     /// The text as it is given to a target: white space at the end is refused by some, and swallowed
@@ -182,13 +178,9 @@ impl ReplyStream {
         match &self.course {
             Course::Pass(watch) => {
                 let shown = shown(watch.as_ref())?;
-                let caller = self.dialect.caller();
-                let writer = caller.resume(shown, self.include_usage, self.created)?;
-                Some(Seam::new(
-                    writer,
-                    shown.text.as_str().into(),
-                    self.facts.usage,
-                ))
+                let writer = watch.resume(self.include_usage, self.created)?;
+                let text = shown.text.as_str().into();
+                Some(Seam::new(writer, text, self.facts.usage))
             }
             Course::Translate(translator) => translator.seam(self.facts.usage),
         }

@@ -116,7 +116,7 @@ impl Translator {
     /// What the caller has; `None` where it cannot be continued.
     pub(crate) fn seam(&self, usage: Usage) -> Option<Seam> {
         let usage = self.joined_usage().unwrap_or(usage);
-        Some(Seam::new(self.writer.fork()?, self.sent()?.into(), usage))
+        Some(Seam::new(self.writer.fork(), self.sent()?.into(), usage))
     }
 
     /// The text written so far; `None` where it was not kept or is not all there is.

@@ -20,17 +20,6 @@ pub(crate) trait Caller: Sync {
     /// `created` the time in seconds since 1970.
     fn writer(&self, include_usage: bool, created: u64) -> Box<dyn Writer>;
 
-    /// Goes on writing a streamed answer of which `shown` has passed; `None` where the wire does not
-    /// know how.
-    fn resume(
-        &self,
-        _shown: &Shown,
-        _include_usage: bool,
-        _created: u64,
-    ) -> Option<Box<dyn Writer>> {
-        None
-    }
-
     /// Starts watching a streamed answer that passes as it comes.
     fn watch(&self) -> Box<dyn Watch>;
 }
@@ -45,10 +34,8 @@ pub(crate) trait Writer: fmt::Debug + Send + Sync {
         false
     }
 
-    /// A writer that has written the same; `None` where the wire cannot go on with a broken answer.
-    fn fork(&self) -> Option<Box<dyn Writer>> {
-        None
-    }
+    /// A writer that has written the same: it goes on with an answer whose stream broke.
+    fn fork(&self) -> Box<dyn Writer>;
 }
 
 /// Watches a stream pass by, without building a tree and without copying text.
@@ -66,12 +53,14 @@ pub(crate) trait Watch: fmt::Debug + Send {
     fn is_complete(&self) -> bool;
 
     /// From now on keeps what passes, for the answer to be continued if its stream breaks.
-    fn keep(&mut self) {}
+    fn keep(&mut self);
 
     /// What has passed, where it is kept.
-    fn shown(&self) -> Option<&Shown> {
-        None
-    }
+    fn shown(&self) -> Option<&Shown>;
+
+    /// A writer that goes on with what has passed; `None` where it was not kept. The arguments are those
+    /// of [`Caller::writer`].
+    fn resume(&self, include_usage: bool, created: u64) -> Option<Box<dyn Writer>>;
 
     /// The end marker to supply where a complete stream ended without one.
     fn end_marker(&self) -> &'static [u8];

@@ -5,6 +5,7 @@ use crate::chat::{FinishReason, StreamEvent, Usage};
 use crate::codec::{Object, Untranslatable};
 use crate::exchange::MAX_REPLY_BYTES;
 use crate::responses::item::{redacted, signed};
+use crate::responses::kept::Kept;
 use crate::responses::mark::Names;
 use crate::responses::reply::encode_usage;
 use crate::sse;
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 /// The last event repeats the whole answer, so what has been written is kept: at most [`MAX_REPLY_BYTES`]. Answer and
 /// items get [names of their own](crate::responses). What the caller asked for is not echoed: `tools`, `text` and
 /// their like stand at their defaults.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct StreamEncoder {
     created: u64,
     names: Names,
@@ -60,6 +61,24 @@ impl StreamEncoder {
     pub fn new(created: u64) -> Self {
         Self {
             created,
+            ..Self::default()
+        }
+    }
+
+    /// Goes on with a stream of which `kept` has passed, made at `created` where it did not say so.
+    pub(in crate::responses) fn resumed(kept: &Kept, created: u64) -> Self {
+        let created = kept.created.unwrap_or(created);
+        let (id, model) = (&kept.shown.id, &kept.shown.model);
+        Self {
+            created,
+            names: Names::of(id, model, created),
+            id: id.as_ref().to_owned(),
+            model: model.as_ref().to_owned(),
+            sequence: kept.sequence,
+            started: true,
+            output: kept.output.clone(),
+            kept_bytes: kept.shown.text.len(),
+            open: kept.open.clone(),
             ..Self::default()
         }
     }
@@ -176,18 +195,15 @@ impl StreamEncoder {
                 Open::Message {
                     id,
                     parts: Vec::new(),
-                    part: kind,
+                    part: None,
                     text: String::new(),
                 },
                 out,
             );
-            self.begin_part(out);
-        } else if matches!(&self.open, Some(Open::Message { part, .. }) if *part != kind) {
+        }
+        if matches!(&self.open, Some(Open::Message { part, .. }) if *part != Some(kind)) {
             self.close_part(out);
-            if let Some(Open::Message { part, .. }) = &mut self.open {
-                *part = kind;
-            }
-            self.begin_part(out);
+            self.begin_part(kind, out);
         }
         let (sequence, output_index) = (self.next(), self.output.len());
         if let Some(Open::Message {
@@ -199,7 +215,7 @@ impl StreamEncoder {
         {
             said.push_str(text);
             let (kind, logprobs) = match kind {
-                PartKind::Text => ("response.output_text.delta", Some([])),
+                PartKind::Text | PartKind::ToldText => ("response.output_text.delta", Some([])),
                 PartKind::Refusal => ("response.refusal.delta", None),
             };
             let delta = Delta {
@@ -316,16 +332,17 @@ impl StreamEncoder {
         self.write("response.output_item.added", fields(event), out);
     }
 
-    fn begin_part(&mut self, out: &mut BytesMut) {
+    fn begin_part(&mut self, kind: PartKind, out: &mut BytesMut) {
         if let Some(Open::Message {
             id, parts, part, ..
-        }) = &self.open
+        }) = &mut self.open
         {
+            *part = Some(kind);
             let event = json!({
                 "item_id": id,
                 "output_index": self.output.len(),
                 "content_index": parts.len(),
-                "part": part.value(""),
+                "part": kind.value(""),
             });
             self.write("response.content_part.added", fields(event), out);
         }
@@ -342,6 +359,9 @@ impl StreamEncoder {
         else {
             return;
         };
+        let Some(kind) = part.take() else {
+            return;
+        };
         let place = |event: Value| {
             let mut event = fields(event);
             event.set("item_id", id.as_str());
@@ -349,18 +369,24 @@ impl StreamEncoder {
             event.set("content_index", parts.len());
             event
         };
-        let whole = part.value(text);
-        let (name, done) = match part {
-            PartKind::Text => (
+        let whole = kind.value(text);
+        let done = match kind {
+            PartKind::Text => Some((
                 "response.output_text.done",
                 place(json!({"text": text, "logprobs": []})),
-            ),
-            PartKind::Refusal => ("response.refusal.done", place(json!({"refusal": text}))),
+            )),
+            PartKind::ToldText => None,
+            PartKind::Refusal => {
+                let event = place(json!({"refusal": text}));
+                Some(("response.refusal.done", event))
+            }
         };
         let closed = place(json!({"part": whole}));
         text.clear();
         parts.push(whole);
-        self.write(name, done, out);
+        if let Some((name, done)) = done {
+            self.write(name, done, out);
+        }
         self.write("response.content_part.done", closed, out);
     }
 

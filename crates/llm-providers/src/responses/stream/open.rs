@@ -4,13 +4,14 @@ use crate::codec::Object;
 use serde_json::{Value, json};
 
 /// The item that is being written.
-#[derive(Debug)]
-pub(super) enum Open {
+#[derive(Debug, Clone)]
+pub(in crate::responses) enum Open {
     Message {
         id: String,
         /// The finished parts.
         parts: Vec<Value>,
-        part: PartKind,
+        /// The part that is open, if one is.
+        part: Option<PartKind>,
         text: String,
     },
     Reasoning {
@@ -28,15 +29,17 @@ pub(super) enum Open {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PartKind {
+pub(in crate::responses) enum PartKind {
     Text,
+    /// A text that has been told in whole once more: only its end is missing.
+    ToldText,
     Refusal,
 }
 
 impl PartKind {
     pub(super) fn value(self, text: &str) -> Value {
         match self {
-            Self::Text => {
+            Self::Text | Self::ToldText => {
                 json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []})
             }
             Self::Refusal => json!({"type": "refusal", "refusal": text}),
