@@ -4,15 +4,17 @@
 //! a stored copy read 2026-11-23); the stream's events as the documentation has them
 //! (<https://platform.claude.com/docs/en/build-with-claude/streaming>).
 
+mod citation;
 mod reply;
 mod request;
 mod stream;
 mod watch;
 mod wire;
 
+pub(crate) use self::citation::foreign_citations;
 pub use self::reply::{decode_reply, encode_reply};
 use self::request::encode_on_vertex;
-pub(crate) use self::request::thinking_fields;
+pub(crate) use self::request::{LOST_CITATIONS, thinking_fields};
 pub use self::request::{decode_request, encode_request};
 pub use self::stream::{StreamDecoder, StreamEncoder};
 use self::watch::{Watch, glance_at_reply};

@@ -8,6 +8,7 @@ mod shorten;
 pub use self::feature::Features;
 pub use self::purpose::Purpose;
 
+use crate::anthropic::LOST_CITATIONS;
 use crate::embedding::{self, Asked};
 use crate::endpoint::DEFAULT_MAX_TOKENS;
 use crate::openai::Quirks;
@@ -380,9 +381,13 @@ impl Call {
         self.scan.model_span.clone()
     }
 
-    /// True where reasoning of another provider is kept from a target of the same wire.
-    pub(crate) fn withholds_reasoning(&self) -> bool {
-        !self.scan.foreign.is_empty()
+    /// What of another provider's is kept from a target of the same wire, which would refuse it.
+    pub(crate) fn withholds(&self) -> Option<&'static str> {
+        let name = match self.dialect {
+            Dialect::AnthropicMessages => LOST_CITATIONS,
+            _ => "messages.thinking",
+        };
+        (!self.scan.foreign.is_empty()).then_some(name)
     }
 }
 

@@ -17,6 +17,7 @@
 //! that translation there and back loses nothing that both ends can express.
 
 mod assembly;
+mod citation;
 mod event;
 mod message;
 mod reply;
@@ -24,6 +25,10 @@ mod request;
 mod tool;
 
 pub use self::assembly::Assembly;
+pub use self::citation::Citation;
+pub(crate) use self::citation::{
+    MAX_CITATIONS, REPLY_CITATION_PLACES, REPLY_CITATIONS, chars, lenient, number,
+};
 pub use self::event::StreamEvent;
 pub(crate) use self::message::name_of_call;
 pub use self::message::{

@@ -5,7 +5,7 @@
 //! <https://docs.cohere.com/v2/docs/parameter-types-in-json>. All read 2026-11-26.
 //!
 //! - What the model means to do with its tools (`tool_plan`) is reasoning, and is translated as that.
-//! - Citations refer to documents that only this wire can give; they are dropped, named
+//! - Citations of documents and tool results that have a `url` are kept; others are dropped, named
 //!   `reply.citations`.
 //! - Nothing in an answer names the model.
 

@@ -6,12 +6,12 @@ mod outgoing;
 use self::attempt::Attempt;
 use self::outgoing::prepare;
 use crate::call::Call;
+use crate::chat;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::stream::{Clocks, Facts, Reading, ReplyStream};
 use crate::transport::{HttpResponse, Transport};
 use crate::wire::Dialect;
-use crate::{chat, form};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use llm_errors::{Phase, TransportFault, classify_transport};
@@ -72,10 +72,11 @@ pub struct Whole {
 }
 
 impl Whole {
-    /// The answer in neutral form. `None` where it has a shape that its dialect does not allow.
+    /// The answer in neutral form; [`lost`](chat::Reply::lost) names what that cannot say. `None` where it has a shape
+    /// that its dialect does not allow.
     #[must_use]
     pub fn chat(&self) -> Option<chat::Reply> {
-        form::decode_whole(self.dialect, &self.body)
+        self.dialect.wire().target().decode(&self.body)
     }
 
     /// The dialect of the body: the caller's.

@@ -9,10 +9,11 @@ use crate::wire::{Dialect, Reader};
 use bytes::{Bytes, BytesMut};
 
 /// Reads a whole answer. `None` where its shape is not the dialect's, or where it holds more than the
-/// neutral form can say: several choices, blocks of an unknown sort.
+/// neutral form can say: several choices, blocks of an unknown sort, sources without an address.
 #[must_use]
 pub fn decode_whole(dialect: Dialect, body: &[u8]) -> Option<Reply> {
-    dialect.wire().target().decode(body)
+    let reply = dialect.wire().target().decode(body)?;
+    reply.lost.is_empty().then_some(reply)
 }
 
 /// Writes a whole answer.
@@ -38,8 +39,8 @@ pub fn encode_stream(dialect: Dialect, reply: &Reply, include_usage: bool) -> Op
 }
 
 /// Puts a recorded stream of events together to a whole answer. `None` where the stream has a broken
-/// event, an error, several choices, blocks of an unknown sort, or no finish reason: a part of an
-/// answer is never taken for the whole.
+/// event, an error, several choices, blocks of an unknown sort, sources without an address, or no finish
+/// reason: a part of an answer is never taken for the whole.
 #[must_use]
 pub fn decode_stream(dialect: Dialect, stream: &[u8]) -> Option<Reply> {
     let mut reader = dialect.wire().target().reader();
@@ -50,7 +51,7 @@ pub fn decode_stream(dialect: Dialect, stream: &[u8]) -> Option<Reply> {
         read_frame(reader.as_mut(), &frame.ok()?, &mut events)?;
     }
     read_frame(reader.as_mut(), &frames.rest(), &mut events)?;
-    if reader.left_out() {
+    if !reader.lost().is_empty() {
         return None;
     }
     let mut assembly = Assembly::default();

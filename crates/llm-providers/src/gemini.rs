@@ -11,6 +11,7 @@
 //!   dropped, named `reply.thought_signature`; when the conversation comes back, models that ask for
 //!   one get the placeholder that Google documents for histories of other models.
 
+mod citation;
 mod model;
 mod reply;
 mod request;

@@ -4,6 +4,7 @@
 //! read 2026-11-23); reply and stream as the API reference has them
 //! (<https://platform.openai.com/docs/api-reference/chat>).
 
+mod annotation;
 mod extra;
 mod quirk;
 mod reply;

@@ -19,6 +19,7 @@
 //! items) and tools that OpenAI runs need a target of this wire. `store` is switched off for callers of other wires,
 //! who cannot know of it.
 
+mod annotation;
 mod item;
 mod kept;
 mod mark;

@@ -33,6 +33,28 @@ pub(crate) fn splice(
     out.freeze()
 }
 
+/// What to cut out of a list so that those of its elements that are marked go, each with one comma. `elements` are all
+/// of it, in order.
+pub(crate) fn cuts(elements: &[(Range<usize>, bool)]) -> Vec<Range<usize>> {
+    let mut kept_before = false;
+    let mut cuts = Vec::new();
+    for (at, (span, goes)) in elements.iter().enumerate() {
+        let next = elements.get(at + 1).map(|(span, _)| span.start);
+        let before = at.checked_sub(1).and_then(|at| elements.get(at));
+        match (goes, kept_before, next) {
+            (false, ..) => kept_before = true,
+            // The comma after it, and the space up to the next.
+            (true, false, Some(next)) => cuts.push(span.start..next),
+            // The comma before it: what stands before is kept, or is cut already up to its end.
+            (true, true, _) => {
+                cuts.push(before.map_or(span.start, |(before, _)| before.end)..span.end);
+            }
+            (true, false, None) => cuts.push(span.clone()),
+        }
+    }
+    cuts
+}
+
 /// Where `part`, a slice of `whole`, lies inside it.
 pub(crate) fn span_of(whole: &[u8], part: &[u8]) -> Option<Range<usize>> {
     let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;

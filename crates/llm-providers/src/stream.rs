@@ -454,8 +454,8 @@ impl ReplyStream {
     fn finish_translation(&mut self) {
         if let Course::Translate(translator) = &mut self.course {
             let translated = translator.end();
-            if translator.dropped_thinking() {
-                self.facts.dropped.push(REPLY_REASONING);
+            for name in translator.lost() {
+                self.facts.drop_once(name);
             }
             self.put_translated(translated);
         }

@@ -217,7 +217,11 @@ async fn content_in_parts_and_arguments_as_an_object_are_read() {
     let reply = cross(&events).await;
     assert_eq!(reply.text(), "It is 4");
     assert!(matches!(&reply.parts[1], Part::ToolCall(call) if call.arguments == r#"{"a":1}"#));
-    let recorded = form::decode_stream(OPENAI, events.concat().as_bytes()).unwrap();
+    // Where a text comes from is told by a number alone: without it the record is not the whole.
+    assert!(form::decode_stream(OPENAI, events.concat().as_bytes()).is_none());
+    let referring = r#"{"type":"reference","reference_ids":[1]},"#;
+    let recorded = events.concat().replace(referring, "");
+    let recorded = form::decode_stream(OPENAI, recorded.as_bytes()).unwrap();
     assert!(matches!(&recorded.parts[0], Part::Thinking(thinking) if thinking.text == "hm"));
 
     let body = r#"{"choices":[{"index":0,"finish_reason":"stop","message":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"4"}]}}]}"#;

@@ -1,8 +1,9 @@
 //! Whole answers: from Anthropic's wire to the neutral form and back.
 
-use super::request::{decode_blocks, encode_block};
+use super::citation;
+use super::request::{LOST_CITATIONS, decode_blocks, encode_block};
 use super::watch::{finish_reason, read_usage};
-use crate::chat::{FinishReason, Part, Reply, Usage, is_broken_call};
+use crate::chat::{FinishReason, Part, REPLY_CITATIONS, Reply, Usage, chars, is_broken_call};
 use crate::codec::{Fields, Object};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -17,8 +18,14 @@ pub fn decode_reply(body: &[u8]) -> Option<Reply> {
         model: fields.text("model").ok()?.unwrap_or_default(),
         ..Reply::default()
     };
+    let content = fields.take("content")?;
+    let (cited, all) = citation::in_blocks(&content);
+    reply.citations = cited;
+    reply.lose_if(!all, REPLY_CITATIONS);
     let mut lost = Vec::new();
-    reply.parts = decode_blocks(Some(fields.take("content")?), "content", &mut lost).ok()?;
+    reply.parts = decode_blocks(Some(content), "content", &mut lost).ok()?;
+    // They are read already.
+    lost.retain(|field| *field != LOST_CITATIONS);
     if lost
         .iter()
         .any(|field| field.starts_with("messages.content"))
@@ -50,6 +57,7 @@ pub fn encode_reply(reply: &Reply) -> Bytes {
     let mut said = Said::default();
     let mut cut = false;
     let mut content: Vec<Value> = Vec::with_capacity(reply.parts.len());
+    let mut before = 0;
     for part in &reply.parts {
         if is_broken_call(part) {
             cut = true;
@@ -57,14 +65,16 @@ pub fn encode_reply(reply: &Reply) -> Bytes {
         }
         said.refusal |= matches!(part, Part::Refusal(_));
         said.call |= matches!(part, Part::ToolCall(_));
-        content.extend(match part {
+        match part {
             // Requests leave out blank texts; in an answer they may be all there is.
             Part::Text(text) if !text.text.is_empty() => {
-                Some(json!({"type": "text", "text": text.text}))
+                content.extend(citation::blocks(&text.text, before, &reply.citations));
+                before += chars(&text.text);
             }
-            part => encode_block(part, &mut unsaid),
-        });
+            part => content.extend(encode_block(part, &mut unsaid)),
+        }
     }
+    citation::add_placeless(&mut content, &reply.citations);
     out.set("content", content);
     let finish = if cut {
         Some(FinishReason::Length)

@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 
+pub(crate) use self::decode::LOST_CITATIONS;
 pub(super) use self::decode::decode_blocks;
 pub use self::decode::decode_request;
 pub(super) use self::encode::encode_block;

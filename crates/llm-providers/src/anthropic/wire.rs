@@ -80,8 +80,8 @@ impl Writer for StreamEncoder {
         self.encode(event, out)
     }
 
-    fn dropped_thinking(&self) -> bool {
-        self.dropped_thinking()
+    fn lost(&self) -> &[&'static str] {
+        self.lost()
     }
 
     fn fork(&self) -> Box<dyn Writer> {

@@ -1,8 +1,11 @@
 //! Reads a whole answer.
 
-use crate::chat::{FinishReason, Part, Reply, Thinking, ToolCall, Usage};
+use crate::chat::{
+    Citation, FinishReason, Part, REPLY_CITATIONS, Reply, Thinking, ToolCall, Usage, chars,
+};
 use crate::stream::{Facts, Glance, is_filled};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -76,6 +79,7 @@ struct ReasoningText<'a> {
 struct Citations<'a> {
     #[serde(borrow)]
     content: Option<Vec<Generated<'a>>>,
+    citations: Option<Vec<Value>>,
 }
 
 #[derive(Deserialize)]
@@ -123,6 +127,23 @@ pub(super) fn finish_reason(name: &str) -> Option<FinishReason> {
     })
 }
 
+/// The source that a citation names, where it has an address. It speaks of the whole block
+/// (<https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Citation.html> and
+/// `API_runtime_CitationLocation.html`, read 2026-11-26).
+pub(super) fn source(citation: &Value) -> Option<Citation> {
+    let text = |of: Option<&Value>| of.and_then(Value::as_str).map(str::to_owned);
+    let page = citation.pointer("/location/web/url");
+    let url = text(page.or_else(|| citation.get("source")))?;
+    if !url.contains("://") {
+        return None;
+    }
+    let mut read = Citation::new(url);
+    read.title = text(citation.get("title"));
+    // A whole answer has a list of quotations, a stream their pieces.
+    read.quote = text(citation.pointer("/sourceContent/0/text"));
+    Some(read)
+}
+
 /// Looks at a whole answer. `Glance::Life` is one without content.
 pub(super) fn glance(body: &[u8], facts: &mut Facts) -> Glance {
     let answer: Answer<'_> = match serde_json::from_slice(body) {
@@ -157,8 +178,23 @@ pub(super) fn decode(body: &[u8]) -> Option<Reply> {
     if let Some(reason) = answer.stop_reason.as_deref() {
         reply.finish = Some(finish_reason(reason)?);
     }
-    for block in answer.blocks() {
-        reply.parts.extend(block.into_part()?);
+    let mut before = 0;
+    for mut block in answer.blocks() {
+        let cited = block.citations_content.as_mut();
+        let cited = cited.and_then(|cited| cited.citations.take());
+        let part = block.into_part()?;
+        let after = match &part {
+            Some(Part::Text(text)) => before + chars(&text.text),
+            _ => before,
+        };
+        for citation in cited.unwrap_or_default() {
+            match source(&citation) {
+                Some(citation) => reply.citations.push(citation.of(before..after)),
+                None => reply.lose_if(true, REPLY_CITATIONS),
+            }
+        }
+        before = after;
+        reply.parts.extend(part);
     }
     Some(reply)
 }

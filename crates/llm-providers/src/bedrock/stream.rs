@@ -1,7 +1,7 @@
 //! Reads a stream's events.
 
-use super::reply::{UsageWire, finish_reason};
-use crate::chat::StreamEvent;
+use super::reply::{UsageWire, finish_reason, source};
+use crate::chat::{Citation, MAX_CITATIONS, REPLY_CITATIONS, StreamEvent, chars, lenient};
 use crate::codec::Untranslatable;
 use crate::stream::{Facts, Glance};
 use crate::wire::Reader;
@@ -87,6 +87,12 @@ pub(super) struct StreamReader {
     calls: u32,
     /// The open block is a tool call; whether it has had arguments.
     open_call: Option<bool>,
+    /// Characters of text so far, and how many of them precede the open block.
+    chars: usize,
+    before_block: usize,
+    /// The sources of the open block: they speak of all of it.
+    cited: Vec<Citation>,
+    lost: Vec<&'static str>,
     stopped: bool,
 }
 
@@ -121,6 +127,11 @@ impl Reader for StreamReader {
                         json: "{}".to_owned(),
                     });
                 }
+                let span = self.before_block..self.chars;
+                let cited = self.cited.drain(..).map(|one| one.of(span.clone()));
+                out.extend(cited.map(StreamEvent::Citation));
+                // A text has no event for its beginning.
+                self.before_block = self.chars;
                 Ok(Glance::Life)
             }
             b"messageStop" => parsed(data, |stop: Stop<'_>| {
@@ -150,6 +161,10 @@ impl Reader for StreamReader {
 
     fn is_complete(&self) -> bool {
         self.stopped
+    }
+
+    fn lost(&self) -> &[&'static str] {
+        &self.lost
     }
 }
 
@@ -193,7 +208,10 @@ impl StreamReader {
             let text = text.filter(|text| !text.is_empty());
             text.map(Cow::into_owned)
         };
-        out.extend(filled(delta.text).map(StreamEvent::Text));
+        if let Some(text) = filled(delta.text) {
+            self.chars += chars(&text);
+            out.push(StreamEvent::Text(text));
+        }
         if let Some(json) = filled(delta.tool_use.and_then(|call| call.input)) {
             self.open_call = Some(true);
             out.push(StreamEvent::ToolArguments {
@@ -210,8 +228,14 @@ impl StreamReader {
                 sealed = 1;
             }
         }
-        if delta.citation.is_some() {
-            facts.drop_once("reply.citations");
+        if let Some(raw) = delta.citation {
+            match source(&lenient(raw)) {
+                Some(cited) if self.cited.len() < MAX_CITATIONS => self.cited.push(cited),
+                _ => {
+                    self.lost = vec![REPLY_CITATIONS];
+                    facts.drop_once(REPLY_CITATIONS);
+                }
+            }
         }
         if out.len() > before + sealed {
             Glance::Content

@@ -10,6 +10,7 @@ mod input;
 use self::input::Input;
 use super::BadRequest;
 use super::feature::Features;
+use crate::anthropic::foreign_citations;
 use crate::embedding::{self, Asked};
 use crate::responses::{foreign_items, is_foreign_response};
 use crate::splice::span_of;
@@ -36,7 +37,7 @@ pub(super) struct Scan {
     pub(super) features: Features,
     pub(super) max_tokens: Option<u32>,
     pub(super) estimated_input_tokens: u32,
-    /// What targets of the same wire must not see: see [`foreign_items`].
+    /// What targets of the same wire must not see: see [`foreign_items`] and [`foreign_citations`].
     pub(super) foreign: Vec<Range<usize>>,
     /// Embeddings are asked for, and these.
     pub(super) embeddings: Option<Asked>,
@@ -278,10 +279,10 @@ pub(super) fn scan(dialect: Dialect, body: &[u8]) -> Result<Scan, BadRequest> {
             .and_then(number)
             .or_else(|| parsed.max_tokens.and_then(number)),
         estimated_input_tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
-        foreign: if is_responses {
-            foreign_items(body)
-        } else {
-            Vec::new()
+        foreign: match dialect {
+            Dialect::OpenAiResponses => foreign_items(body),
+            Dialect::AnthropicMessages => foreign_citations(body),
+            Dialect::OpenAiChat => Vec::new(),
         },
         embeddings: None,
     })

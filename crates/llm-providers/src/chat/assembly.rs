@@ -1,5 +1,6 @@
 //! A whole answer out of a stream's steps, and a stream's steps out of a whole answer.
 
+use super::citation::{Citation, chars};
 use super::event::StreamEvent;
 use super::message::{Part, Thinking};
 use super::reply::{FinishReason, Reply};
@@ -70,6 +71,7 @@ impl Assembly {
                     call.arguments.push_str(&json);
                 }
             }
+            StreamEvent::Citation(citation) => self.reply.citations.push(citation),
             StreamEvent::Finish {
                 reason,
                 stop_sequence,
@@ -98,9 +100,18 @@ impl Reply {
             model: self.model.clone(),
         }];
         let mut calls = 0;
+        let mut said = 0;
         for part in &self.parts {
             match part {
-                Part::Text(text) => events.push(StreamEvent::Text(text.text.clone())),
+                Part::Text(text) => {
+                    events.push(StreamEvent::Text(text.text.clone()));
+                    // What is cited of it comes before anything else is said.
+                    let from = said;
+                    said += chars(&text.text);
+                    let of_it = |cited: &&Citation| cited.end > from && cited.end <= said;
+                    let cited = self.citations.iter().filter(of_it).cloned();
+                    events.extend(cited.map(StreamEvent::Citation));
+                }
                 Part::Refusal(text) => events.push(StreamEvent::Refusal(text.clone())),
                 Part::Thinking(thinking) => {
                     events.push(StreamEvent::Thinking(thinking.text.clone()));
@@ -126,6 +137,9 @@ impl Reply {
                 Part::Image(_) | Part::Audio(_) | Part::Document(_) | Part::ToolResult(_) => {}
             }
         }
+        let elsewhere = |cited: &&Citation| cited.end == 0 || cited.end > said;
+        let cited = self.citations.iter().filter(elsewhere).cloned();
+        events.extend(cited.map(StreamEvent::Citation));
         events.push(StreamEvent::Usage(self.usage));
         events.push(StreamEvent::Finish {
             reason: self.finish.unwrap_or(FinishReason::Stop),

@@ -1,5 +1,6 @@
 //! One step of a streamed answer.
 
+use super::citation::Citation;
 use super::reply::{FinishReason, Usage};
 use super::tool::ToolCall;
 
@@ -26,6 +27,8 @@ pub enum StreamEvent {
     ThinkingSignature(String),
     /// A block of encrypted reasoning.
     RedactedThinking(String),
+    /// Where something that was said comes from. It follows what it is the source of.
+    Citation(Citation),
     /// More words of refusal.
     Refusal(String),
     /// A tool call begins.
@@ -82,6 +85,7 @@ impl StreamEvent {
             Self::RedactedThinking(_) | Self::ToolCall { .. } | Self::ToolArguments { .. } => true,
             Self::Start { .. }
             | Self::ThinkingSignature(_)
+            | Self::Citation(_)
             | Self::Finish { .. }
             | Self::Usage(_)
             | Self::End => false,

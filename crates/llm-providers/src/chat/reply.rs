@@ -1,5 +1,6 @@
 //! A whole answer.
 
+use super::citation::Citation;
 use super::message::Part;
 
 /// Why the model stopped.
@@ -83,6 +84,10 @@ pub struct Reply {
     pub created: u64,
     /// What was said, in order.
     pub parts: Vec<Part>,
+    /// Where what it says comes from.
+    pub citations: Vec<Citation>,
+    /// What it held that this form cannot say, and that it stands without: names of fields.
+    pub lost: Vec<&'static str>,
     /// Why it ended.
     pub finish: Option<FinishReason>,
     /// Which stop sequence ended it, where the wire says so.
@@ -102,6 +107,13 @@ impl Reply {
                 _ => None,
             })
             .collect()
+    }
+
+    /// Names what this form cannot say; each name once.
+    pub(crate) fn lose_if(&mut self, condition: bool, name: &'static str) {
+        if condition && !self.lost.contains(&name) {
+            self.lost.push(name);
+        }
     }
 
     /// True where some tool call's arguments are no JSON object.

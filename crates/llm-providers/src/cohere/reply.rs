@@ -1,8 +1,12 @@
 //! Reads a whole answer.
 
-use crate::chat::{FinishReason, Part, Reply, Thinking, ToolCall, Usage};
+use crate::chat::{
+    Citation, FinishReason, Part, REPLY_CITATIONS, Reply, Thinking, ToolCall, Usage, lenient,
+    number,
+};
 use crate::stream::{Facts, Glance, is_filled};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -113,6 +117,29 @@ impl<'a> Answer<'a> {
     }
 }
 
+/// The sources that one citation names, and whether these are all of them. What is cited by the model's plan is no part
+/// of the text.
+pub(super) fn sources(citation: &Value) -> (Vec<Citation>, bool) {
+    let kind = citation.get("type").and_then(Value::as_str);
+    if kind.is_some_and(|kind| kind != "TEXT_CONTENT") {
+        return (Vec::new(), false);
+    }
+    let start = number(citation, "start").unwrap_or(0);
+    let end = number(citation, "end").unwrap_or(0);
+    let list = citation.get("sources").and_then(Value::as_array);
+    let list = list.map(Vec::as_slice).unwrap_or_default();
+    let read = |source: &Value| {
+        let document = source
+            .get("document")
+            .or_else(|| source.get("tool_output"))?;
+        let citation = Citation::read(document, "url", "title", "snippet")?;
+        Some(citation.of(start..end))
+    };
+    let cited: Vec<_> = list.iter().filter_map(read).collect();
+    let all = cited.len() == list.len();
+    (cited, all)
+}
+
 /// Looks at a whole answer. `Glance::Life` is one without content.
 pub(super) fn glance(body: &[u8], facts: &mut Facts) -> Glance {
     let answer: Answer<'_> = match serde_json::from_slice(body) {
@@ -127,9 +154,6 @@ pub(super) fn glance(body: &[u8], facts: &mut Facts) -> Glance {
     facts.finish = finish.flatten();
     if let Some(usage) = answer.usage {
         facts.usage = usage.into_usage();
-    }
-    if is_filled(message.citations) {
-        facts.drop_once("reply.citations");
     }
     let filled = |text: &Option<Cow<'_, str>>| text.as_deref().is_some_and(|text| !text.is_empty());
     let texts = message.content.unwrap_or_default();
@@ -160,6 +184,7 @@ pub(super) fn decode(body: &[u8]) -> Option<Reply> {
         })
     };
     let filled = |text: &Cow<'_, str>| !text.is_empty();
+    let cited = message.citations;
     reply
         .parts
         .extend(message.tool_plan.filter(filled).map(thinking));
@@ -167,6 +192,13 @@ pub(super) fn decode(body: &[u8]) -> Option<Reply> {
         let parts = &mut reply.parts;
         parts.extend(block.thinking.filter(filled).map(thinking));
         parts.extend(block.text.filter(filled).map(Part::text));
+    }
+    if let Some(raw) = cited.filter(|raw| is_filled(Some(raw))) {
+        for citation in lenient::<Vec<Value>>(raw) {
+            let (cited, all) = sources(&citation);
+            reply.citations.extend(cited);
+            reply.lose_if(!all, REPLY_CITATIONS);
+        }
     }
     for call in message.tool_calls.unwrap_or_default() {
         let function = call.function?;

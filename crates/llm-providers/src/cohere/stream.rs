@@ -1,7 +1,7 @@
 //! Reads a stream's events.
 
-use super::reply::{CallWire, UsageWire, finish_reason};
-use crate::chat::StreamEvent;
+use super::reply::{CallWire, UsageWire, finish_reason, sources};
+use crate::chat::{REPLY_CITATIONS, StreamEvent, lenient};
 use crate::codec::Untranslatable;
 use crate::stream::{Facts, Glance, is_object};
 use crate::wire::Reader;
@@ -40,6 +40,8 @@ struct Message<'a> {
     tool_plan: Option<Cow<'a, str>>,
     #[serde(borrow)]
     tool_calls: Option<&'a RawValue>,
+    #[serde(borrow)]
+    citations: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -59,6 +61,7 @@ pub(super) struct StreamReader {
     /// The open tool call has had arguments.
     argued: bool,
     finished: bool,
+    lost: Vec<&'static str>,
 }
 
 impl Reader for StreamReader {
@@ -132,7 +135,13 @@ impl Reader for StreamReader {
                 Ok(Glance::Life)
             }
             "citation-start" => {
-                facts.drop_once("reply.citations");
+                let cited = message.citations.map(lenient).unwrap_or_default();
+                let (cited, all) = sources(&cited);
+                out.extend(cited.into_iter().map(StreamEvent::Citation));
+                if !all {
+                    self.lost = vec![REPLY_CITATIONS];
+                    facts.drop_once(REPLY_CITATIONS);
+                }
                 Ok(Glance::Life)
             }
             "message-end" => {
@@ -163,6 +172,10 @@ impl Reader for StreamReader {
 
     fn is_complete(&self) -> bool {
         self.finished
+    }
+
+    fn lost(&self) -> &[&'static str] {
+        &self.lost
     }
 }
 

@@ -158,6 +158,9 @@ impl Attempt<'_> {
     fn decode(&self, body: &Bytes, facts: &mut Facts) -> Result<chat::Reply, Failure> {
         let decoded = self.endpoint.wire().target().decode(body);
         let mut reply = decoded.ok_or_else(|| self.garbled(body, facts))?;
+        for name in &reply.lost {
+            facts.drop_once(name);
+        }
         self.name(facts).fill(&mut reply.id, &mut reply.model);
         if reply.has_broken_calls() {
             if reply.finish != Some(chat::FinishReason::Length) {

@@ -2,7 +2,7 @@
 
 use super::Windows;
 use crate::call::{BadRequest, Call, Features, SHORTENED};
-use crate::codec::{Encoded, note};
+use crate::codec::Encoded;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::prefill;
@@ -72,8 +72,7 @@ impl Endpoint {
 fn write(endpoint: &Endpoint, call: &Call) -> Result<Encoded, Unsayable> {
     let mut encoded = if endpoint.wire() == call.dialect() {
         let mut dropped = call.dropped().to_vec();
-        let withheld = call.withholds_reasoning();
-        note(&mut dropped, withheld, "messages.thinking");
+        dropped.extend(call.withholds());
         let body = endpoint.body_of(call);
         Encoded { body, dropped }
     } else {

@@ -1,16 +1,18 @@
 //! Reads an answer, whole or a part of one: on this wire they have the same shape.
 
-use crate::chat::{FinishReason, Part, Reply, Thinking, ToolCall, Usage};
+use super::citation;
+use crate::chat::{
+    Citation, FinishReason, Part, REPLY_CITATIONS, Reply, Thinking, ToolCall, Usage, lenient,
+};
 use crate::codec::safe_id;
 use crate::stream::{Facts, Glance, is_filled};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// What [`Facts::dropped`] says where the seal on a call's reasoning has no place.
 const REPLY_SIGNATURE: &str = "reply.thought_signature";
-/// The same for where parts of the answer come from.
-const REPLY_CITATIONS: &str = "reply.citations";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -189,6 +191,18 @@ impl<'a> Answer<'a> {
         said
     }
 
+    /// The sources that it names for an answer of this `text`, and whether these are all of them.
+    pub(super) fn sources(&self, text: &str) -> (Vec<Citation>, bool) {
+        let read = |raw: Option<&RawValue>| {
+            let raw = raw.filter(|raw| is_filled(Some(raw)))?;
+            Some(lenient::<Value>(raw))
+        };
+        let candidate = self.candidate();
+        let grounding = read(candidate.and_then(|one| one.grounding_metadata));
+        let recited = read(candidate.and_then(|one| one.citation_metadata));
+        citation::sources(grounding.as_ref(), recited.as_ref(), text)
+    }
+
     /// Notes model, usage and end, and what is about to be lost.
     pub(super) fn note(&self, facts: &mut Facts) {
         if facts.model.is_none() {
@@ -212,9 +226,6 @@ impl<'a> Answer<'a> {
         let sealed = |part: &PartWire<'_>| is_filled(part.thought_signature);
         if parts.unwrap_or_default().iter().any(sealed) {
             facts.drop_once(REPLY_SIGNATURE);
-        }
-        if is_filled(candidate.citation_metadata) || is_filled(candidate.grounding_metadata) {
-            facts.drop_once(REPLY_CITATIONS);
         }
     }
 
@@ -332,6 +343,9 @@ pub(super) fn decode(body: &[u8]) -> Option<Reply> {
             (Said::Foreign, _) => return None,
         }
     }
+    let (cited, all) = answer.sources(&reply.text());
+    reply.citations = cited;
+    reply.lose_if(!all, REPLY_CITATIONS);
     reply.finish = match answer.end() {
         Some(End::Reason(FinishReason::Stop)) if calls > 0 => Some(FinishReason::ToolCalls),
         Some(End::Reason(reason)) => Some(reason),

@@ -1,9 +1,9 @@
 //! Reads a stream's events.
 
 use super::reply::{Answer, End, Said};
-use crate::chat::{FinishReason, StreamEvent};
+use crate::chat::{Citation, FinishReason, REPLY_CITATIONS, StreamEvent};
 use crate::codec::Untranslatable;
-use crate::stream::{Facts, Glance};
+use crate::stream::{Facts, Glance, MAX_SHOWN_BYTES};
 use crate::wire::Reader;
 
 /// Reads a stream: a run of partial answers.
@@ -12,7 +12,12 @@ pub(super) struct StreamReader {
     started: bool,
     /// Tool calls so far.
     calls: u32,
+    /// The text so far, by whose bytes sources are placed; at most [`MAX_SHOWN_BYTES`].
+    text: String,
+    /// The sources of the latest event that named some: each names all that are known.
+    cited: Vec<Citation>,
     finished: bool,
+    lost: Vec<&'static str>,
 }
 
 impl Reader for StreamReader {
@@ -56,7 +61,12 @@ impl Reader for StreamReader {
         for said in answer.take_said(&mut self.calls) {
             glance = Glance::Content;
             match said {
-                Said::Text(text) => out.push(StreamEvent::Text(text)),
+                Said::Text(text) => {
+                    if self.text.len() + text.len() <= MAX_SHOWN_BYTES {
+                        self.text.push_str(&text);
+                    }
+                    out.push(StreamEvent::Text(text));
+                }
                 Said::Thinking(text) => out.push(StreamEvent::Thinking(text)),
                 Said::Call(call) => {
                     out.extend(StreamEvent::whole_call(index, call));
@@ -64,6 +74,18 @@ impl Reader for StreamReader {
                 }
                 Said::Foreign => return Err(Untranslatable(())),
             }
+        }
+        let (cited, all) = answer.sources(&self.text);
+        if !cited.is_empty() {
+            self.cited = cited;
+        }
+        if !all {
+            self.lost = vec![REPLY_CITATIONS];
+            facts.drop_once(REPLY_CITATIONS);
+        }
+        if end.is_some() {
+            let cited = self.cited.drain(..);
+            out.extend(cited.map(StreamEvent::Citation));
         }
         if let Some(usage) = answer.usage() {
             out.push(StreamEvent::Usage(usage));
@@ -84,5 +106,9 @@ impl Reader for StreamReader {
 
     fn is_complete(&self) -> bool {
         self.finished
+    }
+
+    fn lost(&self) -> &[&'static str] {
+        &self.lost
     }
 }

@@ -1,8 +1,9 @@
 //! Whole answers: from OpenAI's wire to the neutral form and back.
 
+use super::annotation::{annotations, encode_annotation, search_results};
 use super::request::decode_message;
 use super::watch::{UsageWire, finish_reason};
-use crate::chat::{FinishReason, Part, Reply, Usage};
+use crate::chat::{FinishReason, Part, REPLY_CITATIONS, Reply, Usage};
 use crate::codec::{Fields, Object};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -32,6 +33,15 @@ pub fn decode_reply(body: &[u8]) -> Option<Reply> {
     if message.0.get("role").is_none_or(Value::is_null) {
         message.0.insert("role".to_owned(), json!("assistant"));
     }
+    let list = |value: Option<Value>| match value {
+        Some(Value::Array(list)) => list,
+        _ => Vec::new(),
+    };
+    let (cited, all) = annotations(&list(message.take("annotations")));
+    reply.citations = cited;
+    let sources = search_results(&list(fields.take("search_results")));
+    reply.citations.extend(sources);
+    reply.lose_if(!all || refers(&message), REPLY_CITATIONS);
     let mut lost = Vec::new();
     reply.parts = decode_message(message, &mut lost).ok()?.parts;
     if !lost.is_empty() {
@@ -48,6 +58,13 @@ pub fn decode_reply(body: &[u8]) -> Option<Reply> {
         reply.usage = wire.into_usage();
     }
     Some(reply)
+}
+
+/// Mistral's references: numbers of what its tools found.
+fn refers(message: &Fields) -> bool {
+    let parts = message.0.get("content").and_then(Value::as_array);
+    let is_reference = |part: &Value| part.get("type").is_some_and(|kind| kind == "reference");
+    parts.is_some_and(|parts| parts.iter().any(is_reference))
 }
 
 /// An empty text beside tool calls says nothing.
@@ -87,6 +104,10 @@ pub fn encode_reply(reply: &Reply, created: u64) -> Bytes {
     message.set("content", json!(text));
     message.set("refusal", json!(refusal));
     message.set_some("reasoning_content", thinking);
+    if !reply.citations.is_empty() {
+        let cited = reply.citations.iter().map(encode_annotation);
+        message.set("annotations", cited.collect::<Vec<_>>());
+    }
     if !calls.is_empty() {
         message.set("tool_calls", calls);
     }

@@ -1,14 +1,16 @@
 //! Streams: from OpenAI's wire to neutral events and back.
 
+use super::annotation::{annotations, encode_annotation, search_results};
 use super::reply::{encode_usage, finish_name};
 use super::watch::{UsageWire, finish_reason};
-use crate::chat::{FinishReason, StreamEvent, Usage};
+use crate::chat::{Citation, FinishReason, REPLY_CITATIONS, StreamEvent, Usage, lenient};
 use crate::codec::Untranslatable;
 use crate::sse;
 use crate::stream::{Shown, is_filled, text_of};
 use crate::wire::Decode;
 use bytes::{BufMut, BytesMut};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -22,6 +24,9 @@ struct Chunk<'a> {
     choices: Option<Vec<Choice<'a>>>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
+    /// Perplexity's sources.
+    #[serde(borrow)]
+    search_results: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +53,8 @@ struct Delta<'a> {
     audio: Option<&'a RawValue>,
     #[serde(borrow)]
     images: Option<&'a RawValue>,
+    #[serde(borrow)]
+    annotations: Option<&'a RawValue>,
 }
 
 /// One part of a content that is a list.
@@ -83,11 +90,18 @@ pub struct StreamDecoder {
     started: bool,
     /// The tool calls seen: their index on the wire and their id.
     calls: Vec<(u32, String)>,
+    /// Sources of the answer as a whole; they may come with every chunk.
+    sources: Vec<Citation>,
+    lost: Vec<&'static str>,
 }
 
 impl Decode for StreamDecoder {
     fn decode(&mut self, data: &[u8], out: &mut Vec<StreamEvent>) -> Result<(), Untranslatable> {
         self.decode(data, out)
+    }
+
+    fn lost(&self) -> &[&'static str] {
+        &self.lost
     }
 }
 
@@ -116,6 +130,9 @@ impl StreamDecoder {
                 model: text(chunk.model),
             });
         }
+        if let Some(raw) = chunk.search_results.filter(|raw| is_filled(Some(raw))) {
+            self.sources = search_results(&lenient::<Vec<Value>>(raw));
+        }
         for choice in chunk.choices.unwrap_or_default() {
             if choice.index.is_some_and(|index| index != 0) {
                 return Err(Untranslatable(()));
@@ -124,6 +141,8 @@ impl StreamDecoder {
                 self.decode_delta(delta, out)?;
             }
             if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
+                let sources = std::mem::take(&mut self.sources);
+                out.extend(sources.into_iter().map(StreamEvent::Citation));
                 out.push(StreamEvent::Finish {
                     reason: finish_reason(&reason),
                     stop_sequence: None,
@@ -149,7 +168,16 @@ impl StreamDecoder {
         let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
         let thinking = filled(delta.reasoning_content).or(filled(delta.reasoning));
         out.extend(thinking.map(StreamEvent::Thinking));
-        decode_content(delta.content, out)?;
+        if !decode_content(delta.content, out)? {
+            self.lose_citations();
+        }
+        if let Some(raw) = delta.annotations.filter(|raw| is_filled(Some(raw))) {
+            let (cited, all) = annotations(&lenient::<Vec<Value>>(raw));
+            out.extend(cited.into_iter().map(StreamEvent::Citation));
+            if !all {
+                self.lose_citations();
+            }
+        }
         out.extend(filled(delta.refusal).map(StreamEvent::Refusal));
         for call in delta.tool_calls.unwrap_or_default() {
             self.decode_call(call, out)?;
@@ -163,6 +191,12 @@ impl StreamDecoder {
             self.decode_call(call, out)?;
         }
         Ok(())
+    }
+
+    fn lose_citations(&mut self) {
+        if self.lost.is_empty() {
+            self.lost.push(REPLY_CITATIONS);
+        }
     }
 
     fn decode_call(
@@ -205,20 +239,22 @@ impl StreamDecoder {
     }
 }
 
+/// False where a source without an address was left out.
 fn decode_content(
     content: Option<&RawValue>,
     out: &mut Vec<StreamEvent>,
-) -> Result<(), Untranslatable> {
+) -> Result<bool, Untranslatable> {
     let Some(raw) = content else {
-        return Ok(());
+        return Ok(true);
     };
     if !raw.get().starts_with('[') {
         let text = text_of(raw).ok_or(Untranslatable(()))?;
         if !text.is_empty() {
             out.push(StreamEvent::Text(text.into_owned()));
         }
-        return Ok(());
+        return Ok(true);
     }
+    let mut all = true;
     for part in parts_in(raw)? {
         match part.kind.as_str() {
             "text" => out.extend(part.text.map(StreamEvent::Text)),
@@ -227,12 +263,12 @@ fn decode_content(
                     out.push(StreamEvent::Thinking(decode_thinking(raw)?));
                 }
             }
-            // Where a text comes from, not a part of it.
-            "reference" => {}
+            // Mistral's numbers of what its tools found: where a text comes from, not a part of it.
+            "reference" => all = false,
             _ => return Err(Untranslatable(())),
         }
     }
-    Ok(())
+    Ok(all)
 }
 
 fn decode_thinking(raw: &RawValue) -> Result<String, Untranslatable> {
@@ -293,6 +329,8 @@ struct DeltaOut<'a> {
     refusal: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_calls: Option<[CallOut<'a>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<[serde_json::Value; 1]>,
 }
 
 #[derive(Serialize)]
@@ -383,6 +421,9 @@ impl StreamEncoder {
                         arguments: json,
                     },
                 }]);
+            }
+            StreamEvent::Citation(citation) => {
+                delta.annotations = Some([encode_annotation(citation)]);
             }
             StreamEvent::Finish { reason, .. } => {
                 self.finished = true;

@@ -61,6 +61,8 @@ struct Delta<'a> {
     audio: Option<&'a RawValue>,
     #[serde(borrow)]
     images: Option<&'a RawValue>,
+    #[serde(borrow)]
+    annotations: Option<&'a RawValue>,
 }
 
 impl Delta<'_> {
@@ -86,6 +88,7 @@ impl Delta<'_> {
             self.refusal,
             self.audio,
             self.images,
+            self.annotations,
         ]
         .into_iter()
         .any(is_filled)

@@ -9,6 +9,9 @@ use serde_json::Value;
 /// What OpenAI takes a file for that does not say its type.
 const USUAL_DOCUMENT: &str = "application/pdf";
 
+/// What is said of a text's sources in a request.
+pub(super) const LOST_ANNOTATIONS: &str = "input.annotations";
+
 /// Before another provider's signature in `encrypted_content`.
 const SIGNED: &str = "signed:";
 /// Before another provider's encrypted reasoning.
@@ -161,7 +164,7 @@ fn decode_part(mut part: Fields, lost: &mut Vec<&'static str>) -> Result<Option<
                 .list("annotations")?
                 .is_some_and(|list| !list.is_empty())
             {
-                lost.push("input.annotations");
+                lost.push(LOST_ANNOTATIONS);
             }
             Part::Text(Text {
                 text: part.text("text")?.unwrap_or_default(),

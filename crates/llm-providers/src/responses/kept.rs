@@ -4,6 +4,7 @@
 //! the text is kept: the finished items as they came, the one that is open, and the number.
 
 use super::stream::{Open, PartKind};
+use crate::chat::chars;
 use crate::stream::{Shown, text_of, unescape};
 use serde::Deserialize;
 use serde_json::Value;
@@ -32,6 +33,8 @@ pub(super) struct Kept {
     pub(super) sequence: u64,
     /// The finished items.
     pub(super) output: Vec<Value>,
+    /// Characters of text before the part that began last.
+    pub(super) before_part: usize,
     /// The message that is open, if one is.
     pub(super) open: Option<Open>,
 }
@@ -133,6 +136,7 @@ impl Kept {
                     parts: Vec::new(),
                     part: None,
                     text: String::new(),
+                    annotations: Vec::new(),
                 });
             }
             _ => return None,
@@ -155,6 +159,7 @@ impl Kept {
             return None;
         }
         *part = Some(PartKind::Text);
+        self.before_part = chars(&self.shown.text);
         Some(())
     }
 

@@ -6,7 +6,7 @@
 //!
 //! OpenAI wants the names of items to begin with their kind and to be at most 64 characters long.
 
-use crate::splice::span_of;
+use crate::splice::{cuts, span_of};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::ops::Range;
@@ -96,23 +96,7 @@ pub(crate) fn foreign_items(body: &[u8]) -> Vec<Range<usize>> {
             Some((span, foreign))
         })
         .collect();
-    let mut kept_before = false;
-    let mut cuts = Vec::new();
-    for (at, (span, foreign)) in spans.iter().enumerate() {
-        let next = spans.get(at + 1).map(|(span, _)| span.start);
-        let before = at.checked_sub(1).and_then(|at| spans.get(at));
-        match (foreign, kept_before, next) {
-            (false, ..) => kept_before = true,
-            // The comma after it, and the space up to the next.
-            (true, false, Some(next)) => cuts.push(span.start..next),
-            // The comma before it: what stands before is kept, or is cut already up to its end.
-            (true, true, _) => {
-                cuts.push(before.map_or(span.start, |(before, _)| before.end)..span.end);
-            }
-            (true, false, None) => cuts.push(span.clone()),
-        }
-    }
-    cuts
+    cuts(&spans)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Whole answers: from this wire to the neutral form and back.
 
-use super::item::Item;
+use super::annotation;
+use super::item::{Item, LOST_ANNOTATIONS};
 use super::stream::StreamEncoder;
 use super::watch::{UsageWire, finish_of};
-use crate::chat::{FinishReason, Part, Reply, Usage};
+use crate::chat::{FinishReason, Part, REPLY_CITATIONS, Reply, Usage};
 use crate::codec::{Fields, Object};
 use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
@@ -20,7 +21,11 @@ pub fn decode_reply(body: &[u8]) -> Option<Reply> {
         ..Reply::default()
     };
     let mut lost = Vec::new();
-    for item in fields.list("output").ok()?? {
+    let items = fields.list("output").ok()??;
+    let (cited, all) = annotation::in_items(&items);
+    reply.citations = cited;
+    reply.lose_if(!all, REPLY_CITATIONS);
+    for item in items {
         match Item::decode(item, &mut lost).ok()? {
             Item::Message(_, parts) => reply.parts.extend(parts),
             Item::Spoken(part) => reply.parts.push(part),
@@ -29,6 +34,8 @@ pub fn decode_reply(body: &[u8]) -> Option<Reply> {
             Item::Result(_) | Item::Reference | Item::Foreign => return None,
         }
     }
+    // They are read already.
+    lost.retain(|field| *field != LOST_ANNOTATIONS);
     if !lost.is_empty() {
         return None;
     }
@@ -71,6 +78,11 @@ fn created(value: Option<Value>) -> u64 {
 /// Writes an answer, made at `created` (seconds since 1970) where it does not say so itself.
 #[must_use]
 pub fn encode_reply(reply: &Reply, created: u64) -> Bytes {
+    write(reply, created).0
+}
+
+/// The same, and what has no place here.
+pub(super) fn write(reply: &Reply, created: u64) -> (Bytes, Vec<&'static str>) {
     let created = if reply.created == 0 {
         created
     } else {
@@ -83,7 +95,8 @@ pub fn encode_reply(reply: &Reply, created: u64) -> Bytes {
         let _ = encoder.encode(&event, &mut unsent);
         unsent.clear();
     }
-    encoder.into_response()
+    let lost = encoder.lost().to_vec();
+    (encoder.into_response(), lost)
 }
 
 /// Tokens as this wire counts them.

@@ -1,8 +1,8 @@
 //! The wire as the rest of the crate sees it.
 
 use super::{
-    StreamDecoder, StreamEncoder, Watch, decode_reply, decode_request, encode_reply,
-    encode_request, glance_at_reply,
+    StreamDecoder, StreamEncoder, Watch, decode_reply, decode_request, encode_request,
+    glance_at_reply, reply,
 };
 use crate::call::BadRequest;
 use crate::chat::{Reply, Request, StreamEvent};
@@ -41,8 +41,10 @@ impl Caller for OpenAiResponses {
         decode_request(body)
     }
 
-    fn encode_reply(&self, reply: &Reply, created: u64, _dropped: &mut Vec<&'static str>) -> Bytes {
-        encode_reply(reply, created)
+    fn encode_reply(&self, reply: &Reply, created: u64, dropped: &mut Vec<&'static str>) -> Bytes {
+        let (body, lost) = reply::write(reply, created);
+        dropped.extend(lost);
+        body
     }
 
     fn writer(&self, _include_usage: bool, created: u64) -> Box<dyn Writer> {
@@ -57,6 +59,10 @@ impl Caller for OpenAiResponses {
 impl Writer for StreamEncoder {
     fn write(&mut self, event: &StreamEvent, out: &mut BytesMut) -> Result<(), Untranslatable> {
         self.encode(event, out)
+    }
+
+    fn lost(&self) -> &[&'static str] {
+        self.lost()
     }
 
     fn fork(&self) -> Box<dyn Writer> {

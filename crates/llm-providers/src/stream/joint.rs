@@ -4,7 +4,7 @@
 //! byte for byte, and swallowed. An answer that says something else has [`Diverged`].
 
 use super::translate::Stuck;
-use crate::chat::{StreamEvent, Usage};
+use crate::chat::{StreamEvent, Usage, chars};
 use crate::prefill::Echo;
 use std::sync::Arc;
 
@@ -27,6 +27,8 @@ enum Again {
 pub(crate) struct Joint {
     text: Arc<str>,
     again: Again,
+    /// Characters that the target does not count because it was given them.
+    before: usize,
     /// Something has passed.
     passed: bool,
     /// Where the text went with the request, the tokens that the broken stream had reported.
@@ -48,13 +50,21 @@ impl Joint {
             Echo::No => Again::From(given),
             Echo::Perhaps => Again::Perhaps(0),
         };
-        Self::new(text, again, Some(before))
+        let counted = match echo {
+            Echo::No => chars(text.get(..given).unwrap_or_default()),
+            Echo::Perhaps => 0,
+        };
+        Self {
+            before: counted,
+            ..Self::new(text, again, Some(before))
+        }
     }
 
     fn new(text: Arc<str>, again: Again, prefilled: Option<Usage>) -> Self {
         let mut joint = Self {
             text,
             again,
+            before: 0,
             passed: false,
             prefilled,
             usage: Usage::default(),
@@ -96,6 +106,11 @@ impl Joint {
                     self.count(usage);
                     true
                 }
+                StreamEvent::Citation(citation) => {
+                    let counted = std::mem::take(citation);
+                    *citation = counted.behind(self.before);
+                    true
+                }
                 StreamEvent::End => true,
                 StreamEvent::Refusal(_)
                 | StreamEvent::ToolCall { .. }
@@ -115,7 +130,8 @@ impl Joint {
             if keep {
                 self.passed |= !matches!(
                     events.get(at),
-                    Some(StreamEvent::Usage(_) | StreamEvent::End) | None
+                    Some(StreamEvent::Usage(_) | StreamEvent::Citation(_) | StreamEvent::End)
+                        | None
                 );
                 at += 1;
             } else {

@@ -171,9 +171,9 @@ impl Translator {
         self.encode()
     }
 
-    /// True where the answer's reasoning was left out.
-    pub(crate) fn dropped_thinking(&self) -> bool {
-        self.writer.dropped_thinking()
+    /// What of the answer had no place in the caller's dialect.
+    pub(crate) fn lost(&self) -> &[&'static str] {
+        self.writer.lost()
     }
 
     fn encode(&mut self) -> Result<Bytes, Stuck> {
@@ -209,6 +209,8 @@ impl Translator {
             StreamEvent::Text(text) => sent.push_str(text),
             StreamEvent::Refusal(_)
             | StreamEvent::RedactedThinking(_)
+            // Told again with the rest, it would be there twice.
+            | StreamEvent::Citation(_)
             | StreamEvent::ToolCall { .. }
             | StreamEvent::ToolArguments { .. } => self.spoilt = true,
             StreamEvent::Start { .. }

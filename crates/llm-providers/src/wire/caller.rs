@@ -29,9 +29,9 @@ pub(crate) trait Writer: fmt::Debug + Send + Sync {
     /// Appends one event to `out`.
     fn write(&mut self, event: &StreamEvent, out: &mut BytesMut) -> Result<(), Untranslatable>;
 
-    /// True where reasoning was left out.
-    fn dropped_thinking(&self) -> bool {
-        false
+    /// What had no place in the dialect: names of fields.
+    fn lost(&self) -> &[&'static str] {
+        &[]
     }
 
     /// A writer that has written the same: it goes on with an answer whose stream broke.

@@ -68,9 +68,9 @@ pub(crate) trait Reader: fmt::Debug + Send {
     /// True once the answer's finish reason has come.
     fn is_complete(&self) -> bool;
 
-    /// True where the stream held something that the neutral form does not know and that a caller
-    /// can do without: citations, tools that the provider runs by itself.
-    fn left_out(&self) -> bool {
-        false
+    /// What the stream held that the neutral form does not know and that a caller can do without, such
+    /// as sources without an address: names of fields, which are in the facts as well.
+    fn lost(&self) -> &[&'static str] {
+        &[]
     }
 }

@@ -16,9 +16,12 @@ pub(crate) trait Decode: fmt::Debug + Send {
         true
     }
 
-    /// As [`Reader::left_out`].
-    fn left_out(&self) -> bool {
-        false
+    /// A plain text became a part of the answer without being decoded.
+    fn took_text(&mut self, _text: &str) {}
+
+    /// As [`Reader::lost`].
+    fn lost(&self) -> &[&'static str] {
+        &[]
     }
 }
 
@@ -45,6 +48,7 @@ impl<W: Watch, D: Decode> Reader for Watched<W, D> {
             if !unescape_inner(text, &mut plain) {
                 return Err(Untranslatable(()));
             }
+            self.decoder.took_text(&plain);
             out.push(StreamEvent::Text(plain));
             return Ok(Glance::Content);
         }
@@ -55,6 +59,9 @@ impl<W: Watch, D: Decode> Reader for Watched<W, D> {
             Glance::Quiet if !is_object(data) => {}
             Glance::Content | Glance::Life | Glance::Quiet | Glance::End => {
                 self.decoder.decode(data, out)?;
+                for name in self.decoder.lost() {
+                    facts.drop_once(name);
+                }
             }
         }
         Ok(glance)
@@ -64,7 +71,7 @@ impl<W: Watch, D: Decode> Reader for Watched<W, D> {
         self.watch.is_complete()
     }
 
-    fn left_out(&self) -> bool {
-        self.decoder.left_out()
+    fn lost(&self) -> &[&'static str] {
+        self.decoder.lost()
     }
 }

@@ -13,6 +13,7 @@ mod script;
 mod stage;
 
 mod bedrock;
+mod citations;
 mod cohere;
 mod gemini;
 mod ollama;

@@ -8,10 +8,14 @@ use std::time::{Duration, SystemTime};
 
 /// A request of `dialect`.
 pub(crate) fn call(dialect: Dialect, stream: bool) -> Call {
+    let turns = match dialect {
+        Dialect::OpenAiResponses => "input",
+        _ => "messages",
+    };
     let body = json!({
         "model": "route", "max_tokens": 64, "stream": stream,
         "stream_options": {"include_usage": true},
-        "messages": [{"role": "user", "content": "hi"}],
+        turns: [{"role": "user", "content": "hi"}],
     });
     Call::parse(dialect, body.to_string().into()).unwrap()
 }

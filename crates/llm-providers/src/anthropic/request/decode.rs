@@ -107,6 +107,9 @@ pub fn decode_request(body: &[u8]) -> Result<Request, BadRequest> {
     Ok(request)
 }
 
+/// What is said of a text's sources in a request.
+pub(crate) const LOST_CITATIONS: &str = "messages.content.citations";
+
 fn decode_thinking(thinking: Option<Fields>) -> Result<Option<Reasoning>, BadRequest> {
     let Some(mut thinking) = thinking else {
         return Ok(None);
@@ -176,7 +179,7 @@ fn decode_block(
         _ => false,
     };
     if kind == "text" && cited(&mut block) {
-        lost.push("messages.content.citations");
+        lost.push(LOST_CITATIONS);
     }
     let part = match kind.as_str() {
         "text" => Part::Text(Text {

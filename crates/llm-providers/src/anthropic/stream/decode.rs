@@ -1,11 +1,11 @@
 //! Reads a stream's events.
 
+use crate::anthropic::citation;
 use crate::anthropic::watch::{finish_reason, read_usage};
-use crate::chat::{StreamEvent, Usage};
+use crate::chat::{Citation, MAX_CITATIONS, REPLY_CITATIONS, StreamEvent, Usage, chars, lenient};
 use crate::codec::Untranslatable;
 use crate::wire::Decode;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 #[derive(Deserialize)]
@@ -16,7 +16,8 @@ struct Event<'a> {
     message: Option<Start<'a>>,
     #[serde(borrow)]
     content_block: Option<Block<'a>>,
-    delta: Option<Delta>,
+    #[serde(borrow)]
+    delta: Option<Delta<'a>>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
 }
@@ -43,15 +44,19 @@ struct Block<'a> {
 }
 
 #[derive(Deserialize)]
-struct Delta {
+struct Delta<'a> {
     text: Option<String>,
     thinking: Option<String>,
     signature: Option<String>,
     partial_json: Option<String>,
     stop_reason: Option<String>,
     stop_sequence: Option<String>,
-    citation: Option<IgnoredAny>,
+    #[serde(borrow)]
+    citation: Option<&'a RawValue>,
 }
+
+/// What stands in the trace for blocks of an unknown sort, such as tools that the provider ran by itself.
+const REPLY_BLOCKS: &str = "reply.content";
 
 /// What the open block is.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +76,12 @@ pub struct StreamDecoder {
     open: Open,
     calls: u32,
     usage: Usage,
-    left_out: bool,
+    /// Characters of text so far, and how many of them precede the open block.
+    chars: usize,
+    before_block: usize,
+    /// The sources of the open block: they speak of all of it.
+    cited: Vec<Citation>,
+    lost: Vec<&'static str>,
 }
 
 impl Decode for StreamDecoder {
@@ -83,8 +93,12 @@ impl Decode for StreamDecoder {
         self.open == Open::Plain
     }
 
-    fn left_out(&self) -> bool {
-        self.left_out
+    fn took_text(&mut self, text: &str) {
+        self.chars += chars(text);
+    }
+
+    fn lost(&self) -> &[&'static str] {
+        &self.lost
     }
 }
 
@@ -126,6 +140,9 @@ impl StreamDecoder {
                         json: "{}".to_owned(),
                     });
                 }
+                let span = self.before_block..self.chars;
+                let cited = self.cited.drain(..).map(|one| one.of(span.clone()));
+                out.extend(cited.map(StreamEvent::Citation));
                 self.open = Open::Plain;
             }
             "message_delta" => {
@@ -144,6 +161,19 @@ impl StreamDecoder {
         Ok(())
     }
 
+    fn say(&mut self, text: Option<String>, out: &mut Vec<StreamEvent>) {
+        if let Some(text) = text {
+            self.chars += chars(&text);
+            out.push(StreamEvent::Text(text));
+        }
+    }
+
+    fn lose(&mut self, name: &'static str) {
+        if !self.lost.contains(&name) {
+            self.lost.push(name);
+        }
+    }
+
     fn decode_usage(&mut self, raw: Option<&RawValue>, out: &mut Vec<StreamEvent>) {
         if let Some(raw) = raw {
             read_usage(raw.get(), &mut self.usage);
@@ -154,8 +184,10 @@ impl StreamDecoder {
     fn decode_block(&mut self, block: Block<'_>, out: &mut Vec<StreamEvent>) {
         let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
         self.open = Open::Plain;
+        self.before_block = self.chars;
+        self.cited.clear();
         match block.kind.as_str() {
-            "text" => out.extend(filled(block.text).map(StreamEvent::Text)),
+            "text" => self.say(filled(block.text), out),
             "thinking" => out.extend(filled(block.thinking).map(StreamEvent::Thinking)),
             "redacted_thinking" => {
                 out.extend(filled(block.data).map(StreamEvent::RedactedThinking));
@@ -184,18 +216,23 @@ impl StreamDecoder {
             }
             _ => {
                 self.open = Open::Foreign;
-                self.left_out = true;
+                self.lose(REPLY_BLOCKS);
             }
         }
     }
 
-    fn decode_delta(&mut self, delta: Delta, out: &mut Vec<StreamEvent>) {
+    fn decode_delta(&mut self, delta: Delta<'_>, out: &mut Vec<StreamEvent>) {
         let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
         if self.open == Open::Foreign {
             return;
         }
-        self.left_out |= delta.citation.is_some();
-        out.extend(filled(delta.text).map(StreamEvent::Text));
+        if let Some(raw) = delta.citation {
+            match citation::decode(&lenient(raw)) {
+                Some(cited) if self.cited.len() < MAX_CITATIONS => self.cited.push(cited),
+                _ => self.lose(REPLY_CITATIONS),
+            }
+        }
+        self.say(filled(delta.text), out);
         out.extend(filled(delta.thinking).map(StreamEvent::Thinking));
         out.extend(filled(delta.signature).map(StreamEvent::ThinkingSignature));
         if let Some(json) = filled(delta.partial_json) {

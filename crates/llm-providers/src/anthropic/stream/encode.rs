@@ -1,10 +1,13 @@
 //! Writes a stream's events.
 
+use crate::anthropic::citation;
 use crate::anthropic::reply::{Said, encode_usage, stop_reason};
-use crate::chat::{FinishReason, StreamEvent, Usage};
+use crate::chat::{
+    Citation, FinishReason, REPLY_CITATION_PLACES, REPLY_CITATIONS, StreamEvent, Usage, chars,
+};
 use crate::codec::{Untranslatable, safe_id};
 use crate::sse::{self, MAX_EVENT_BYTES};
-use crate::stream::Shown;
+use crate::stream::{REPLY_REASONING, Shown};
 use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -35,6 +38,10 @@ pub struct StreamEncoder {
     /// Reasoning that waits for its signature; at most [`MAX_EVENT_BYTES`].
     thinking: String,
     dropped_thinking: bool,
+    /// Characters of text so far, and how many of them precede the open block.
+    chars: usize,
+    before_block: usize,
+    lost: Vec<&'static str>,
     said: Said,
     finish: Option<FinishReason>,
     stop_sequence: Option<String>,
@@ -81,6 +88,7 @@ impl StreamEncoder {
             started: true,
             open: shown.open.then_some(Open::Text),
             blocks: shown.blocks,
+            chars: chars(&shown.text),
             ..Self::default()
         }
     }
@@ -101,11 +109,14 @@ impl StreamEncoder {
         }
         let thinks = matches!(
             event,
-            StreamEvent::Thinking(_) | StreamEvent::ThinkingSignature(_) | StreamEvent::Usage(_)
+            StreamEvent::Thinking(_)
+                | StreamEvent::ThinkingSignature(_)
+                | StreamEvent::Citation(_)
+                | StreamEvent::Usage(_)
         );
         if !thinks && !self.thinking.is_empty() {
             self.thinking.clear();
-            self.dropped_thinking = true;
+            self.drop_thinking();
         }
         match event {
             StreamEvent::Start { id, model } => self.start(id, model, out),
@@ -117,7 +128,7 @@ impl StreamEncoder {
             StreamEvent::Thinking(text) => {
                 if self.thinking.len() + text.len() > MAX_EVENT_BYTES {
                     self.thinking.clear();
-                    self.dropped_thinking = true;
+                    self.drop_thinking();
                 }
                 if !self.dropped_thinking {
                     self.thinking.push_str(text);
@@ -134,6 +145,7 @@ impl StreamEncoder {
                 }
                 self.delta(Delta::Signature { signature }, out);
             }
+            StreamEvent::Citation(citation) => self.cite(citation, out),
             StreamEvent::RedactedThinking(data) => {
                 self.close(out);
                 let block = json!({"type": "redacted_thinking", "data": data});
@@ -193,8 +205,42 @@ impl StreamEncoder {
         );
     }
 
+    fn drop_thinking(&mut self) {
+        self.dropped_thinking = true;
+        self.lose(REPLY_REASONING);
+    }
+
+    fn lose(&mut self, name: &'static str) {
+        if !self.lost.contains(&name) {
+            self.lost.push(name);
+        }
+    }
+
+    /// What had no place here.
+    pub(in crate::anthropic) fn lost(&self) -> &[&'static str] {
+        &self.lost
+    }
+
+    /// A source of what was said: here it is one of the whole open block.
+    fn cite(&mut self, citation: &Citation, out: &mut BytesMut) {
+        if self.open != Some(Open::Text) {
+            self.lose(REPLY_CITATIONS);
+            return;
+        }
+        if citation.start != self.before_block || citation.end != self.chars {
+            self.lose(REPLY_CITATION_PLACES);
+        }
+        let event = json!({
+            "type": "content_block_delta",
+            "index": self.blocks.saturating_sub(1),
+            "delta": {"type": "citations_delta", "citation": citation::encode(citation)},
+        });
+        write("content_block_delta", &event, out);
+    }
+
     fn text(&mut self, text: &str, out: &mut BytesMut) {
         self.ensure(Open::Text, out);
+        self.chars += chars(text);
         self.delta(Delta::Text { text }, out);
     }
 
@@ -202,6 +248,7 @@ impl StreamEncoder {
     fn ensure(&mut self, kind: Open, out: &mut BytesMut) {
         if self.open != Some(kind) {
             self.close(out);
+            self.before_block = self.chars;
             self.begin(&kind.begins(), out);
             self.open = Some(kind);
         }

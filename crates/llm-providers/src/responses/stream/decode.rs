@@ -1,7 +1,8 @@
 //! Reads a stream's events.
 
-use crate::chat::{FinishReason, Part, StreamEvent};
+use crate::chat::{Citation, FinishReason, Part, REPLY_CITATIONS, StreamEvent, chars};
 use crate::codec::Untranslatable;
+use crate::responses::annotation;
 use crate::responses::item::{Item, Seal};
 use crate::responses::watch::{UsageWire, finish_of};
 use crate::stream::{is_filled, text_of};
@@ -28,6 +29,8 @@ struct Event<'a> {
     item: Option<&'a RawValue>,
     #[serde(borrow)]
     response: Option<Response<'a>>,
+    #[serde(borrow)]
+    annotation: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -76,7 +79,12 @@ pub struct StreamDecoder {
     started: bool,
     items: Vec<Known>,
     calls: u32,
-    left_out: bool,
+    /// Characters of text so far, and how many of them precede the part that spoke last.
+    chars: usize,
+    before_part: usize,
+    /// Sources have come as they were named.
+    cites: bool,
+    lost: Vec<&'static str>,
 }
 
 impl Decode for StreamDecoder {
@@ -84,8 +92,8 @@ impl Decode for StreamDecoder {
         self.decode(data, out)
     }
 
-    fn left_out(&self) -> bool {
-        self.left_out
+    fn lost(&self) -> &[&'static str] {
+        &self.lost
     }
 }
 
@@ -152,7 +160,9 @@ impl StreamDecoder {
             "response.incomplete" => self.end(event.response, "incomplete", out),
             "error" | "response.failed" => Err(Untranslatable(())),
             "response.output_text.annotation.added" => {
-                self.left_out = true;
+                self.cites = true;
+                let annotation: Value = parse(event.annotation)?;
+                self.cite(annotation::decode(&annotation), out);
                 Ok(())
             }
             // Work of the provider's own tools is told by their items; the rest is punctuation.
@@ -217,10 +227,20 @@ impl StreamDecoder {
             return Ok(());
         };
         self.start(None, out);
+        let part = Some(part.unwrap_or(0));
+        let before = self.chars;
         let known = self.known(event)?;
-        known.part = Some(part.unwrap_or(0));
+        let begins = known.part != part;
+        known.part = part;
         known.said = true;
-        out.push(says(text.to_owned()));
+        let said = says(text.to_owned());
+        if let StreamEvent::Text(text) = &said {
+            if begins {
+                self.before_part = before;
+            }
+            self.chars += chars(text);
+        }
+        out.push(said);
         Ok(())
     }
 
@@ -238,6 +258,17 @@ impl StreamDecoder {
             out.push(StreamEvent::Thinking("\n\n".to_owned()));
         }
         self.say(event, part, text, StreamEvent::Thinking, out)
+    }
+
+    /// A source of the part that spoke last; `None` for one without an address.
+    fn cite(&mut self, citation: Option<Citation>, out: &mut Vec<StreamEvent>) {
+        match citation {
+            Some(citation) => {
+                let citation = citation.behind(self.before_part);
+                out.push(StreamEvent::Citation(citation));
+            }
+            None => self.lost = vec![REPLY_CITATIONS],
+        }
     }
 
     fn argue(
@@ -301,8 +332,11 @@ impl StreamDecoder {
             "function_call" => self.argue(event, item.arguments.as_deref(), true, out),
             "reasoning" | "message" if !known.said => {
                 let value: Value = parse(event.item)?;
+                let before = self.chars;
+                let (cited, all) = annotation::in_items(std::slice::from_ref(&value));
                 let whole = Item::decode(value, &mut Vec::new()).map_err(|_| Untranslatable(()))?;
                 self.unroll(whole, out)?;
+                self.cite_all(cited, before, all, out);
                 self.known(event)?.said = true;
                 Ok(())
             }
@@ -315,8 +349,43 @@ impl StreamDecoder {
                 }));
                 Ok(())
             }
-            "message" => Ok(()),
+            "message" => self.cite_late(event, out),
             _ => Err(Untranslatable(())),
+        }
+    }
+
+    /// Some servers name sources only at the end of their text.
+    fn cite_late(
+        &mut self,
+        event: &Event<'_>,
+        out: &mut Vec<StreamEvent>,
+    ) -> Result<(), Untranslatable> {
+        let raw = event.item.ok_or(Untranslatable(()))?;
+        if self.cites || !raw.get().contains("_citation\"") {
+            return Ok(());
+        }
+        let item: Value = parse(event.item)?;
+        let parts = item.get("content").and_then(Value::as_array);
+        let texts = parts.into_iter().flatten();
+        let texts = texts.filter_map(|part| part.get("text")?.as_str());
+        let before = self.chars.saturating_sub(texts.map(chars).sum());
+        let (cited, all) = annotation::in_items(std::slice::from_ref(&item));
+        self.cite_all(cited, before, all, out);
+        Ok(())
+    }
+
+    /// The sources of what came at once, after `before` characters.
+    fn cite_all(
+        &mut self,
+        cited: Vec<Citation>,
+        before: usize,
+        all: bool,
+        out: &mut Vec<StreamEvent>,
+    ) {
+        let cited = cited.into_iter().map(|one| one.behind(before));
+        out.extend(cited.map(StreamEvent::Citation));
+        if !all {
+            self.lost = vec![REPLY_CITATIONS];
         }
     }
 
@@ -330,7 +399,10 @@ impl StreamDecoder {
         };
         for part in parts {
             match part {
-                Part::Text(text) if !text.text.is_empty() => out.push(StreamEvent::Text(text.text)),
+                Part::Text(text) if !text.text.is_empty() => {
+                    self.chars += chars(&text.text);
+                    out.push(StreamEvent::Text(text.text));
+                }
                 Part::Text(_) => {}
                 Part::Refusal(text) => out.push(StreamEvent::Refusal(text)),
                 Part::Thinking(thinking) => {
@@ -368,11 +440,15 @@ impl StreamDecoder {
         if let Some(response) = response {
             // A server that sends nothing but the end.
             if self.items.is_empty() && is_filled(response.output) {
-                for item in parse::<Vec<Value>>(response.output)? {
+                let items = parse::<Vec<Value>>(response.output)?;
+                let (cited, all) = annotation::in_items(&items);
+                let before = self.chars;
+                for item in items {
                     let item =
                         Item::decode(item, &mut Vec::new()).map_err(|_| Untranslatable(()))?;
                     self.unroll(item, out)?;
                 }
+                self.cite_all(cited, before, all, out);
             }
             out.extend(
                 response

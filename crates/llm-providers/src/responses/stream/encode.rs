@@ -1,9 +1,10 @@
 //! Writes a stream's events.
 
 use super::open::{Open, PartKind, Status, whole_arguments};
-use crate::chat::{FinishReason, StreamEvent, Usage};
+use crate::chat::{Citation, FinishReason, REPLY_CITATIONS, StreamEvent, Usage, chars};
 use crate::codec::{Object, Untranslatable};
 use crate::exchange::MAX_REPLY_BYTES;
+use crate::responses::annotation;
 use crate::responses::item::{redacted, signed};
 use crate::responses::kept::Kept;
 use crate::responses::mark::Names;
@@ -33,6 +34,10 @@ pub struct StreamEncoder {
     /// Bytes of text in all items.
     kept_bytes: usize,
     open: Option<Open>,
+    /// Characters of text so far, and how many of them precede the open part.
+    said: usize,
+    before_part: usize,
+    lost: Vec<&'static str>,
     refused: bool,
     finish: Option<FinishReason>,
     usage: Usage,
@@ -78,6 +83,8 @@ impl StreamEncoder {
             started: true,
             output: kept.output.clone(),
             kept_bytes: kept.shown.text.len(),
+            said: chars(&kept.shown.text),
+            before_part: kept.before_part,
             open: kept.open.clone(),
             ..Self::default()
         }
@@ -124,6 +131,7 @@ impl StreamEncoder {
                 }
                 self.close(Status::Completed, out);
             }
+            StreamEvent::Citation(citation) => self.cite(citation, out)?,
             StreamEvent::ToolCall { index, id, name } => {
                 self.keep(id.len() + name.len())?;
                 self.close(Status::Completed, out);
@@ -155,6 +163,11 @@ impl StreamEncoder {
         serde_json::to_vec(&self.response(self.outcome()))
             .unwrap_or_default()
             .into()
+    }
+
+    /// What had no place here.
+    pub(in crate::responses) fn lost(&self) -> &[&'static str] {
+        &self.lost
     }
 
     fn keep(&mut self, bytes: usize) -> Result<(), Untranslatable> {
@@ -197,6 +210,7 @@ impl StreamEncoder {
                     parts: Vec::new(),
                     part: None,
                     text: String::new(),
+                    annotations: Vec::new(),
                 },
                 out,
             );
@@ -204,6 +218,9 @@ impl StreamEncoder {
         if matches!(&self.open, Some(Open::Message { part, .. }) if *part != Some(kind)) {
             self.close_part(out);
             self.begin_part(kind, out);
+        }
+        if kind == PartKind::Text {
+            self.said += chars(text);
         }
         let (sequence, output_index) = (self.next(), self.output.len());
         if let Some(Open::Message {
@@ -230,6 +247,35 @@ impl StreamEncoder {
             };
             write_delta(&delta, out);
         }
+        Ok(())
+    }
+
+    /// A source of the open text, or of a part of it.
+    fn cite(&mut self, citation: &Citation, out: &mut BytesMut) -> Result<(), Untranslatable> {
+        let (output_index, before) = (self.output.len(), self.before_part);
+        let is_here = citation.is_placeless() || citation.start >= before;
+        let Some(Open::Message {
+            id,
+            parts,
+            part: Some(PartKind::Text),
+            annotations,
+            ..
+        }) = self.open.as_mut().filter(|_| is_here)
+        else {
+            self.lost = vec![REPLY_CITATIONS];
+            return Ok(());
+        };
+        let annotation = annotation::encode(citation, before);
+        let event = json!({
+            "item_id": id,
+            "output_index": output_index,
+            "content_index": parts.len(),
+            "annotation_index": annotations.len(),
+            "annotation": annotation,
+        });
+        annotations.push(annotation);
+        self.keep(citation.url.len() + citation.quote.as_ref().map_or(0, String::len))?;
+        self.write("response.output_text.annotation.added", fields(event), out);
         Ok(())
     }
 
@@ -338,11 +384,12 @@ impl StreamEncoder {
         }) = &mut self.open
         {
             *part = Some(kind);
+            self.before_part = self.said;
             let event = json!({
                 "item_id": id,
                 "output_index": self.output.len(),
                 "content_index": parts.len(),
-                "part": kind.value(""),
+                "part": kind.value("", &[]),
             });
             self.write("response.content_part.added", fields(event), out);
         }
@@ -355,6 +402,7 @@ impl StreamEncoder {
             parts,
             part,
             text,
+            annotations,
         }) = &mut self.open
         else {
             return;
@@ -369,7 +417,8 @@ impl StreamEncoder {
             event.set("content_index", parts.len());
             event
         };
-        let whole = kind.value(text);
+        let whole = kind.value(text, annotations);
+        annotations.clear();
         let done = match kind {
             PartKind::Text => Some((
                 "response.output_text.done",

@@ -13,6 +13,8 @@ pub(in crate::responses) enum Open {
         /// The part that is open, if one is.
         part: Option<PartKind>,
         text: String,
+        /// Where the open part comes from.
+        annotations: Vec<Value>,
     },
     Reasoning {
         id: String,
@@ -37,10 +39,10 @@ pub(in crate::responses) enum PartKind {
 }
 
 impl PartKind {
-    pub(super) fn value(self, text: &str) -> Value {
+    pub(super) fn value(self, text: &str, annotations: &[Value]) -> Value {
         match self {
             Self::Text | Self::ToldText => {
-                json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []})
+                json!({"type": "output_text", "text": text, "annotations": annotations, "logprobs": []})
             }
             Self::Refusal => json!({"type": "refusal", "refusal": text}),
         }
