@@ -258,6 +258,13 @@ impl ReplyStream {
         }
     }
 
+    /// Ends the call at the provider: nothing more will come.
+    pub fn stop(&mut self) {
+        self.body = None;
+        self.out.clear();
+        self.ended = true;
+    }
+
     /// What is known of the answer so far; final once [`next`](Self::next) has returned `None`.
     #[must_use]
     pub const fn facts(&self) -> &Facts {

@@ -3,15 +3,16 @@
 use crate::client::now;
 use crate::degrade::Mode;
 use crate::drive::{Drive, tokens};
-use crate::error::Error;
+use crate::error::{Error, What};
 use crate::keep::Keep;
+use crate::loops::Loops;
 use crate::mend::{self, Mended, Rest, Search};
 use crate::observe::Outcome;
 use crate::render;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use llm_providers::{Call, Dialect, Facts, Failure, ReplyStream, chat};
-use llm_router::{AttemptId, Event, Table, TargetId, Trace};
+use llm_router::{AttemptId, BadAnswer, Event, Table, TargetId, Trace};
 use std::fmt;
 use std::sync::Arc;
 
@@ -135,6 +136,8 @@ pub struct AnswerStream {
     /// for the next bytes and comes back loses nothing.
     mending: Option<BoxFuture<'static, Mended>>,
     keep: Option<(Keep, BytesMut)>,
+    /// Where streams that loop are to be ended.
+    loops: Option<Loops>,
     dialect: Dialect,
 }
 
@@ -164,8 +167,15 @@ impl AnswerStream {
             mendable,
             mending: None,
             keep: keep.map(|keep| (keep, BytesMut::new())),
+            loops: None,
             dialect,
         }
+    }
+
+    /// The same, ended where it is found to loop.
+    pub(crate) fn following(mut self, loops: Option<Loops>) -> Self {
+        self.loops = loops;
+        self
     }
 
     /// The next bytes of the event stream; `None` after its normal end.
@@ -190,6 +200,9 @@ impl AnswerStream {
             self.drive.as_ref()?;
             match self.upstream.next().await {
                 Some(Ok(bytes)) => {
+                    if let Some(error) = self.end_loop() {
+                        return Some(Err(error));
+                    }
                     self.keep_aside(&bytes);
                     return Some(Ok(bytes));
                 }
@@ -223,6 +236,25 @@ impl AnswerStream {
             failure: (failure, upstream),
         };
         self.mending = Some(Box::pin(search.run(self.attempt, broken)));
+    }
+
+    /// Ends the stream where its text is found to go round in a circle.
+    fn end_loop(&mut self) -> Option<Error> {
+        let bad = self.loops.as_mut()?.look(&self.upstream)?;
+        let mut drive = self.drive.take()?;
+        self.upstream.stop();
+        self.keep = None;
+        let facts = self.upstream.facts();
+        drive.plan.lost(self.attempt, &facts.dropped);
+        let bad = BadAnswer {
+            verdict: bad.verdict,
+            finding: bad.finding,
+            tokens: tokens(facts),
+        };
+        drive.plan.on(Event::Bad(self.attempt, bad), now());
+        let kind = bad.verdict.kind;
+        let error = Error::of_call(What::Broken, kind, Some(bad.verdict), None, None);
+        Some(drive.fail(error))
     }
 
     fn go_on(&mut self, rest: Rest) {

@@ -5,6 +5,7 @@ use crate::client::{Inner, now};
 use crate::degrade;
 use crate::error::{Error, What};
 use crate::keep::Keep;
+use crate::loops::Loops;
 use crate::observe::{Outcome, Report};
 use crate::options::CallOptions;
 use crate::span;
@@ -77,7 +78,10 @@ pub(crate) async fn send(
             let unchanged = hop.is_some_and(|hop| hop.form == Form::AsAsked);
             let mendable = mendable && unchanged && call.is_continuable();
             let call = (call, mendable);
+            let loops = client.quality(route).filter(|quality| quality.ends_loops());
+            let loops = loops.and_then(|_| Loops::new());
             let stream = AnswerStream::new(*stream, drive, attempt, call, keep, dialect);
+            let stream = stream.following(loops);
             Ok(Answer {
                 body: Body::Stream(Box::new(stream)),
                 dialect,

@@ -57,6 +57,7 @@ mod drive;
 mod error;
 mod keep;
 mod look;
+mod loops;
 mod mend;
 mod observe;
 mod options;

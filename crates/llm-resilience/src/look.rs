@@ -16,7 +16,8 @@ use std::sync::Arc;
 /// [`llm_quality`](crate::quality).
 ///
 /// A stream can be sent elsewhere only while it is held back ([`RouteSpec::hold`](crate::RouteSpec::hold));
-/// one that is found bad at its end has reached the caller, and only counts.
+/// one that is found bad at its end has reached the caller, and only counts. One that
+/// [loops](Finding::Repetitive) is ended at once, with an error: the rest of it would be more of the same.
 #[derive(Clone)]
 pub struct Quality {
     checks: Vec<Finding>,
@@ -150,6 +151,11 @@ impl Quality {
     /// Whether the text of streams is wanted.
     pub(crate) fn reads_streams(&self, call: &Call) -> bool {
         self.look_for(call).is_some()
+    }
+
+    /// Whether a stream that loops is to be ended.
+    pub(crate) fn ends_loops(&self) -> bool {
+        self.checks.contains(&Finding::Repetitive)
     }
 
     /// Looks at a whole answer. One that holds more than the neutral form can say is taken as it is.
