@@ -199,25 +199,25 @@ pub const CATALOG: &[Entry] = &[
         Provider::DeepSeek,
         "https://api.deepseek.com/v1",
         "DEEPSEEK_API_KEY",
-        Quirks::COMPATIBLE,
+        Quirks::DEEPSEEK,
     ),
     hosted(
         Provider::Xai,
         "https://api.x.ai/v1",
         "XAI_API_KEY",
-        Quirks::OPENAI,
+        Quirks::XAI,
     ),
     hosted(
         Provider::OpenRouter,
         "https://openrouter.ai/api/v1",
         "OPENROUTER_API_KEY",
-        Quirks::COMPATIBLE,
+        Quirks::OPENROUTER,
     ),
     hosted(
         Provider::Perplexity,
         "https://api.perplexity.ai",
         "PERPLEXITY_API_KEY",
-        Quirks::COMPATIBLE,
+        Quirks::PERPLEXITY,
     ),
     hosted(
         Provider::HuggingFace,
@@ -275,7 +275,10 @@ pub const CATALOG: &[Entry] = &[
     ),
     local(Provider::Ollama, Some("http://127.0.0.1:11434/v1")),
     local(Provider::Vllm, Some("http://127.0.0.1:8000/v1")),
-    local(Provider::LlamaCpp, Some("http://127.0.0.1:8080/v1")),
+    Entry {
+        quirks: Quirks::LLAMA_CPP,
+        ..local(Provider::LlamaCpp, Some("http://127.0.0.1:8080/v1"))
+    },
     local(Provider::Other, None),
 ];
 

@@ -14,7 +14,7 @@ mod watch;
 mod wire;
 
 pub(crate) use self::extra::{extra_for, is_native};
-pub use self::quirk::{MaxTokensField, Quirks};
+pub use self::quirk::{MaxTokensField, Quirks, ReasoningField};
 pub use self::reply::{decode_reply, encode_reply};
 pub use self::request::{decode_request, encode_request};
 pub(crate) use self::request::{is_strict, reasons};

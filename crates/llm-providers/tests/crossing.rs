@@ -14,7 +14,7 @@ use llm_providers::openai::Quirks;
 use llm_providers::{
     Call, Dialect, Encoded, Endpoint, Exchange, anthropic, chat, exchange, openai,
 };
-use script::{Script, bytes, drain, endpoint, run};
+use script::{Script, bytes, drain, endpoint, open, run};
 use serde_json::{Value, json};
 use std::time::SystemTime;
 
@@ -304,4 +304,85 @@ fn what_a_target_cannot_be_told_is_known_before_it_is_asked() {
     assert_eq!(anthropic.cannot_carry(&native), ["choices", "logprobs"]);
     assert!(openai.cannot_carry(&native).is_empty());
     assert!(anthropic.cannot_carry(&call("")).is_empty());
+}
+
+#[test]
+fn each_provider_is_sent_what_its_pages_say() {
+    let mut request = chat::Request::new("any").user("hi");
+    request.seed = Some(7);
+    request.stop = vec!["END".to_owned()];
+    request.presence_penalty = Some(0.5);
+    request.extra_dialect = Some(ANTHROPIC);
+    let mut reasoning = chat::Reasoning::default();
+    reasoning.effort = Some(chat::Effort::High);
+    request.reasoning = Some(reasoning);
+    let sent = |request: &chat::Request, quirks, model| {
+        let encoded = openai::encode_request(request, model, quirks);
+        let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+        (body, encoded.dropped)
+    };
+    let (body, dropped) = sent(&request, Quirks::DEEPSEEK, "deepseek-flash");
+    assert_eq!(body["thinking"], json!({"type": "enabled"}));
+    assert_eq!(
+        (&body["reasoning_effort"], dropped.len()),
+        (&json!("high"), 0)
+    );
+    let (body, dropped) = sent(&request, Quirks::OPENROUTER, "anthropic/claude-sonnet-5");
+    assert_eq!(body["reasoning"], json!({"effort": "high"}));
+    assert!(dropped.is_empty(), "{dropped:?}");
+    let (body, dropped) = sent(&request, Quirks::XAI, "grok-4.3");
+    assert_eq!(
+        (body.get("stop"), body.get("presence_penalty")),
+        (None, None)
+    );
+    assert_eq!(dropped, ["stop", "presence_penalty", "reasoning"]);
+    let (body, dropped) = sent(&request, Quirks::XAI, "grok-3");
+    assert_eq!(body["stop"], json!(["END"]));
+    assert_eq!(dropped, ["reasoning"]);
+    let (_, dropped) = sent(&request, Quirks::PERPLEXITY, "sonar-pro");
+    assert_eq!(dropped, ["seed", "presence_penalty", "reasoning"]);
+
+    reasoning.off = true;
+    request.reasoning = Some(reasoning);
+    let (body, _) = sent(&request, Quirks::DEEPSEEK, "deepseek-flash");
+    assert_eq!(body["thinking"], json!({"type": "disabled"}));
+    assert_eq!(body.get("reasoning_effort"), None);
+    let (body, _) = sent(&request, Quirks::OPENROUTER, "z-ai/glm-5");
+    assert_eq!(body["reasoning"], json!({"effort": "none"}));
+
+    let schema = || json!({"type": "object", "properties": {}});
+    let mut request = chat::Request::new("any").user("hi");
+    request = request.tool(chat::Tool::new("look", schema()));
+    request = request.tool(chat::Tool::new("listen", schema()));
+    request.tool_choice = Some(chat::ToolChoice::Tool("listen".to_owned()));
+    let (body, dropped) = sent(&request, Quirks::LLAMA_CPP, "qwen3");
+    assert_eq!(
+        (&body["tool_choice"], dropped.len()),
+        (&json!("required"), 0)
+    );
+    assert_eq!(body["tools"].as_array().unwrap().len(), 1);
+    assert_eq!(body["tools"][0]["function"]["name"], "listen");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_generation_that_broke_off_is_no_answer() {
+    for reason in ["error", "insufficient_system_resource"] {
+        let chunk = |delta: &str, finish: &str| {
+            format!(
+                "data: {{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":{finish}}}]}}\n\n"
+            )
+        };
+        let text = chunk("{\"content\":\"It is\"}", "null");
+        let end = chunk("{}", &format!("\"{reason}\"")) + "data: [DONE]\n\n";
+        for caller in [OPENAI, ANTHROPIC] {
+            let script = Script::new([bytes(&text), bytes(&end)]);
+            let mut stream = open(&script, OPENAI, caller).await.unwrap();
+            let (seen, failure) = drain(&mut stream).await;
+            assert!(failure.is_some(), "{reason}: {seen}");
+            assert!(
+                !seen.contains("[DONE]") && !seen.contains("message_stop"),
+                "{seen}"
+            );
+        }
+    }
 }

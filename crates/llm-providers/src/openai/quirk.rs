@@ -9,6 +9,20 @@ pub enum MaxTokensField {
     MaxCompletionTokens,
 }
 
+/// How a wish for reasoning is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReasoningField {
+    /// Not at all.
+    None,
+    /// `reasoning_effort`, for models that are known to reason.
+    Effort,
+    /// `thinking` as a switch, which is on where nothing is said, and `reasoning_effort` beside it.
+    Switch,
+    /// `reasoning`, an object that holds an effort or a budget.
+    Object,
+}
+
 /// Differences that matter when a request is written anew. A request that is passed through is
 /// never touched by them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,13 +30,13 @@ pub enum MaxTokensField {
 pub struct Quirks {
     /// The name of the output limit.
     pub max_tokens: MaxTokensField,
-    /// The name of the seed.
-    pub seed: &'static str,
+    /// The name of the seed; `None` where there is no such field.
+    pub seed: Option<&'static str>,
     /// Whether `stream_options.include_usage` may be sent. Providers that do not know it either
     /// refuse it or send usage without being asked.
     pub stream_usage: bool,
-    /// Whether `reasoning_effort` may be sent.
-    pub reasoning_effort: bool,
+    /// How a wish for reasoning is written.
+    pub reasoning: ReasoningField,
     /// Whether the names of tool calls must be nine letters or digits. Others are replaced by a name
     /// made of them, the same for the call and for its result.
     pub short_call_ids: bool,
@@ -30,6 +44,12 @@ pub struct Quirks {
     pub names: bool,
     /// Whether the end user may be named.
     pub user: bool,
+    /// Whether words, once used, may be made less likely: `presence_penalty`, `frequency_penalty`.
+    pub penalties: bool,
+    /// Whether stop sequences may be sent.
+    pub stop: bool,
+    /// Whether one tool may be demanded by its name. Where it may not, only that tool is offered, and one is demanded.
+    pub named_tool: bool,
     /// The highest temperature; a higher one becomes this.
     pub max_temperature: f64,
 }
@@ -38,12 +58,15 @@ impl Quirks {
     /// OpenAI itself, and those that follow it closely.
     pub const OPENAI: Self = Self {
         max_tokens: MaxTokensField::MaxCompletionTokens,
-        seed: "seed",
+        seed: Some("seed"),
         stream_usage: true,
-        reasoning_effort: true,
+        reasoning: ReasoningField::Effort,
         short_call_ids: false,
         names: true,
         user: true,
+        penalties: true,
+        stop: true,
+        named_tool: true,
         max_temperature: 2.0,
     };
     /// Most compatible providers and local servers.
@@ -51,8 +74,8 @@ impl Quirks {
         max_tokens: MaxTokensField::MaxTokens,
         ..Self::OPENAI
     };
-    /// Groq, which answers a turn with a name by 400
-    /// (<https://console.groq.com/docs/openai>, read 2026-11-26).
+    /// Groq, which answers a turn with a name by 400, as it does log probabilities, biases and several choices, which are
+    /// written for nobody (<https://console.groq.com/docs/openai>, read 2026-11-26).
     pub const GROQ: Self = Self {
         names: false,
         ..Self::OPENAI
@@ -67,15 +90,65 @@ impl Quirks {
     /// request at <https://schemas.apis.io/schemas/mistral-ai/mistral-ai-chatcompletionrequest/>, read
     /// 2026-11-26).
     pub const MISTRAL: Self = Self {
-        seed: "random_seed",
+        seed: Some("random_seed"),
         stream_usage: false,
-        reasoning_effort: false,
+        reasoning: ReasoningField::None,
         short_call_ids: true,
         names: false,
         user: false,
         max_temperature: 1.5,
         ..Self::COMPATIBLE
     };
+    /// DeepSeek, whose models think unless they are told not to: `thinking` is `enabled` or `disabled`, and every effort is
+    /// understood (<https://api-docs.deepseek.com/guides/thinking_mode>, read 2026-11-26).
+    pub const DEEPSEEK: Self = Self {
+        reasoning: ReasoningField::Switch,
+        ..Self::COMPATIBLE
+    };
+    /// xAI, whose reasoning models answer penalties and stop sequences by an error, and most of them an effort too
+    /// (<https://docs.x.ai/docs/guides/reasoning>, read 2026-11-26); the newest of those that do not reason refuse penalties
+    /// all the same (<https://github.com/mnfst/modelparams.dev/pull/20>, read 2026-11-26).
+    pub const XAI: Self = Self {
+        reasoning: ReasoningField::None,
+        penalties: false,
+        stop: false,
+        ..Self::OPENAI
+    };
+    /// `OpenRouter`, which has one object for the ways of all models to reason
+    /// (<https://openrouter.ai/docs/use-cases/reasoning-tokens>, read 2026-11-26).
+    pub const OPENROUTER: Self = Self {
+        reasoning: ReasoningField::Object,
+        ..Self::COMPATIBLE
+    };
+    /// Perplexity: what its schema does not have is not sent
+    /// (<https://schemas.apis.io/schemas/perplexity/perplexity-apichatcompletionsrequest/>, read 2026-11-26).
+    pub const PERPLEXITY: Self = Self {
+        seed: None,
+        stream_usage: false,
+        names: false,
+        user: false,
+        penalties: false,
+        ..Self::COMPATIBLE
+    };
+    /// llama.cpp's server, which takes the demand for one tool by its name for no demand at all
+    /// (<https://github.com/ggml-org/llama.cpp/issues/26535>, read 2026-11-26).
+    pub const LLAMA_CPP: Self = Self {
+        named_tool: false,
+        ..Self::COMPATIBLE
+    };
+
+    /// The same for one model: xAI's that do not reason stop where they are told.
+    #[must_use]
+    pub fn for_model(mut self, model: &str) -> Self {
+        let name = model.rsplit('/').next().unwrap_or(model);
+        let plain = ["grok-2", "grok-3"].iter().any(|old| name.starts_with(old));
+        let plain = plain && !name.contains("mini") || name.contains("non-reasoning");
+        if self == Self::XAI && plain {
+            self.stop = true;
+            self.penalties = !name.contains("non-reasoning");
+        }
+        self
+    }
 }
 
 /// The length of a short name for a tool call.

@@ -306,7 +306,7 @@ struct ChunkOut<'a> {
     model: &'a str,
     choices: &'a [ChoiceOut<'a>],
     #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<serde_json::Value>,
+    usage: Option<Value>,
 }
 
 #[derive(Serialize)]
@@ -330,7 +330,7 @@ struct DeltaOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_calls: Option<[CallOut<'a>; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    annotations: Option<[serde_json::Value; 1]>,
+    annotations: Option<[Value; 1]>,
 }
 
 #[derive(Serialize)]
@@ -467,12 +467,7 @@ impl StreamEncoder {
         sse::write(out, None, b"[DONE]");
     }
 
-    fn write(
-        &mut self,
-        choices: &[ChoiceOut<'_>],
-        usage: Option<serde_json::Value>,
-        out: &mut BytesMut,
-    ) {
+    fn write(&mut self, choices: &[ChoiceOut<'_>], usage: Option<Value>, out: &mut BytesMut) {
         let chunk = ChunkOut {
             id: &self.id,
             object: "chat.completion.chunk",

@@ -153,7 +153,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
                     let reason = choice.finish_reason.and_then(text_of);
                     if let Some(reason) = reason.as_deref().filter(|reason| !reason.is_empty()) {
                         sum.finished |= bit;
-                        sum.failed |= reason == "error";
+                        sum.failed |= is_failure(reason);
                         sum.finish = Some(finish_reason(reason));
                     }
                 }
@@ -166,6 +166,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
         }
         deserializer.deserialize_any(Each)
     }
+}
+
+/// A reason that is none: the generation broke off. `OpenRouter` says `error`; DeepSeek says
+/// `insufficient_system_resource` (<https://api-docs.deepseek.com/api/create-chat-completion>, as quoted by its clients, read
+/// 2026-11-26).
+fn is_failure(reason: &str) -> bool {
+    matches!(reason, "error" | "insufficient_system_resource")
 }
 
 /// Reads a finish reason.

@@ -6,7 +6,7 @@ use crate::chat::{
 };
 use crate::codec::{Encoded, Object, note};
 use crate::openai::extra::{extra_for, is_native};
-use crate::openai::quirk::{MaxTokensField, Quirks, short_call_id};
+use crate::openai::quirk::{MaxTokensField, Quirks, ReasoningField, short_call_id};
 use crate::wire::Dialect;
 use serde_json::{Value, json};
 
@@ -18,6 +18,7 @@ const MAX_USER_BYTES: usize = 64;
 /// Writes a request for `model`.
 #[must_use]
 pub fn encode_request(request: &Request, model: &str, quirks: Quirks) -> Encoded {
+    let quirks = quirks.for_model(model);
     let mut dropped = request.lost.clone();
     let mut out = Object::default();
     let closely = quirks == Quirks::OPENAI;
@@ -30,16 +31,21 @@ pub fn encode_request(request: &Request, model: &str, quirks: Quirks) -> Encoded
     }
     out.set("messages", messages);
     if !request.tools.is_empty() {
-        let tools: Vec<Value> = request
-            .tools
-            .iter()
+        let only = match &request.tool_choice {
+            Some(ToolChoice::Tool(name)) if !quirks.named_tool => Some(name),
+            _ => None,
+        };
+        let offered = request.tools.iter();
+        let offered = offered.filter(|tool| only.is_none_or(|name| *name == tool.name));
+        let tools: Vec<Value> = offered
             .map(|tool| encode_tool(tool, native, &mut dropped))
             .collect();
         out.set("tools", tools);
-        out.set_some(
-            "tool_choice",
-            request.tool_choice.as_ref().map(encode_tool_choice),
-        );
+        let choice = match only {
+            Some(_) => Some(json!("required")),
+            None => request.tool_choice.as_ref().map(encode_tool_choice),
+        };
+        out.set_some("tool_choice", choice);
         out.set_some("parallel_tool_calls", request.parallel_tool_calls);
     }
     if let Some(format) = &request.response_format {
@@ -65,20 +71,40 @@ pub fn encode_request(request: &Request, model: &str, quirks: Quirks) -> Encoded
         note(&mut dropped, request.top_p.is_some(), "top_p");
     }
     note(&mut dropped, request.top_k.is_some(), "top_k");
-    if !request.stop.is_empty() {
+    if !request.stop.is_empty() && !quirks.stop {
+        dropped.push("stop");
+    } else if !request.stop.is_empty() {
         note(&mut dropped, request.stop.len() > MAX_STOPS, "stop");
         let stops: Vec<_> = request.stop.iter().take(MAX_STOPS).cloned().collect();
         out.set("stop", stops);
     }
-    out.set_some(quirks.seed, request.seed);
-    out.set_some("presence_penalty", request.presence_penalty);
-    out.set_some("frequency_penalty", request.frequency_penalty);
+    match quirks.seed {
+        Some(seed) => out.set_some(seed, request.seed),
+        None => note(&mut dropped, request.seed.is_some(), "seed"),
+    }
+    for (name, penalty) in [
+        ("presence_penalty", request.presence_penalty),
+        ("frequency_penalty", request.frequency_penalty),
+    ] {
+        if quirks.penalties {
+            out.set_some(name, penalty);
+        } else {
+            note(&mut dropped, penalty.is_some(), name);
+        }
+    }
     if let Some(reasoning) = request.reasoning {
         let effort = effort(reasoning, native);
-        if quirks.reasoning_effort && (native || reasons) {
-            out.set_some("reasoning_effort", effort);
-        } else {
-            note(&mut dropped, !reasoning.off, "reasoning");
+        match quirks.reasoning {
+            ReasoningField::Effort if native || reasons => out.set_some("reasoning_effort", effort),
+            ReasoningField::Switch => {
+                let switch = if reasoning.off { "disabled" } else { "enabled" };
+                out.set("thinking", json!({"type": switch}));
+                out.set_some("reasoning_effort", effort.filter(|_| !reasoning.off));
+            }
+            ReasoningField::Object => out.set("reasoning", reasoning_object(reasoning, effort)),
+            ReasoningField::Effort | ReasoningField::None => {
+                note(&mut dropped, !reasoning.off, "reasoning");
+            }
         }
     }
     match &request.user {
@@ -115,6 +141,16 @@ pub(crate) fn reasons(model: &str) -> bool {
         .iter()
         .any(|family| name.starts_with(family))
         && !name.contains("-chat")
+}
+
+/// An effort or a budget, one of the two; neither asks for what is usual.
+fn reasoning_object(reasoning: Reasoning, effort: Option<&'static str>) -> Value {
+    match (reasoning.budget_tokens, effort) {
+        _ if reasoning.off => json!({"effort": "none"}),
+        (Some(budget), _) => json!({"max_tokens": budget}),
+        (None, Some(effort)) => json!({"effort": effort}),
+        (None, None) => json!({"enabled": true}),
+    }
 }
 
 fn effort(reasoning: Reasoning, native: bool) -> Option<&'static str> {
