@@ -5,6 +5,7 @@ use crate::anthropic::VERTEX_VERSION;
 use crate::call::{Call, Purpose};
 use crate::catalog::{self, AZURE_API_VERSION, Auth, Entry, Layout};
 use crate::credential::Credential;
+use crate::model::{self, Model};
 use crate::openai::Quirks;
 use crate::prefill::Prefill;
 use crate::wire::Wire;
@@ -16,8 +17,17 @@ use secrecy::{ExposeSecret, SecretString};
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-/// Output tokens asked for where the wire demands a number and the caller gave none.
+/// Output tokens asked for where the wire demands a number, the caller gave none, and nothing is known of the model.
 pub const DEFAULT_MAX_TOKENS: u32 = 4_096;
+
+/// What to ask a known model for.
+fn usual_max_tokens(model: &Model) -> u32 {
+    let most = model.max_output.unwrap_or(DEFAULT_MAX_TOKENS);
+    match model.context_window {
+        Some(window) => most.min((window / 8).max(DEFAULT_MAX_TOKENS)),
+        None => most,
+    }
+}
 
 /// Where one target is reached. Everything a request needs is worked out once, here.
 #[derive(Clone)]
@@ -54,7 +64,7 @@ pub struct EndpointBuilder {
     credential: Option<Arc<dyn Credential>>,
     headers: Vec<(String, String)>,
     query: Vec<(String, String)>,
-    default_max_tokens: u32,
+    default_max_tokens: Option<u32>,
     pub(crate) prefill: Option<Prefill>,
 }
 
@@ -119,7 +129,7 @@ impl Endpoint {
             credential: None,
             headers: Vec::new(),
             query: Vec::new(),
-            default_max_tokens: DEFAULT_MAX_TOKENS,
+            default_max_tokens: None,
             prefill: None,
         }
     }
@@ -289,9 +299,11 @@ impl EndpointBuilder {
     }
 
     /// Sets how many output tokens to ask for where the wire demands a number and the caller gave
-    /// none. Default: [`DEFAULT_MAX_TOKENS`].
+    /// none. Default: the most that [the model](crate::model) is stated to write, at most an eighth of its
+    /// window, so that long prompts still fit; of a model of which no page was read
+    /// [`DEFAULT_MAX_TOKENS`].
     pub const fn default_max_tokens(mut self, tokens: u32) -> Self {
-        self.default_max_tokens = tokens;
+        self.default_max_tokens = Some(tokens);
         self
     }
 
@@ -317,6 +329,11 @@ impl EndpointBuilder {
             let Entry { provider, wire, .. } = self.entry;
             Prefill::known(provider, wire, &self.model, uri.path())
         });
+        let default_max_tokens = self.default_max_tokens.unwrap_or_else(|| {
+            let known = model::lookup(self.entry.provider, &self.model);
+            known.map_or(DEFAULT_MAX_TOKENS, |model| usual_max_tokens(&model))
+        });
+        let default_max_tokens = default_max_tokens.max(1);
         Ok(Endpoint {
             provider: self.entry.provider,
             wire: self.entry.wire,
@@ -329,7 +346,7 @@ impl EndpointBuilder {
             credential: self.credential,
             layout: self.entry.layout,
             quirks: self.entry.quirks,
-            default_max_tokens: self.default_max_tokens.max(1),
+            default_max_tokens,
             prefill,
         })
     }

@@ -25,7 +25,9 @@ const TABLE: &str = include_str!("model/table.tsv");
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Model {
-    /// The longest prompt in tokens.
+    /// The longest prompt in tokens. Some pages state the most of the prompt, some the whole window with the answer in it,
+    /// and the source table does not tell them apart: so it is taken for what a prompt may have at most, and never for
+    /// what prompt and answer have together. A prompt for which that is too much is refused by the provider, for nothing.
     pub context_window: Option<u32>,
     /// The most output tokens.
     pub max_output: Option<u32>,

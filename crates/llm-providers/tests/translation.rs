@@ -11,9 +11,9 @@ mod script;
 #[path = "support/wire.rs"]
 mod wire;
 
-use llm_errors::ErrorKind;
+use llm_errors::{ErrorKind, Provider};
 use llm_providers::chat::{FinishReason, Part, Reply};
-use llm_providers::{Call, Dialect, form};
+use llm_providers::{Call, Dialect, form, model};
 use script::{Script, bytes, drain, open, run};
 use serde_json::{Value, json};
 
@@ -441,7 +441,10 @@ async fn json_mode_is_asked_for_in_words_and_named_as_dropped() {
     let body = json!({"model": "r", "messages": [{"role": "user", "content": "hi"}], "response_format": {"type": "json_object"}});
     let (sent, dropped) = sent(&body, OPENAI, ANTHROPIC).await;
     assert!(sent["system"].as_str().unwrap().contains("JSON"));
-    assert_eq!(sent["max_tokens"], llm_providers::DEFAULT_MAX_TOKENS);
+    // The caller set no limit: as much as the model is known to write, and a long prompt still fits.
+    let known = model::lookup(Provider::Anthropic, "claude-sonnet-5").unwrap();
+    let (most, window) = (known.max_output.unwrap(), known.context_window.unwrap());
+    assert_eq!(sent["max_tokens"], most.min(window / 8));
     assert_eq!(dropped, ["response_format"]);
 }
 
