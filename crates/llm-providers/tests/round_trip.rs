@@ -1,8 +1,8 @@
 //! There and back: what both ends can express survives the way through a wire's form.
 
 use llm_providers::chat::{
-    FinishReason, Image, JsonSchema, Message, Part, Reply, Request, ResponseFormat, Role, Source,
-    Thinking, Tool, ToolCall, ToolChoice, ToolResult, Usage,
+    Citation, FinishReason, Image, JsonSchema, Message, Part, Reply, Request, ResponseFormat, Role,
+    Source, Thinking, Tool, ToolCall, ToolChoice, ToolResult, Usage,
 };
 use llm_providers::{Dialect, anthropic, form, openai, responses};
 use proptest::prelude::*;
@@ -162,10 +162,24 @@ fn loose(mut request: Request) -> Request {
     request
 }
 
+/// Sources of the first, of the second and of both halves of a text.
+fn sources(said: &str, which: [bool; 3]) -> Vec<Citation> {
+    let (half, all) = (said.chars().count() / 2, said.chars().count());
+    let spans = [0..half, half..all, 0..all];
+    let told = spans.into_iter().zip(["a", "b", "c"]).zip(which);
+    told.filter(|((span, _), told)| *told && !span.is_empty())
+        .map(|((span, at), _)| {
+            let mut source = Citation::new(format!("https://{at}.example/"));
+            source.title = Some(at.to_uppercase());
+            source.of(span)
+        })
+        .collect()
+}
+
 fn reply() -> impl Strategy<Value = Reply> {
     (
         prop::option::of(text()),
-        prop::option::of(text()),
+        prop::option::of((text(), any::<[bool; 3]>())),
         prop::collection::vec(tool_call(), 0..3),
         0u64..1_000,
         0u64..1_000,
@@ -182,7 +196,10 @@ fn reply() -> impl Strategy<Value = Reply> {
                 })
             });
             reply.parts.extend(thinking);
-            reply.parts.extend(said.map(Part::text));
+            if let Some((said, which)) = said {
+                reply.citations = sources(&said, which);
+                reply.parts.push(Part::text(said));
+            }
             reply.finish = Some(match (calls.is_empty(), length) {
                 (false, _) => FinishReason::ToolCalls,
                 (true, true) => FinishReason::Length,
@@ -196,6 +213,30 @@ fn reply() -> impl Strategy<Value = Reply> {
             reply.usage = usage;
             reply
         })
+}
+
+/// The addresses of a reply's sources, which are taken out of it: where a wire has blocks, spans become those.
+fn take_sources(reply: &mut Reply) -> Vec<(String, Option<String>)> {
+    let sources = std::mem::take(&mut reply.citations);
+    let mut told: Vec<_> = sources
+        .into_iter()
+        .map(|one| (one.url, one.title))
+        .collect();
+    told.sort();
+    told
+}
+
+/// Texts in a row are one: blocks end where sources do.
+fn joined(mut reply: Reply) -> Reply {
+    let mut parts: Vec<Part> = Vec::new();
+    for part in reply.parts {
+        match (parts.last_mut(), part) {
+            (Some(Part::Text(text)), Part::Text(more)) => text.text.push_str(&more.text),
+            (_, part) => parts.push(part),
+        }
+    }
+    reply.parts = parts;
+    reply
 }
 
 /// What `dialect` can say of a reply: OpenAI's chat wire has no signatures, and its responses wire gives answers of
@@ -275,9 +316,15 @@ proptest! {
     fn an_answer_survives_every_form(reply in reply()) {
         for dialect in Dialect::ALL {
             let whole = form::encode_whole(*dialect, &reply);
-            prop_assert_eq!(form::decode_whole(*dialect, &whole).unwrap(), sayable(reply.clone(), *dialect));
             let stream = form::encode_stream(*dialect, &reply, true).unwrap();
-            prop_assert_eq!(form::decode_stream(*dialect, &stream).unwrap(), sayable(reply.clone(), *dialect));
+            let read = [form::decode_whole(*dialect, &whole), form::decode_stream(*dialect, &stream)];
+            for read in read {
+                let (mut read, mut said) = (joined(read.unwrap()), sayable(reply.clone(), *dialect));
+                if *dialect == Dialect::AnthropicMessages {
+                    prop_assert_eq!(take_sources(&mut read), take_sources(&mut said));
+                }
+                prop_assert_eq!(read, said);
+            }
         }
     }
 

@@ -10,7 +10,8 @@ use llm_resilience::{
     AnswerStream, Body, CallOptions, Client, Error, Quality, RouteSpec, TargetSpec, What,
 };
 use llm_sim::{Received, Script, Sim, SimHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 const TOTAL: Duration = Duration::from_millis(600);
 

@@ -206,7 +206,7 @@ mod tests {
         let a = cited(10, 22, "https://a");
         let b = cited(23, 35, "https://b");
         assert_eq!(
-            texts(&[b.clone(), a.clone(), a.clone()]),
+            texts(&[b, a.clone(), a.clone()]),
             [
                 ("Köln is big. ".to_owned(), 2),
                 ("Bonn is not.".to_owned(), 1)

@@ -54,7 +54,7 @@ fn message(headers: &[(&str, &str)], payload: &Value) -> Vec<u8> {
     out
 }
 
-fn event(name: &str, payload: Value) -> Vec<u8> {
+pub(crate) fn event(name: &str, payload: Value) -> Vec<u8> {
     let headers = [
         (":event-type", name),
         (":content-type", "application/json"),

@@ -12,6 +12,7 @@
 mod script;
 mod stage;
 
+mod anything;
 mod bedrock;
 mod citations;
 mod cohere;
