@@ -151,11 +151,13 @@ impl<'d> Facts<'d> {
                 }
             }
             Some(b'"') => {
-                scan(body, |path, value| {
+                let read = scan(body, |path, value| {
                     if let Value::Str(raw) = value {
                         self.message(path, raw);
                     }
                 });
+                // words that begin with a name in quotes
+                self.words(body.get(read..).unwrap_or_default());
             }
             _ if body.starts_with(b"data:")
                 || body.starts_with(b"event:")

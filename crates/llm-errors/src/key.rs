@@ -147,7 +147,14 @@ const NAMES: &[(Key, &[&str])] = &[
     (Key::Error, &["error", "errors", "exception"]),
     (
         Key::Message,
-        &["message", "msg", "error_description", "title", "status_msg"],
+        &[
+            "message",
+            "msg",
+            "error_description",
+            "title",
+            "status_msg",
+            "status_message",
+        ],
     ),
     (
         Key::ErrorMessage,

@@ -377,6 +377,18 @@ fn a_word_that_has_another_sense_here_does_not_change_the_class() {
         (500, "Error loading model weights", K::ServerError),
         (403, "该账户存在风险", K::AuthPermission),
         (503, "The proxy is unavailable", K::Overloaded),
+        (
+            400,
+            "batch size 20 is invalid, at most 10",
+            K::InvalidRequest,
+        ),
+        (
+            400,
+            "The trial period field has ended up empty",
+            K::InvalidRequest,
+        ),
+        (429, "Too many requests reach the server", K::RateLimitOther),
+        (503, "plan B has no available servers", K::Overloaded),
     ] {
         let body = format!(r#"{{"error":{{"message":"{message}"}}}}"#);
         assert_eq!(reply(status, &body).kind, kind, "{message}");
