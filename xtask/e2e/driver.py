@@ -4,7 +4,7 @@ It says when it is ready. Then one JSON object a line on standard input is one c
 output is what the SDK made of it: the answer, or its own exception. Nothing is judged here: that is done where both
 sides are known.
 
-Usage: driver.py openai | anthropic | langchain-openai | langchain-anthropic
+Usage: driver.py openai | openai-responses | anthropic | langchain-openai | langchain-anthropic
 """
 
 import importlib
@@ -49,6 +49,19 @@ class OpenAi:
 
     def models(self, call):
         return {"models": [model.id for model in self.client.models.list()]}
+
+    def embeddings(self, call):
+        # The SDK asks for base64 and decodes it.
+        raw = self.client.embeddings.with_raw_response.create(
+            model=call["model"], input=call["inputs"], dimensions=call["dimensions"]
+        )
+        done = raw.parse()
+        return {
+            "vectors": [item.embedding for item in done.data],
+            "model": done.model,
+            "usage": {"input": done.usage.prompt_tokens},
+            "headers": of_interest(raw.headers),
+        }
 
     def ask(self, call, partial):
         content = call["prompt"]
@@ -243,6 +256,10 @@ def kind_of(name):
 
         kinds = {"openai": langchain_driver.LangchainOpenAi, "anthropic": langchain_driver.LangchainAnthropic}
         return kinds[name.removeprefix("langchain-")]
+    if name == "openai-responses":
+        import responses_driver
+
+        return responses_driver.OpenAiResponses
     return {"openai": OpenAi, "anthropic": Anthropic}[name]
 
 
@@ -256,10 +273,10 @@ def main():
         partial = []
         try:
             side = kind(sdk, call)
-            if call.get("op") == "models":
-                answer = side.models(call)
-            else:
+            if call["op"] == "ask":
                 answer = side.ask(call, partial)
+            else:
+                answer = getattr(side, call["op"])(call)
             result = {"ok": True, **answer}
         except Exception as error:  # every exception is a result here
             result = failed(error, partial)

@@ -13,6 +13,7 @@ async function ask(call, partial) {
     for await (const model of client.models.list()) models.push(model.id);
     return { models };
   }
+  if (call.op === "embeddings") return embeddings(client, call);
   const content = call.image
     ? [
         { type: "text", text: call.prompt },
@@ -33,6 +34,19 @@ async function ask(call, partial) {
     answer.after_tool = await turn(client, { ...call, tool: null, tools: true }, messages, partial);
   }
   return answer;
+}
+
+async function embeddings(client, call) {
+  // The SDK asks for base64 and decodes it.
+  const { data, response } = await client.embeddings
+    .create({ model: call.model, input: call.inputs, dimensions: call.dimensions })
+    .withResponse();
+  return {
+    vectors: data.data.map((item) => item.embedding),
+    model: data.model,
+    usage: { input: data.usage.prompt_tokens },
+    headers: ofInterest(response.headers),
+  };
 }
 
 async function turn(client, call, messages, partial) {

@@ -6,6 +6,7 @@
 
 mod driver;
 mod install;
+mod judge;
 mod play;
 mod scenario;
 mod stack;
@@ -58,7 +59,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
             for number in 0..workers {
                 let folder = folder
                     .join("work")
-                    .join(format!("{}-{number}", sdk.as_str()));
+                    .join(format!("{}-{number}", sdk.as_str().replace(' ', "-")));
                 let (tally, sdks, programs) = (&tally, &sdks, &programs);
                 threads.push(scope.spawn(move || {
                     work(*sdk, queue, sdks, programs, &folder, &|check, wrong| {
@@ -159,7 +160,7 @@ fn checks(sdk: Sdk, filter: &str) -> VecDeque<Check> {
     let own = sdk.wire();
     let mut checks = VecDeque::new();
     let scenarios = scenario::all().into_iter();
-    for scenario in scenarios.filter(|scenario| scenario.everyone || sdk.plays_all()) {
+    for scenario in scenarios.filter(|scenario| scenario.is_for(sdk)) {
         for wires in wires(&scenario, own) {
             for stream in [false, true] {
                 let wanted = match scenario.modes {
@@ -182,11 +183,10 @@ fn checks(sdk: Sdk, filter: &str) -> VecDeque<Check> {
     checks
 }
 
-/// What the two providers speak: the SDK's own dialect, and where the scenario asks for it the other one in either place.
+/// What the two providers speak: the SDK's own dialect, and where the scenario asks for it others in either place.
 fn wires(scenario: &Scenario, own: Wire) -> Vec<[Wire; 2]> {
-    let other = own.other();
     if scenario.across {
-        vec![[own, own], [other, other], [own, other], [other, own]]
+        own.crossings().to_vec()
     } else {
         vec![[own, own]]
     }

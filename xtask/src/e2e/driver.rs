@@ -15,6 +15,8 @@ use crate::shell;
 pub(super) enum Sdk {
     PythonOpenAi,
     NodeOpenAi,
+    PythonResponses,
+    NodeResponses,
     PythonAnthropic,
     NodeAnthropic,
     LangchainOpenAi,
@@ -24,9 +26,11 @@ pub(super) enum Sdk {
 }
 
 impl Sdk {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::PythonOpenAi,
         Self::NodeOpenAi,
+        Self::PythonResponses,
+        Self::NodeResponses,
         Self::PythonAnthropic,
         Self::NodeAnthropic,
         Self::LangchainOpenAi,
@@ -39,6 +43,8 @@ impl Sdk {
         match self {
             Self::PythonOpenAi => "openai-python",
             Self::NodeOpenAi => "openai-node",
+            Self::PythonResponses => "openai-python responses",
+            Self::NodeResponses => "openai-node responses",
             Self::PythonAnthropic => "anthropic-python",
             Self::NodeAnthropic => "anthropic-node",
             Self::LangchainOpenAi => "langchain-openai",
@@ -57,10 +63,27 @@ impl Sdk {
         )
     }
 
+    /// Whether it is a provider's own, and no framework.
+    pub(super) const fn is_official(self) -> bool {
+        !matches!(
+            self,
+            Self::LangchainOpenAi
+                | Self::LangchainAnthropic
+                | Self::VercelOpenAi
+                | Self::VercelAnthropic
+        )
+    }
+
+    /// Whether it asks for embeddings as well.
+    pub(super) const fn embeds(self) -> bool {
+        matches!(self, Self::PythonOpenAi | Self::NodeOpenAi)
+    }
+
     /// How it says that an answer is complete, and that tools are to be run.
     pub(super) const fn endings(self) -> [&'static str; 2] {
         match self {
             Self::PythonOpenAi | Self::NodeOpenAi | Self::LangchainOpenAi => ["stop", "tool_calls"],
+            Self::PythonResponses | Self::NodeResponses => ["completed", "completed"],
             Self::PythonAnthropic | Self::NodeAnthropic | Self::LangchainAnthropic => {
                 ["end_turn", "tool_use"]
             }
@@ -85,6 +108,7 @@ impl Sdk {
             Self::PythonOpenAi | Self::NodeOpenAi | Self::LangchainOpenAi | Self::VercelOpenAi => {
                 Wire::OpenAi
             }
+            Self::PythonResponses | Self::NodeResponses => Wire::Responses,
             Self::PythonAnthropic
             | Self::NodeAnthropic
             | Self::LangchainAnthropic
@@ -97,22 +121,44 @@ impl Sdk {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wire {
     OpenAi,
+    Responses,
     Anthropic,
 }
 
 impl Wire {
-    /// Its name as provider and dialect in the gateway's configuration.
+    /// Its name in a check's line.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::OpenAi => "openai",
+            Self::Responses => "openai_responses",
             Self::Anthropic => "anthropic",
         }
     }
 
-    pub(super) const fn other(self) -> Self {
+    /// Whether this is its name in a provider's record, or that of its embeddings.
+    pub(super) fn is_recorded_as(self, name: &str) -> bool {
         match self {
-            Self::OpenAi => Self::Anthropic,
-            Self::Anthropic => Self::OpenAi,
+            Self::OpenAi => matches!(name, "openai_chat" | "openai_embeddings"),
+            Self::Responses => name == "openai_responses",
+            Self::Anthropic => name == "anthropic_messages",
+        }
+    }
+
+    /// The name of a provider that speaks it in the gateway's configuration.
+    pub(super) const fn provider(self) -> &'static str {
+        match self {
+            Self::OpenAi | Self::Responses => "openai",
+            Self::Anthropic => "anthropic",
+        }
+    }
+
+    /// What the two providers speak where a scenario is played with other dialects as well, by callers of this one.
+    pub(super) const fn crossings(self) -> [[Self; 2]; 4] {
+        use Wire::{Anthropic as A, OpenAi as C, Responses as R};
+        match self {
+            C => [[C, C], [A, A], [C, A], [A, C]],
+            A => [[A, A], [C, C], [A, C], [C, A]],
+            R => [[R, R], [A, R], [R, C], [C, A]],
         }
     }
 }
@@ -129,6 +175,8 @@ impl Driver {
     pub(super) fn start(sdk: Sdk, sdks: &Sdks) -> Result<Self> {
         let mut command = match sdk {
             Sdk::PythonOpenAi | Sdk::PythonAnthropic => python(sdks, sdk.wire().as_str()),
+            Sdk::PythonResponses => python(sdks, "openai-responses"),
+            Sdk::NodeResponses => node(sdks, "responses.mjs"),
             Sdk::LangchainOpenAi | Sdk::LangchainAnthropic => python(sdks, sdk.as_str()),
             Sdk::NodeOpenAi | Sdk::NodeAnthropic => {
                 node(sdks, &format!("{}.mjs", sdk.wire().as_str()))

@@ -16,7 +16,13 @@ const PYTHON: &[&str] = &[
 ];
 
 /// The drivers for Node, which must lie beside the packages they import.
-const NODE_DRIVERS: &[&str] = &["common.mjs", "openai.mjs", "anthropic.mjs", "ai.mjs"];
+const NODE_DRIVERS: &[&str] = &[
+    "common.mjs",
+    "openai.mjs",
+    "responses.mjs",
+    "anthropic.mjs",
+    "ai.mjs",
+];
 
 /// Where the interpreters find the SDKs.
 #[derive(Clone, Debug)]

@@ -1,14 +1,14 @@
 //! Plays one scenario with one SDK and says everything that was not as it must be, on either side.
 
-use std::ops::RangeInclusive;
-use std::time::Duration;
-
 use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::driver::{Driver, Sdk, Wire};
-use super::scenario::{Ask, Expect, FIRST, Feature, LONG_WORDS, Scenario, Step, Upstream};
-use super::stack::{self, NAMES, Programs, Providers};
+use super::judge::{honest, received, seen, shortened};
+use super::scenario::{
+    Expect, FIRST, Feature, LONG_WORDS, Must, Players, Scenario, Step, Upstream,
+};
+use super::stack::{self, Programs, Providers};
 use crate::shell;
 
 /// What each provider says when it is well: words that tell who spoke, beyond ASCII, and long enough to be cut.
@@ -18,16 +18,20 @@ pub(super) const TEXTS: [&str; 2] = [
 ];
 
 /// The picture of the scenarios: one pixel, as PNG in base64.
-const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+pub(super) const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+/// The texts of which vectors are asked for, and the vectors' length.
+pub(super) const INPUTS: [&str; 3] = ["the sea", "the mountains", "über die Brücke 🌊"];
+pub(super) const DIMENSIONS: usize = 24;
 
 /// How many broken streams in a row a gateway bears before it leaves a provider alone, less one.
 const BREAKS_BORNE: usize = 4;
 
 /// The word of the long answer.
-const LONG_WORD: &str = "wave ";
+pub(super) const LONG_WORD: &str = "wave ";
 
 /// What the tool of the scenarios returns.
-const TOOL_RESULT: &str = "18 degrees and a light breeze";
+pub(super) const TOOL_RESULT: &str = "18 degrees and a light breeze";
 
 /// One way to play a scenario.
 #[derive(Clone, Debug)]
@@ -47,10 +51,11 @@ pub(super) fn play(
     programs: &Programs,
 ) -> Result<Vec<String>> {
     let scenario = &case.scenario;
-    let with_tool = scenario
-        .steps
-        .iter()
-        .any(|step| matches!(step, Step::Ask(ask) if matches!(ask.expect, Expect::Tool(_))));
+    let with_tool = scenario.steps.iter().any(|step| match step {
+        Step::Ask(ask) => matches!(ask.expect, Expect::Tool(_)),
+        Step::Sweep { must, .. } => *must == Must::CallTool,
+        Step::Rules(_) => false,
+    });
     let is_long = scenario
         .steps
         .iter()
@@ -82,7 +87,11 @@ pub(super) fn play(
                     providers.script(which, &script(which, rules), false)?;
                 }
             }
-            Step::Sweep { rules, places } => {
+            Step::Sweep {
+                rules,
+                places,
+                must,
+            } => {
                 let mut gateway = None;
                 for (number, place) in places.clone().enumerate() {
                     // So few failures leave the first provider in use.
@@ -93,13 +102,15 @@ pub(super) fn play(
                     let rules = rules.replace('K', &place.to_string());
                     providers.script(FIRST, &script(FIRST, &rules), false)?;
                     let call = json!({
+                        "op": "ask",
                         "base_url": format!("http://{}", gateway.address),
                         "model": "chat",
                         "prompt": "Say something about the sea.",
                         "stream": case.stream,
+                        "tool": (*must == Must::CallTool).then_some(TOOL_RESULT),
                     });
                     let answer = driver.call(&call)?;
-                    let faults = honest(sdk, &answer);
+                    let faults = honest(*must, sdk, &answer);
                     let shown = |fault| {
                         format!(
                             "{}: {fault}: {}",
@@ -119,7 +130,13 @@ pub(super) fn play(
             }
             Step::Ask(ask) => {
                 let call = json!({
-                    "op": if matches!(ask.expect, Expect::Models) { "models" } else { "ask" },
+                    "op": match scenario.players {
+                        _ if matches!(ask.expect, Expect::Models) => "models",
+                        Players::Embedders => "embeddings",
+                        Players::Thorough | Players::Official | Players::Everyone => "ask",
+                    },
+                    "inputs": INPUTS,
+                    "dimensions": DIMENSIONS,
                     "base_url": format!("http://{}", gateway.address),
                     "model": ask.model,
                     "system": "Be brief.",
@@ -167,397 +184,4 @@ pub(super) fn play(
         );
     }
     Ok(wrong)
-}
-
-/// What the SDK saw against what it must have seen.
-fn seen(ask: &Ask, case: &Case, sdk: Sdk, answer: &Value) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let mut must = |holds: bool, what: String| {
-        if !holds {
-            wrong.push(what);
-        }
-    };
-    let text = |key: &str| {
-        answer
-            .pointer(key)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    };
-    let ok = answer.get("ok").and_then(Value::as_bool).unwrap_or(false);
-    let [end, wants_tools] = sdk.endings();
-    match ask.expect {
-        Expect::Answer(which) => {
-            must(ok, "an exception instead of an answer".to_owned());
-            if ok {
-                let expected = TEXTS.get(which).copied().unwrap_or_default();
-                must(
-                    text("/text") == expected,
-                    format!("another text than \"{expected}\""),
-                );
-                must(
-                    text("/finish") == end,
-                    format!("finish reason `{}`, not `{end}`", text("/finish")),
-                );
-                answered_by(which, sdk, answer, &mut must);
-                let chunks = answer.get("chunks").and_then(Value::as_u64).unwrap_or(0);
-                must(
-                    !case.stream || chunks > 5,
-                    format!("a stream of {chunks} chunks"),
-                );
-                must(
-                    text("/headers/x-llm-degraded").is_empty(),
-                    "marked as degraded".to_owned(),
-                );
-            }
-        }
-        Expect::Schema(which) => {
-            must(ok, "an exception instead of an answer".to_owned());
-            if ok {
-                let object: Value = serde_json::from_str(text("/text")).unwrap_or_default();
-                must(
-                    object.get("city").is_some_and(Value::is_string),
-                    "the answer does not fit the schema".to_owned(),
-                );
-                must(
-                    text("/finish") == end,
-                    format!("finish reason `{}`, not `{end}`", text("/finish")),
-                );
-                answered_by(which, sdk, answer, &mut must);
-            }
-        }
-        Expect::Long => {
-            must(ok, "an exception instead of an answer".to_owned());
-            let words = text("/text")
-                .split_terminator(LONG_WORD)
-                .filter(|rest| rest.is_empty())
-                .count();
-            must(
-                words == LONG_WORDS && text("/text").len() == LONG_WORDS * LONG_WORD.len(),
-                format!("{words} words, not {LONG_WORDS}"),
-            );
-            must(
-                text("/finish") == end,
-                format!("finish reason `{}`, not `{end}`", text("/finish")),
-            );
-        }
-        Expect::Either => {
-            must(ok, "an exception instead of an answer".to_owned());
-            must(
-                !ok || TEXTS.contains(&text("/text")),
-                "neither provider's text".to_owned(),
-            );
-            must(
-                !ok || text("/finish") == end,
-                format!("finish reason `{}`, not `{end}`", text("/finish")),
-            );
-        }
-        Expect::Tool(which) => {
-            must(ok, "an exception instead of an answer".to_owned());
-            if ok {
-                must(
-                    text("/tools/0/name") == "get_weather",
-                    "the tool was not called".to_owned(),
-                );
-                let arguments: Value =
-                    serde_json::from_str(text("/tools/0/arguments")).unwrap_or_default();
-                must(
-                    arguments.get("city").is_some_and(Value::is_string),
-                    "the tool's arguments are not its schema's".to_owned(),
-                );
-                must(
-                    text("/after_tool/text").contains(TOOL_RESULT),
-                    "the answer after the tool does not quote its result".to_owned(),
-                );
-                must(
-                    text("/after_tool/finish") == end,
-                    "the answer after the tool did not end in order".to_owned(),
-                );
-                must(
-                    text("/finish") == wants_tools,
-                    format!("finish reason `{}`, not `{wants_tools}`", text("/finish")),
-                );
-                answered_by(which, sdk, answer, &mut must);
-            }
-        }
-        Expect::Degraded { mode, says } => {
-            must(ok, "an exception instead of a degraded answer".to_owned());
-            must(
-                text("/text").contains(says),
-                format!("the text does not hold \"{says}\""),
-            );
-            must(
-                !sdk.shows_all() || text("/headers/x-llm-degraded").starts_with(mode),
-                format!("not marked as `{mode}`"),
-            );
-            must(
-                !ok || text("/finish") == end,
-                format!("finish reason `{}`, not `{end}`", text("/finish")),
-            );
-        }
-        Expect::Error {
-            class,
-            statuses,
-            says,
-        } => {
-            error(sdk, answer, class, statuses, &mut must);
-            must(
-                text("/message").contains(says),
-                format!("the message does not hold \"{says}\""),
-            );
-            must(
-                text("/partial").is_empty(),
-                "text came before the exception".to_owned(),
-            );
-        }
-        Expect::ErrorUntil {
-            class,
-            statuses,
-            within_s,
-        } => {
-            error(sdk, answer, class, statuses, &mut must);
-            let wait: Option<u64> = text("/headers/retry-after").parse().ok();
-            must(
-                wait.is_some_and(|wait| (1..=within_s).contains(&wait)),
-                format!("no retry-after between 1 and {within_s}"),
-            );
-        }
-        Expect::Broken => {
-            must(!ok, "a broken answer was presented as whole".to_owned());
-            let partial = text("/partial");
-            let begun = TEXTS
-                .first()
-                .is_some_and(|whole| whole.starts_with(partial) && whole.len() > partial.len());
-            must(
-                !partial.is_empty() && begun,
-                "not the beginning of the first provider's answer".to_owned(),
-            );
-            told_by_the_stream(sdk, answer, &mut must);
-        }
-        Expect::HangUp => {
-            must(
-                ok && !text("/text").is_empty(),
-                "no text came before the caller hung up".to_owned(),
-            );
-        }
-        Expect::Models => {
-            let listed = answer.get("models").and_then(Value::as_array);
-            must(
-                listed.is_some_and(|list| list.iter().any(|model| model == "chat")),
-                "the route is not in the list".to_owned(),
-            );
-        }
-    }
-    wrong
-}
-
-/// What every call must come to: the whole answer of a provider, ended in order, or an exception that the stream told.
-fn honest(sdk: Sdk, answer: &Value) -> Vec<String> {
-    let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default();
-    let mut wrong = Vec::new();
-    let mut must = |holds: bool, what: String| {
-        if !holds {
-            wrong.push(what);
-        }
-    };
-    if answer.get("ok").and_then(Value::as_bool) == Some(true) {
-        let [end, _] = sdk.endings();
-        must(
-            TEXTS.contains(&text("text")),
-            "a part of an answer as if it were whole".to_owned(),
-        );
-        must(
-            text("finish") == end,
-            format!("finish reason `{}`, not `{end}`", text("finish")),
-        );
-    } else {
-        let partial = text("partial");
-        let begun = TEXTS.iter().any(|whole| whole.starts_with(partial));
-        must(begun, "not the beginning of a provider's answer".to_owned());
-        told_by_the_stream(sdk, answer, &mut must);
-    }
-    wrong
-}
-
-/// An exception because of an error event, and not of a connection that ended.
-fn told_by_the_stream(sdk: Sdk, answer: &Value, must: &mut impl FnMut(bool, String)) {
-    let class = answer
-        .get("class")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let told = if sdk.has_classes() {
-        is_a(answer, "APIError") && !is_a(answer, "APIConnectionError")
-    } else {
-        // It hands the error event on as it came.
-        let message = answer
-            .get("message")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        serde_json::from_str::<Value>(message).is_ok_and(|event| event.get("message").is_some())
-    };
-    must(
-        told,
-        format!("class {class}, not an error told by the stream"),
-    );
-}
-
-fn answered_by(which: usize, sdk: Sdk, answer: &Value, must: &mut impl FnMut(bool, String)) {
-    let text = |key: &str| {
-        answer
-            .pointer(key)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    };
-    let name = NAMES.get(which).copied().unwrap_or_default();
-    let model = format!("model-{name}");
-    must(
-        text("/model") == model,
-        format!("answered by model `{}`, not `{model}`", text("/model")),
-    );
-    if !sdk.shows_all() {
-        return;
-    }
-    must(
-        text("/headers/x-llm-target") == name,
-        format!(
-            "x-llm-target is `{}`, not `{name}`",
-            text("/headers/x-llm-target")
-        ),
-    );
-    must(
-        !text("/headers/x-llm-attempts").is_empty(),
-        "no x-llm-attempts".to_owned(),
-    );
-    let tokens = |key: &str| answer.pointer(key).and_then(Value::as_u64).unwrap_or(0);
-    must(
-        tokens("/usage/input") > 0 && tokens("/usage/output") > 0,
-        "no token usage".to_owned(),
-    );
-}
-
-fn error(
-    sdk: Sdk,
-    answer: &Value,
-    class: &str,
-    statuses: &[u16],
-    must: &mut impl FnMut(bool, String),
-) {
-    let status = answer
-        .get("status")
-        .and_then(Value::as_u64)
-        .and_then(|status| u16::try_from(status).ok());
-    must(
-        !sdk.has_classes() || is_a(answer, class),
-        format!("no exception of class {class}"),
-    );
-    must(
-        status.is_some_and(|status| statuses.contains(&status)),
-        format!("status {status:?}, not one of {statuses:?}"),
-    );
-    let said = answer
-        .get("message")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    must(
-        !said.is_empty() && !said.contains("sk-e2e"),
-        "no message, or one with a key in it".to_owned(),
-    );
-}
-
-fn is_a(answer: &Value, class: &str) -> bool {
-    let classes = answer.get("classes").and_then(Value::as_array);
-    classes.is_some_and(|classes| classes.iter().any(|found| found == class))
-}
-
-/// What the providers received against what they must have.
-fn received(ask: &Ask, case: &Case, providers: &Providers) -> Result<Vec<String>> {
-    let mut wrong = Vec::new();
-    for (which, allowed) in ask.calls.iter().enumerate() {
-        let name = NAMES.get(which).copied().unwrap_or_default();
-        let calls = settled(providers, which, allowed)?;
-        if !allowed.contains(&calls.len()) {
-            wrong.push(format!(
-                "the {name} provider received {} calls, not {}",
-                calls.len(),
-                shown(allowed)
-            ));
-        }
-        let model = format!("model-{name}");
-        for call in &calls {
-            let text = |key: &str| call.get(key).and_then(Value::as_str).unwrap_or_default();
-            if text("model") != model {
-                wrong.push(format!(
-                    "the {name} provider was asked for `{}`",
-                    text("model")
-                ));
-            }
-            if call.get("stream").and_then(Value::as_bool) != Some(case.stream) {
-                wrong.push(format!(
-                    "the {name} provider was asked with stream = {}",
-                    !case.stream
-                ));
-            }
-            if ask.feature == Some(Feature::Picture) && !text("body").contains(PICTURE) {
-                wrong.push(format!("the {name} provider was shown no picture"));
-            }
-            if ask.feature == Some(Feature::Schema) && !text("body").contains("\"city\"") {
-                wrong.push(format!("the {name} provider was given no schema"));
-            }
-            let wire = case.wires.get(which).map_or("", |wire| wire.as_str());
-            if !text("wire").starts_with(wire) {
-                wrong.push(format!(
-                    "the {name} provider was asked in the wire {}, not {wire}",
-                    text("wire")
-                ));
-            }
-        }
-    }
-    if matches!(ask.expect, Expect::HangUp) && !is_cancelled(providers)? {
-        wrong.push("the first provider's call was not cancelled".to_owned());
-    }
-    Ok(wrong)
-}
-
-/// Whether the first provider notices within two seconds that its caller has left.
-fn is_cancelled(providers: &Providers) -> Result<bool> {
-    for _ in 0..40 {
-        let calls = providers.received(FIRST)?;
-        if calls
-            .iter()
-            .any(|call| call.get("hung_up").and_then(Value::as_bool) == Some(true))
-        {
-            return Ok(true);
-        }
-        shell::sleep(Duration::from_millis(50));
-    }
-    Ok(false)
-}
-
-/// The calls a provider received; where fewer than expected, after a moment for the record to be written.
-fn settled(
-    providers: &Providers,
-    which: usize,
-    allowed: &RangeInclusive<usize>,
-) -> Result<Vec<Value>> {
-    let calls = providers.received(which)?;
-    if calls.len() >= *allowed.start() {
-        return Ok(calls);
-    }
-    shell::sleep(Duration::from_millis(50));
-    providers.received(which)
-}
-
-fn shown(range: &RangeInclusive<usize>) -> String {
-    if range.start() == range.end() {
-        range.start().to_string()
-    } else {
-        format!("{} to {}", range.start(), range.end())
-    }
-}
-
-fn shortened(text: &str) -> String {
-    const MAX: usize = 600;
-    if text.chars().count() <= MAX {
-        return text.to_owned();
-    }
-    text.chars().take(MAX).chain(['…']).collect()
 }

@@ -1,11 +1,14 @@
 //! The scenarios, as data: how the first provider fails, what the caller must see, and which calls each provider must
 //! have received by then. Every scenario runs with every SDK, streamed and not, unless it says otherwise.
 
+mod embedding;
 mod engine;
 mod list;
 mod stream;
 
 use std::ops::RangeInclusive;
+
+use super::driver::Sdk;
 
 pub(super) use list::all;
 pub(super) use stream::LONG_WORDS;
@@ -24,8 +27,7 @@ pub(super) struct Scenario {
     pub(super) second: &'static str,
     /// Further lines of the route in the gateway's configuration, and further tables.
     pub(super) route: &'static str,
-    /// Whether every SDK plays it, and not only those that play all there is.
-    pub(super) everyone: bool,
+    pub(super) players: Players,
     /// The second provider's context window in tokens; the first one's is 8000.
     pub(super) second_window: u32,
     /// Whether both are siblings in one tier.
@@ -53,6 +55,18 @@ pub(super) enum Modes {
     Whole,
 }
 
+/// Which SDKs play a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Players {
+    /// Those that play all there is.
+    Thorough,
+    /// The providers' own SDKs.
+    Official,
+    Everyone,
+    /// Those that ask for embeddings; both providers are for those then.
+    Embedders,
+}
+
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     /// The SDK makes a call.
@@ -60,11 +74,23 @@ pub(super) enum Step {
     /// Both providers change to these rules.
     Rules([&'static str; 2]),
     /// The first provider breaks each of a row of calls in another place: `K` in the rules is replaced by each number of
-    /// the range. Whatever the place, the SDK must get a provider's whole answer, or an exception.
+    /// the range.
     Sweep {
         rules: &'static str,
         places: RangeInclusive<usize>,
+        must: Must,
     },
+}
+
+/// What an SDK must get, whatever the place where the stream breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Must {
+    /// A provider's whole answer, or an exception that the stream told.
+    BeHonest,
+    /// The first provider's whole text, where the second one's is the same.
+    GetAll,
+    /// A provider's whole call of the tool, or an exception that the stream told.
+    CallTool,
 }
 
 /// Something a call asks for.
@@ -127,6 +153,8 @@ pub(super) enum Expect {
     HangUp,
     /// The list of models holds the route.
     Models,
+    /// A vector for each of the texts, of the length asked for, made by this provider.
+    Vectors(usize),
 }
 
 impl Scenario {
@@ -136,7 +164,7 @@ impl Scenario {
             first: Upstream::Rules(first),
             second: "",
             route: "",
-            everyone: false,
+            players: Players::Thorough,
             second_window: 1_000_000,
             siblings: false,
             modes: Modes::Both,
@@ -159,11 +187,22 @@ impl Scenario {
         }
     }
 
-    fn everyone(self) -> Self {
-        Self {
-            everyone: true,
-            ..self
+    /// Whether an SDK plays it.
+    pub(super) const fn is_for(&self, sdk: Sdk) -> bool {
+        match self.players {
+            Players::Thorough => sdk.plays_all(),
+            Players::Official => sdk.is_official(),
+            Players::Everyone => true,
+            Players::Embedders => sdk.embeds(),
         }
+    }
+
+    fn everyone(self) -> Self {
+        self.players(Players::Everyone)
+    }
+
+    fn players(self, players: Players) -> Self {
+        Self { players, ..self }
     }
 
     fn modes(self, modes: Modes) -> Self {
@@ -207,8 +246,12 @@ impl Scenario {
         self.step(Step::Rules([first, second]))
     }
 
-    fn sweep(self, rules: &'static str, places: RangeInclusive<usize>) -> Self {
-        self.step(Step::Sweep { rules, places })
+    fn sweep(self, rules: &'static str, places: RangeInclusive<usize>, must: Must) -> Self {
+        self.step(Step::Sweep {
+            rules,
+            places,
+            must,
+        })
     }
 
     fn step(mut self, step: Step) -> Self {

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::driver::Wire;
-use super::scenario::{Scenario, Upstream};
+use super::scenario::{Players, Scenario, Upstream};
 use crate::http;
 use crate::sdk::plain_environment;
 use crate::server::{Server, free_address};
@@ -137,13 +137,19 @@ impl Providers {
             } else {
                 self.address(which)?.to_string()
             };
-            let provider = wire.as_str();
+            let provider = wire.provider();
             let variable = format!("E2E_{}_KEY", name.to_uppercase());
             write!(
                 text,
                 "\n[targets.{name}]\nprovider = \"{provider}\"\nbase_url = \"http://{address}/v1\"\n\
                  model = \"model-{name}\"\napi_key = {{ env = \"{variable}\" }}\ncontext_window = {window}\n"
             )?;
+            if wire == Wire::Responses {
+                text.push_str("dialect = \"openai_responses\"\n");
+            }
+            if scenario.players == Players::Embedders {
+                text.push_str("embeddings = \"one space\"\n");
+            }
         }
         let tiers = if scenario.siblings {
             "[[\"first\", \"second\"]]"

@@ -29,6 +29,7 @@ pub(in super::super) fn all() -> Vec<Scenario> {
     list.extend(callers_faults());
     list.extend(features());
     list.extend(stream::all());
+    list.extend(super::embedding::all());
     list.extend(super::engine::all());
     list
 }

@@ -2,7 +2,7 @@
 //! or an exception: never a part of an answer as if it were the whole.
 
 use super::Expect::{Answer, Long};
-use super::{FIRST, Modes, Scenario};
+use super::{FIRST, Modes, Must, Players, Scenario};
 use std::ops::RangeInclusive;
 
 /// The words of the first provider's answer are 19: before the first, between each two, behind the last, and further.
@@ -21,14 +21,39 @@ pub(super) fn all() -> Vec<Scenario> {
             .everyone()
             .across()
     };
-    let broken = |name, rules| streamed(name, "").sweep(rules, PLACES);
+    let broken = |name, rules| streamed(name, "").sweep(rules, PLACES, Must::BeHonest);
     // The second provider says what the first would have said, in other pieces: the SDK sees no seam.
     let continued = |name, rules| {
         streamed(name, rules)
             .second(SAYS_THE_SAME)
             .ask(Answer(FIRST), 1..=2, 1..=1)
     };
+    let told_to_the_end = |name, rules| {
+        Scenario::new(name, "")
+            .players(Players::Official)
+            .modes(Modes::Streamed)
+            .across()
+            .second(SAYS_THE_SAME)
+            .sweep(rules, PLACES, Must::GetAll)
+    };
     vec![
+        told_to_the_end(
+            "cut after every number of words and told to the end by the second",
+            "[[rule]]\ncut = { after_chunks = K }\n",
+        ),
+        told_to_the_end(
+            "ended in order without its end after every number of words, and the second tells the rest",
+            "[[rule]]\ncut = { after_chunks = K, clean = true }\n",
+        ),
+        told_to_the_end(
+            "an error event after every number of words, and the second tells the rest",
+            "[[rule]]\nerror_event = { after_chunks = K, preset = \"server_error\" }\n",
+        ),
+        Scenario::new("a call of a tool cut after every number of chunks", "")
+            .players(Players::Official)
+            .modes(Modes::Streamed)
+            .across()
+            .sweep("[[rule]]\ncut = { after_chunks = K }\n", 0..=7, Must::CallTool),
         continued("cut after the fifth word and told to the end by the second", "[[rule]]\ncut = { after_chunks = 5 }\n"),
         continued(
             "an error event after the fifth word, and the second tells the rest",
@@ -44,10 +69,10 @@ pub(super) fn all() -> Vec<Scenario> {
             "[[rule]]\nerror_event = { after_chunks = K, preset = \"server_error\" }\n",
         ),
         // Into every part of an event, characters of several bytes included.
-        streamed("a stream cut after 149 bytes, 249, and so on", "").sweep("[[rule]]\ncut = { after_bytes = K49 }\n", 1..=24),
+        streamed("a stream cut after 149 bytes, 249, and so on", "").sweep("[[rule]]\ncut = { after_bytes = K49 }\n", 1..=24, Must::BeHonest),
         streamed("a stalled stream", "")
             .route("windows = { idle = \"300ms\" }")
-            .sweep("[[rule]]\nstall = { after_chunks = K }\n", 1..=3),
+            .sweep("[[rule]]\nstall = { after_chunks = K }\n", 1..=3, Must::BeHonest),
         streamed(
             "comments, keep-alives and CRLF",
             "[[rule]]\ncrlf = true\nkeep_alive = \"10ms\"\nslow = { first_token = \"50ms\", per_chunk = \"25ms\" }\n",
