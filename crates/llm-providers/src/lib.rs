@@ -118,6 +118,9 @@ mod exchange;
 mod failure;
 pub mod form;
 mod framing;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gemini;
 pub mod model;
 mod ollama;

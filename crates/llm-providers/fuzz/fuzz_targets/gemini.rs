@@ -1,0 +1,9 @@
+//! The decoder of Google's `generateContent`: see [`support::answer`].
+#![no_main]
+
+mod support;
+
+use libfuzzer_sys::fuzz_target;
+use llm_providers::Wire;
+
+fuzz_target!(|data: &[u8]| support::answer(Wire::Gemini, data, |body, _| body.to_vec()));
