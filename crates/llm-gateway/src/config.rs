@@ -29,6 +29,7 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
+use crate::engine::Estimate;
 use fault::{Faults, place_of};
 use reader::Reader;
 use secret::World;
@@ -62,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) breaker: Breaker,
     /// The store behind the degraded mode `cached`.
     pub(crate) cache: Cache,
+    /// How the tokens of a prompt are estimated.
+    pub(crate) token_estimate: Estimate,
     /// At least one.
     pub(crate) targets: Vec<Target>,
     /// At least one; members name targets by index.
@@ -188,6 +191,7 @@ impl Config {
         let server = server::server(&mut reader, &top);
         let breaker = server::breaker(&mut reader, &top);
         let cache = server::cache(&mut reader, &top);
+        let token_estimate = server::token_estimate(&mut reader, &top);
         let targets = target::read(&mut reader, &top, world);
         target::check_loops(&mut reader, &top, &targets, listen);
         let routes = route::read(&mut reader, &top, &targets);
@@ -204,6 +208,7 @@ impl Config {
             server,
             breaker,
             cache,
+            token_estimate,
             targets,
             routes,
         })

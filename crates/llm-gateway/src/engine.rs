@@ -16,7 +16,7 @@ pub(crate) use llm_resilience::list_price;
 pub(crate) use llm_resilience::providers::catalog::{entry as catalog_entry, wire as catalog_wire};
 pub(crate) use llm_resilience::providers::model::{self, Model};
 pub(crate) use llm_resilience::providers::{
-    Dialect, Features, GoogleCredential, Hold, Prefill, Wire,
+    Dialect, Estimate, Features, GoogleCredential, Hold, Prefill, Wire,
 };
 pub(crate) use llm_resilience::quality::{Finding, Language};
 pub(crate) use llm_resilience::router::{
@@ -73,6 +73,7 @@ fn keeps_answers(config: &Config) -> bool {
 fn describe(config: &Config, observer: Arc<dyn Observer>) -> anyhow::Result<ClientBuilder> {
     let mut builder = Client::builder()
         .observer(observer)
+        .token_estimate(config.token_estimate)
         .breaker(breaker(&config.breaker)?);
     for target in &config.targets {
         builder = builder

@@ -1,10 +1,12 @@
 //! A caller's request: its bytes, and what one cheap pass over them tells.
 
+mod estimate;
 mod feature;
 mod purpose;
 mod scan;
 mod shorten;
 
+pub use self::estimate::Estimate;
 pub use self::feature::Features;
 pub use self::purpose::Purpose;
 

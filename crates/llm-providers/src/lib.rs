@@ -101,7 +101,11 @@
 //! tools that the provider runs: a call that needs one of them passes in the same dialect and fails
 //! with `unsupported_feature`, before anything is sent, at a target of the other.
 //!
-//! There are no Cargo features.
+//! # Features
+//!
+//! | feature | default | brings |
+//! |---|---|---|
+//! | `tokenizer` | no | [`Estimate`]'s `O200k`: prompts counted with OpenAI's vocabulary (`bpe-openai`, MIT), 4 MB in the program |
 
 mod address;
 pub mod anthropic;
@@ -133,7 +137,7 @@ mod stream;
 mod transport;
 mod wire;
 
-pub use self::call::{BadRequest, Call, Features, Purpose};
+pub use self::call::{BadRequest, Call, Estimate, Features, Purpose};
 pub use self::codec::{Encoded, Untranslatable};
 pub use self::credential::{AwsCredential, AwsKeys, Credential, CredentialError, GoogleCredential};
 pub use self::endpoint::{DEFAULT_MAX_TOKENS, Endpoint, EndpointBuilder, EndpointError};

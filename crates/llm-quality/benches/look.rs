@@ -95,6 +95,51 @@ fn per_check(c: &mut Criterion) {
     group.finish();
 }
 
+/// The same JSON against a schema: a dozen fields of 200 objects.
+#[cfg(feature = "schema")]
+fn schema(c: &mut Criterion) {
+    use llm_quality::Schema;
+    use serde_json::{Value, json};
+    let name = |nth: usize| format!("field_{nth}");
+    let fields = |make: &dyn Fn(usize) -> Value| -> Value {
+        (0..12)
+            .map(|nth| (name(nth), make(nth)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    };
+    let object = fields(&|nth| json!(format!("value {nth}")));
+    let text = json!({ "items": vec![object; 200] }).to_string();
+    let document = json!({
+        "type": "object", "required": ["items"], "additionalProperties": false,
+        "properties": { "items": { "type": "array", "items": {
+            "type": "object", "additionalProperties": false,
+            "properties": fields(&|_| json!({ "type": "string", "maxLength": 100 })),
+            "required": (0..12).map(name).collect::<Vec<_>>() } } },
+    });
+    let mut group = c.benchmark_group("schema");
+    group.bench_function("compile, a dozen fields", |b| {
+        b.iter(|| Schema::try_new(black_box(&document)));
+    });
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    for (name, builder) in [
+        ("JSON alone", only(&[Finding::InvalidJson])),
+        (
+            "JSON and schema",
+            only(&[Finding::InvalidJson, Finding::SchemaInvalid])
+                .schema(Schema::try_new(&document).unwrap()),
+        ),
+    ] {
+        let look = builder.json(JsonForm::Bare).build().unwrap();
+        let answer = Answer::new(&text).with_finish(Finish::Stop);
+        assert!(look.look(&answer).is_clean());
+        group.bench_function(name, |b| b.iter(|| look.look(black_box(&answer))));
+    }
+    group.finish();
+}
+
+#[cfg(not(feature = "schema"))]
+fn schema(_: &mut Criterion) {}
+
 fn growing(c: &mut Criterion) {
     let english = text(0);
     let look = Look::default();
@@ -118,5 +163,5 @@ fn growing(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, per_check, growing);
+criterion_group!(benches, per_check, schema, growing);
 criterion_main!(benches);

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+#[cfg(feature = "schema")]
+use crate::schema::Schema;
+
 /// Why the provider says it stopped, in the words common to all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -69,6 +72,10 @@ pub struct Answer<'a> {
     pub(crate) calls: &'a [ToolCall<'a>],
     pub(crate) tools: Option<&'a [&'a str]>,
     pub(crate) question: Option<&'a str>,
+    #[cfg(feature = "schema")]
+    pub(crate) schema: Option<&'a Schema>,
+    #[cfg(feature = "schema")]
+    pub(crate) tool_schemas: &'a [(&'a str, Schema)],
 }
 
 impl<'a> Answer<'a> {
@@ -81,6 +88,10 @@ impl<'a> Answer<'a> {
             calls: &[],
             tools: None,
             question: None,
+            #[cfg(feature = "schema")]
+            schema: None,
+            #[cfg(feature = "schema")]
+            tool_schemas: &[],
         }
     }
 
@@ -111,6 +122,20 @@ impl<'a> Answer<'a> {
     /// Hands in the question, for [`Similarity`](crate::Similarity) only.
     pub const fn with_question(mut self, question: &'a str) -> Self {
         self.question = Some(question);
+        self
+    }
+
+    /// Hands in the schema that this request asked for, in the place of the look's own. It is tried where the look asks for JSON.
+    #[cfg(feature = "schema")]
+    pub const fn with_schema(mut self, schema: &'a Schema) -> Self {
+        self.schema = Some(schema);
+        self
+    }
+
+    /// Hands in the schemas of this request's tools, by name, beside the look's own.
+    #[cfg(feature = "schema")]
+    pub const fn with_tool_schemas(mut self, schemas: &'a [(&'a str, Schema)]) -> Self {
+        self.tool_schemas = schemas;
         self
     }
 }

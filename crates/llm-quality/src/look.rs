@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, ToolCall};
 use crate::finding::{Finding, Findings, Severity};
 use crate::growing::GrowingLook;
 use crate::json::{self, JsonForm};
@@ -127,7 +127,7 @@ impl Look {
             return;
         }
         for call in answer.calls {
-            if json::is_malformed(call, answer) || self.tool_misfits(call.name, call.arguments) {
+            if json::is_malformed(call, answer) || self.tool_misfits(call, answer) {
                 self.rules
                     .add(findings, Finding::ToolCallInvalid, Severity::Bad);
                 break;
@@ -136,20 +136,27 @@ impl Look {
     }
 
     #[cfg(feature = "schema")]
-    fn tool_misfits(&self, name: &str, arguments: &str) -> bool {
-        let arguments = if arguments.trim().is_empty() {
+    fn tool_misfits(&self, call: &ToolCall<'_>, answer: &Answer<'_>) -> bool {
+        let arguments = if call.arguments.trim().is_empty() {
             "{}"
         } else {
-            arguments
+            call.arguments
         };
-        self.tool_schemas
+        let own = self
+            .tool_schemas
             .iter()
-            .any(|(tool, schema)| tool == name && !schema.fits(arguments))
+            .map(|(tool, schema)| (tool.as_str(), schema));
+        answer
+            .tool_schemas
+            .iter()
+            .map(|(tool, schema)| (*tool, schema))
+            .chain(own)
+            .any(|(tool, schema)| tool == call.name && !schema.fits(arguments))
     }
 
     #[cfg(not(feature = "schema"))]
     #[expect(clippy::unused_self, reason = "the other feature set needs it")]
-    const fn tool_misfits(&self, _name: &str, _arguments: &str) -> bool {
+    const fn tool_misfits(&self, _call: &ToolCall<'_>, _answer: &Answer<'_>) -> bool {
         false
     }
 
@@ -173,24 +180,21 @@ impl Look {
                 self.rules
                     .add(findings, Finding::MidSentence, Severity::Bad);
             }
-        } else if self.misfits(text) {
+        } else if self.misfits(text, answer) {
             self.rules
                 .add(findings, Finding::SchemaInvalid, Severity::Bad);
         }
     }
 
     #[cfg(feature = "schema")]
-    fn misfits(&self, text: &str) -> bool {
-        self.rules.asks(Finding::SchemaInvalid)
-            && self
-                .schema
-                .as_ref()
-                .is_some_and(|schema| !schema.fits(text))
+    fn misfits(&self, text: &str, answer: &Answer<'_>) -> bool {
+        let schema = answer.schema.or(self.schema.as_ref());
+        self.rules.asks(Finding::SchemaInvalid) && schema.is_some_and(|schema| !schema.fits(text))
     }
 
     #[cfg(not(feature = "schema"))]
     #[expect(clippy::unused_self, reason = "the other feature set needs it")]
-    const fn misfits(&self, _text: &str) -> bool {
+    const fn misfits(&self, _text: &str, _answer: &Answer<'_>) -> bool {
         false
     }
 }

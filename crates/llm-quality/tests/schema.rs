@@ -74,11 +74,60 @@ fn tool_arguments_that_do_not_fit_are_found() {
 }
 
 #[test]
+fn the_schemas_of_a_request_come_with_its_answer() {
+    let look = Look::builder().json(JsonForm::Bare).build().unwrap();
+    let schema = city();
+    let fits = |text| {
+        look.look(&Answer::new(text).with_schema(&schema))
+            .is_clean()
+    };
+    assert!(fits("{\"city\": \"Oslo\"}"));
+    assert!(!fits("{\"town\": \"Oslo\"}"));
+    let without = Look::builder()
+        .json(JsonForm::Bare)
+        .without(Finding::SchemaInvalid)
+        .build()
+        .unwrap();
+    assert!(
+        without
+            .look(&Answer::new("{}").with_schema(&schema))
+            .is_clean()
+    );
+
+    let tools = [("weather", city())];
+    let called = |arguments| {
+        let calls = [ToolCall::new("weather", arguments)];
+        let answer = Answer::new("")
+            .with_tool_calls(&calls)
+            .with_tool_schemas(&tools);
+        Look::default().look(&answer).is_clean()
+    };
+    assert!(called("{\"city\": \"Oslo\"}"));
+    assert!(!called("{\"city\": 3}"));
+}
+
+#[test]
+fn a_value_too_deep_for_its_schema_is_let_pass() {
+    // Every level doubles the steps.
+    let inner = json!({ "required": ["y"], "properties": { "x": { "$ref": "#" } } });
+    let schema = Schema::try_new(&json!({ "anyOf": [inner, inner] })).unwrap();
+    let look = Look::builder().schema(schema).build().unwrap();
+    let nested = |levels: usize| format!("{}1{}", "{\"x\":".repeat(levels), "}".repeat(levels));
+    assert!(
+        look.look(&Answer::new(&nested(3)))
+            .contains(Finding::SchemaInvalid)
+    );
+    assert!(look.look(&Answer::new(&nested(60))).is_clean());
+}
+
+#[test]
 fn a_schema_that_is_none_or_leads_outside_is_refused() {
     for wrong in [
         json!({ "type": 12 }),
         json!({ "$ref": "https://example.org/other.json" }),
         json!({ "$ref": "file:///etc/hosts" }),
+        json!({ "$ref": "#" }),
+        json!({ "pattern": "(?<=a)b" }),
     ] {
         assert!(Schema::try_new(&wrong).is_err(), "{wrong}");
     }

@@ -9,8 +9,8 @@ use crate::rewrite::Rewrite;
 use llm_breaker::BreakerConfig;
 use llm_cache::{Cache, CacheConfig};
 use llm_providers::{
-    Endpoint, Features, Hold, Prefill, Purpose, ReqwestTransport, Transport, TransportBuildError,
-    catalog, model,
+    Endpoint, Estimate, Features, Hold, Prefill, Purpose, ReqwestTransport, Transport,
+    TransportBuildError, catalog, model,
 };
 use llm_router::{
     Abilities, Allowance, Edge, Limits, Member, Policy, Price, Route, Table, TableError, Target,
@@ -274,6 +274,7 @@ pub struct ClientBuilder {
     observers: Vec<Arc<dyn Observer>>,
     breaker: Option<BreakerConfig>,
     seed: Option<u64>,
+    token_estimate: Estimate,
 }
 
 /// A client cannot be built as described.
@@ -340,6 +341,13 @@ impl ClientBuilder {
     #[must_use]
     pub fn breaker(mut self, config: BreakerConfig) -> Self {
         self.breaker = Some(config);
+        self
+    }
+
+    /// Sets how the tokens of a prompt are estimated before it is sent. Defaults to [`Estimate::Bytes`].
+    #[must_use]
+    pub const fn token_estimate(mut self, estimate: Estimate) -> Self {
+        self.token_estimate = estimate;
         self
     }
 
@@ -444,11 +452,13 @@ impl ClientBuilder {
             upstreams: upstreams.into(),
             degraded: degraded.into(),
             qualities: qualities.into(),
+            schemas: before.map_or_else(Arc::default, |before| Arc::clone(&before.schemas)),
             rewrites: rewrites.into(),
             spaces,
             transport,
             cache,
             observers: observers.into(),
+            token_estimate: self.token_estimate,
             seeds: AtomicU64::new(self.seed.unwrap_or_else(rand::random)),
         })
     }

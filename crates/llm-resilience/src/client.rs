@@ -9,9 +9,10 @@ use crate::look::Quality;
 use crate::observe::Observer;
 use crate::options::CallOptions;
 use crate::rewrite::Rewrite;
+use crate::schema::Schemas;
 use arc_swap::ArcSwap;
 use llm_cache::{Cache, Keyring};
-use llm_providers::{Call, Endpoint, Hold, Transport, chat, embedding};
+use llm_providers::{Call, Endpoint, Estimate, Hold, Transport, chat, embedding};
 use llm_router::{Request, RouteId, Table, TargetId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,11 +29,13 @@ pub(crate) struct Inner {
     pub(crate) upstreams: Box<[Upstream]>,
     pub(crate) degraded: Box<[Box<[Degraded]>]>,
     pub(crate) qualities: Box<[(Quality, Hold)]>,
+    pub(crate) schemas: Arc<Schemas>,
     pub(crate) rewrites: Box<[Option<Arc<dyn Rewrite>>]>,
     pub(crate) spaces: Box<[Option<Box<str>>]>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) cache: Option<(Cache, Keyring)>,
     pub(crate) observers: Box<[Arc<dyn Observer>]>,
+    pub(crate) token_estimate: Estimate,
     pub(crate) seeds: AtomicU64,
 }
 

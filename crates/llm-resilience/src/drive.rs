@@ -310,9 +310,10 @@ impl Drive {
             return None;
         }
         let quality = self.client.quality(self.plan.trace().route)?;
+        let schemas = &self.client.schemas;
         let (bad, facts) = match answer {
-            Exchange::Whole(whole) => (quality.at_whole(call, whole)?, &whole.facts),
-            Exchange::Stream(stream) => (quality.at_stream(call, stream)?, stream.facts()),
+            Exchange::Whole(whole) => (quality.at_whole(call, whole, schemas)?, &whole.facts),
+            Exchange::Stream(stream) => (quality.at_stream(call, stream, schemas)?, stream.facts()),
         };
         Some(BadAnswer {
             verdict: bad.verdict,
@@ -325,7 +326,7 @@ impl Drive {
     pub(crate) fn look_back(&self, call: Option<&Call>, stream: &ReplyStream) -> Option<BadAnswer> {
         let call = call?;
         let quality = self.client.quality(self.plan.trace().route)?;
-        let bad = quality.at_stream(call, stream)?;
+        let bad = quality.at_stream(call, stream, &self.client.schemas)?;
         Some(BadAnswer {
             verdict: bad.verdict,
             finding: bad.finding,
@@ -413,13 +414,19 @@ pub(crate) fn demand(
     options: &CallOptions,
 ) -> Result<Request, Error> {
     let allowed = client.table.allow(route, &options.targets);
+    let estimate = client.token_estimate;
+    let tokens = estimate.input_tokens(call);
     let mut request = Request::new()
         .allowed(allowed.map_err(Error::bad_options)?)
         .abilities(Abilities::from_bits(call.features().bits()))
-        // Half of the estimate: it is off by up to a factor of two.
-        .context_tokens(call.estimated_input_tokens() / 2)
+        // Half of what was not counted: it is off by up to a factor of two.
+        .context_tokens(if estimate.is_counted() {
+            tokens
+        } else {
+            tokens / 2
+        })
         .expected(Cost {
-            input_tokens: u64::from(call.estimated_input_tokens()),
+            input_tokens: u64::from(tokens),
             // Answers are mostly far shorter than they may be; the true length corrects it.
             output_tokens: call
                 .max_tokens()

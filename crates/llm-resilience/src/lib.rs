@@ -48,6 +48,13 @@
 //! | [`providers`] | wires, streams, transport |
 //! | [`quality`] | whether a 200 is any good |
 //! | [`cache`] | answers kept for the day nothing answers |
+//!
+//! # Features
+//!
+//! | feature | default | brings |
+//! |---|---|---|
+//! | `schema` | no | answers and tool arguments are held against the JSON schema that the caller asked for ([`Quality`]): the `jsonschema` validator |
+//! | `tokenizer` | no | prompts are counted with OpenAI's vocabulary ([`ClientBuilder::token_estimate`]): 4 MB in the program |
 
 mod answer;
 mod builder;
@@ -63,6 +70,11 @@ mod observe;
 mod options;
 mod render;
 mod rewrite;
+#[cfg(feature = "schema")]
+mod schema;
+#[cfg(not(feature = "schema"))]
+#[path = "schema/off.rs"]
+mod schema;
 mod span;
 
 pub use llm_backoff as backoff;

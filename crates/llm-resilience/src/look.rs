@@ -1,5 +1,6 @@
 //! Which answers are good enough, route by route.
 
+use crate::schema::{Asked, Schemas};
 use llm_errors::{ErrorKind, Needs, Phase, Retry, Verdict};
 use llm_providers::{Call, Features, Purpose, ReplyStream, Whole, chat};
 use llm_quality::{
@@ -11,8 +12,8 @@ use std::sync::Arc;
 /// What an answer is looked at for. One that fails is asked for elsewhere, once, counts on its target's
 /// quality, and is never kept.
 ///
-/// The default are the cheap and certain checks: empty, no JSON where JSON was asked for, a malformed
-/// tool call, garbled. Their cost and how often they are wrong is in the manual of
+/// The default are the cheap and certain checks: empty, no JSON where JSON was asked for, JSON or a tool's
+/// arguments that do not fit the schema asked for (feature `schema`), a malformed tool call, garbled. Their cost and how often they are wrong is in the manual of
 /// [`llm_quality`](crate::quality).
 ///
 /// A stream can be sent elsewhere only while it is held back ([`RouteSpec::hold`](crate::RouteSpec::hold));
@@ -46,6 +47,7 @@ impl Default for Quality {
         Self::of([
             Finding::Empty,
             Finding::InvalidJson,
+            Finding::SchemaInvalid,
             Finding::ToolCallInvalid,
             Finding::Garbled,
         ])
@@ -103,10 +105,9 @@ impl Quality {
     }
 
     fn built(mut self) -> Self {
-        let words = self
-            .checks
-            .iter()
-            .any(|check| *check != Finding::InvalidJson);
+        // These two say nothing of words.
+        let of_json = [Finding::InvalidJson, Finding::SchemaInvalid];
+        let words = self.checks.iter().any(|check| !of_json.contains(check));
         let json = !self.checks.is_empty();
         self.looks = Looks {
             words: words.then(|| self.builder().build().ok()).flatten(),
@@ -159,7 +160,7 @@ impl Quality {
     }
 
     /// Looks at a whole answer. One that holds more than the neutral form can say is taken as it is.
-    pub(crate) fn at_whole(&self, call: &Call, whole: &Whole) -> Option<Bad> {
+    pub(crate) fn at_whole(&self, call: &Call, whole: &Whole, schemas: &Schemas) -> Option<Bad> {
         let look = self.look_for(call)?;
         let reply = whole.chat()?;
         let calls: Vec<ToolCall<'_>> = reply
@@ -189,12 +190,22 @@ impl Quality {
         if let Some(question) = &question {
             answer = answer.with_question(question);
         }
-        self.judge(look.look(&answer))
+        let asked = self.checks_schemas().then(|| schemas.asked(call, &calls));
+        self.judge(look.look(&with_schemas(answer, asked.as_ref())))
+    }
+
+    fn checks_schemas(&self) -> bool {
+        self.checks.contains(&Finding::SchemaInvalid)
     }
 
     /// Looks at what there is of a stream: all that is certain of its beginning, or everything where it
     /// has come to its end.
-    pub(crate) fn at_stream(&self, call: &Call, stream: &ReplyStream) -> Option<Bad> {
+    pub(crate) fn at_stream(
+        &self,
+        call: &Call,
+        stream: &ReplyStream,
+        schemas: &Schemas,
+    ) -> Option<Bad> {
         let look = self.look_for(call)?;
         let text = stream.text()?;
         let question = self.question(call);
@@ -206,7 +217,8 @@ impl Quality {
         if let Some(question) = &question {
             answer = answer.with_question(question);
         }
-        self.judge(look.look(&answer))
+        let asked = self.checks_schemas().then(|| schemas.asked(call, &[]));
+        self.judge(look.look(&with_schemas(answer, asked.as_ref())))
     }
 
     /// The last words of the user, where likeness to them is asked for.
@@ -238,6 +250,11 @@ impl Quality {
             finding: finding.as_str(),
         })
     }
+}
+
+/// Hands in the schemas that were asked for.
+fn with_schemas<'a>(answer: Answer<'a>, asked: Option<&'a Asked<'_>>) -> Answer<'a> {
+    asked.map_or(answer, |asked| asked.of(answer))
 }
 
 /// The tools that were offered, where the answer calls one.

@@ -24,7 +24,7 @@ pub(crate) struct Care {
 }
 
 /// Checks that need no key beside them.
-const CHECKS: [Finding; 8] = [
+const CHECKS: [Finding; 9] = [
     Finding::Empty,
     Finding::CutOff,
     Finding::MidSentence,
@@ -32,6 +32,7 @@ const CHECKS: [Finding; 8] = [
     Finding::Garbled,
     Finding::Refusal,
     Finding::InvalidJson,
+    Finding::SchemaInvalid,
     Finding::ToolCallInvalid,
 ];
 

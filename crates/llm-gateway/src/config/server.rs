@@ -3,8 +3,10 @@
 use super::key::Section;
 use super::reader::{Entries, Reader};
 use super::{Breaker, Cache, DEFAULT_LISTEN, Server};
+use crate::engine::Estimate;
 use std::net::SocketAddr;
 use std::time::Duration;
+use toml::de::DeValue;
 
 /// The longest streak a breaker can count.
 const MOST_FAILURES: u32 = 16;
@@ -35,6 +37,30 @@ pub(super) fn listeners(
         reader.fault(at, "admin_listen", what, mend);
     }
     (taken, admin.map(|(_, address)| address))
+}
+
+/// How the tokens of a prompt are estimated.
+pub(super) fn token_estimate(reader: &mut Reader<'_>, top: &Entries<'_, '_>) -> Estimate {
+    const NAME: &str = "token_estimate";
+    let given = top.get(NAME).and_then(|value| match value.get_ref() {
+        DeValue::String(text) => Some((text, value.span().start)),
+        _ => None,
+    });
+    // A way that another build has is no slip of the pen.
+    if let Some((text, at)) = given
+        && text == "o200k"
+        && !Estimate::ALL.iter().any(|way| way.as_str() == text)
+    {
+        let what = "this gateway was built without a tokenizer";
+        let mend = "build it with `--features tokenizer`, or write \"bytes\"";
+        reader.fault(at, NAME, what, mend);
+        return Estimate::default();
+    }
+    let ways: Vec<_> = Estimate::ALL
+        .iter()
+        .map(|way| (way.as_str(), *way))
+        .collect();
+    reader.choice(top, NAME, &ways).unwrap_or_default()
 }
 
 /// Whether two addresses cannot both be bound: the same port, on the same address or on all of them.

@@ -7,7 +7,7 @@ use super::secret::{Source, World};
 use super::stick::StickTo;
 use super::target::Target;
 use super::{Breaker, Cache, Config, DEFAULT_LISTEN, Server};
-use crate::engine::{Limits, Provider, catalog_entry, list_price, model};
+use crate::engine::{Estimate, Limits, Provider, catalog_entry, list_price, model};
 
 /// Targets in the order of fallback: name, provider, and its current small general model or the stable alias of it.
 /// Those of Gemini and DeepSeek are from the vendors' pages, those of OpenAI, Anthropic and xAI from third-party lists
@@ -108,6 +108,7 @@ pub(crate) fn with_defaults(targets: Vec<Target>, routes: Vec<Route>) -> Config 
         allowed_origins: Vec::new(),
         server: Server::default(),
         breaker: Breaker::default(),
+        token_estimate: Estimate::default(),
         cache: Cache::default(),
         targets,
         routes,

@@ -18,5 +18,7 @@ mod policy;
 mod reload;
 mod responses;
 mod rough_caller;
+mod schema;
 mod support;
 mod survives_failures;
+mod tokens;

@@ -22,7 +22,7 @@ use std::fmt;
 use std::ops::Range;
 
 /// Tokens a picture is taken for in the estimate: between a small and a large one on either wire.
-const IMAGE_TOKENS: u64 = 1_000;
+pub(super) const IMAGE_TOKENS: u64 = 1_000;
 /// Tokens around each message.
 const MESSAGE_TOKENS: u64 = 4;
 

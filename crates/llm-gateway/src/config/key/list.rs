@@ -52,6 +52,13 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key(
         Section::Root,
+        "token_estimate",
+        "`\"bytes\"` or `\"o200k\"`",
+        "`\"bytes\"`",
+        "How the tokens of a prompt are estimated before it is sent: for `limits`, `context_window` and prices. `bytes` takes a quarter of the text's bytes. `o200k` counts with the vocabulary of OpenAI's models since GPT-4o, at some milliseconds for each 100 KiB, and needs a gateway built with `--features tokenizer`. The answer's own count corrects either.",
+    ),
+    key(
+        Section::Root,
         "targets",
         "table of tables",
         "required",
@@ -494,9 +501,9 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         Section::Route,
         "quality",
-        "list of `\"empty\"`, `\"cut_off\"`, `\"mid_sentence\"`, `\"repetitive\"`, `\"garbled\"`, `\"refusal\"`, `\"invalid_json\"`, `\"tool_call_invalid\"`",
-        "`[\"empty\", \"invalid_json\", \"tool_call_invalid\", \"garbled\"]`",
-        "What answers are looked at for. One that is bad goes elsewhere once, counts on its target's quality and is never kept; after a second bad one the route degrades. `invalid_json` looks only where the caller asked for JSON. `[]` looks at nothing. A stream goes elsewhere only while it is held back.",
+        "list of `\"empty\"`, `\"cut_off\"`, `\"mid_sentence\"`, `\"repetitive\"`, `\"garbled\"`, `\"refusal\"`, `\"invalid_json\"`, `\"schema_invalid\"`, `\"tool_call_invalid\"`",
+        "`[\"empty\", \"invalid_json\", \"schema_invalid\", \"tool_call_invalid\", \"garbled\"]`",
+        "What answers are looked at for. One that is bad goes elsewhere once, counts on its target's quality and is never kept; after a second bad one the route degrades. `invalid_json` looks only where the caller asked for JSON. `schema_invalid` holds such an answer, and the arguments of a tool call (then named `tool_call_invalid`), against the schema that the caller asked for. `[]` looks at nothing. A stream goes elsewhere only while it is held back.",
     ),
     key(
         Section::Route,
