@@ -1,4 +1,4 @@
-//! `cargo xtask check`: format, lints, docs, and the invariants of docs/architecture.md.
+//! `cargo xtask check`: format, lints, docs, the model checker, and the invariants of docs/architecture.md.
 //!
 //! Every step runs even when one before it failed, so that one run names everything there is to mend.
 
@@ -50,6 +50,16 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
             );
         }
     }
+
+    // In a folder of its own: the flag is part of what every dependency is built with.
+    step(
+        "the breaker under every interleaving",
+        shell::cargo()
+            .args(["test", "--quiet", "-p", "llm-breaker", "--lib", "loom"])
+            .arg("--target-dir")
+            .arg(shell::target_dir().join("loom"))
+            .env("RUSTFLAGS", "--cfg loom"),
+    );
 
     println!("\n== invariants");
     match tidy::findings(&workspace) {

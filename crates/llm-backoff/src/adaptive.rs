@@ -89,14 +89,16 @@ impl AdaptiveWindow {
         self.classes.get(class)?.slower(now)
     }
 
+    /// The p99 of this class; `None` while too little is known.
+    #[must_use]
+    pub fn longest(&self, class: SizeClass, now: Instant) -> Option<Duration> {
+        self.classes.get(usize::from(class.0))?.get(now)
+    }
+
     /// How long an attempt of this class may take.
     #[must_use]
     pub fn window(&self, class: SizeClass, now: Instant) -> Duration {
-        let learnt = self
-            .classes
-            .get(usize::from(class.0))
-            .and_then(|q| q.get(now));
-        match learnt {
+        match self.longest(class, now) {
             None => self.cap,
             Some(p99) => Duration::try_from_secs_f64(p99.as_secs_f64() * self.factor)
                 .unwrap_or(self.cap)

@@ -1,26 +1,32 @@
 //! Is this target slower than its own past?
 //!
-//! A one-sided CUSUM of likelihood ratios: how much better does "everything takes 2.8 to 13 times as long" explain the times than "as ever"?
+//! A one-sided CUSUM of likelihood ratios: how much better does "everything takes 2.8 times as long, or more" explain the times than "as ever"?
 //!
 //! ```text
-//! S = max(0, S + clip(ln g(x) / f(x), -2.5, 2.5))        alarm at S >= 10
-//! g(x) = mean of f(x / k), k = 2.8, 4.8, 8, 13, and a twentieth of it spread over all that is slower than the median
+//! S = max(0, S + clip(ln g(x) / f(x), -2.5, 2.5) / waves)        alarm at S >= 10
+//! g(x) = mean of f(x / k), k = 2.8, 4.8, 8, 13; a twentieth spread over all that is slower than the median, a tenth over what is more than 13 times as slow
 //! ```
 //!
-//! `f` is the learnt share of times in each quarter of an octave, smoothed with its neighbours. Because it is learnt, the shape of the times does not matter: a second mode or a tail without end is as usual there as it has been. Whatever `f`
+//! `f` is the learnt share of times in each quarter of an octave, smoothed with its neighbours; beyond what was ever seen it falls by half
+//! with each octave. Because it is learnt, the shape of the times does not matter: a second mode or a tail without end is as usual there as it has been. Whatever `f`
 //! is, a healthy target's S reaches h in fewer than one of e^h stretches of calls (Page 1954; Lorden 1971). Nothing is learnt while S is
 //! above 2, so that a slow hour does not become the baseline. Feed it time to first token and, in a second one, time per output
-//! token; never the total time, which is mostly the length of the answer.
+//! token; never the total time, which is mostly the length of the answer. A call that is given up says that it took longer than
+//! its age, and is weighed by how much likelier that is: ln G(age) / F(age), the shares of all slower times.
 //!
 //! Median and spread (1.4826 x median absolute deviation of the logarithms) are learnt by small steps; in spreads above the median, the recent level of a
 //! target can be compared with its peers'.
 //!
-//! What it cannot do: tell this target's trouble from a wave of load that slows everyone, since then successive calls are not
-//! independent. So its alarm lowers a target's weight; it opens a breaker only [beside peers](slow_beside) that are not slow.
+//! Where load comes in waves, successive calls are not independent, and a few of them prove little. How much less is learnt
+//! (`waves` above, see `waves.rs`); it is 1 where calls are independent.
+//!
+//! What it cannot do: tell this target's trouble from a wave of load that slows everyone. So its alarm lowers a target's weight;
+//! it opens a breaker only [beside peers](slow_beside) that are not slow.
 
 use std::time::Duration;
 
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::waves::Waves;
 
 /// The score from which a target counts as slow.
 pub const SLOW: f32 = 10.0;
@@ -35,10 +41,12 @@ const BINS_PER_OCTAVE: f32 = 4.0;
 const LEAST_SECONDS: f32 = 0.001;
 /// How much slower the other hypotheses are, in bins: the first is 2^(6/4) = 2.8 times.
 const SHIFTS: [usize; 4] = [6, 9, 12, 15];
-/// What every bin holds before anything was seen.
+/// What every bin holds before anything was seen, and so many octaves beyond what was, half as much for each.
 const PRIOR: f32 = 1.0;
-/// The part of all times that a slow target puts into each bin above the median: a twentieth over forty.
+/// The part of all times that a slow target puts into each bin above the median, a twentieth over forty, and into each that is
+/// slower than the last of the shifts.
 const TAIL: f32 = 0.05 / 40.0;
+const FAR_TAIL: f32 = 0.1 / 40.0;
 /// Counts are halved after so many times, which forgets old ones.
 const HALVE: u32 = 4096;
 const FREEZE: f32 = 2.0;
@@ -49,6 +57,8 @@ const APART: f32 = 1.5;
 const LEVEL: f32 = 0.2;
 /// Times that only teach; no score before.
 const WARM: u32 = 50;
+/// Times after which their shares are known well enough to tell waves by them.
+const KNOWN: u32 = 200;
 /// Calls with a raised score after which the slow time is taken for the new normal.
 const FREEZE_MAX: u32 = 1000;
 const STEP_MIN: f32 = 0.004;
@@ -65,6 +75,7 @@ pub struct LatencyDetector {
     level: AtomicU64,
     /// How often a time fell into each bin.
     bins: [AtomicU32; BINS],
+    waves: Waves,
 }
 
 /// How a target's times compare with its own past.
@@ -83,6 +94,7 @@ impl Default for LatencyDetector {
             baseline: AtomicU64::new(pack(0.0, 0.4f32.to_bits())),
             level: AtomicU64::new(0),
             bins: std::array::from_fn(|_| AtomicU32::new(0)),
+            waves: Waves::new(),
         }
     }
 }
@@ -100,11 +112,14 @@ impl LatencyDetector {
         let (next, level) = if seen < WARM {
             (0.0, 0.0)
         } else {
-            let tail = if z > 0.0 { seen.min(HALVE) } else { 0 };
-            (
-                (score + self.evidence(bin, tail)).clamp(0.0, SCORE_MAX),
-                level + LEVEL * (z - level),
-            )
+            let slow = self.slow(bin, bin_of(median), seen);
+            let evidence = (slow / self.usual(bin)).ln().clamp(-CLIP, CLIP);
+            let next = self.after(score, evidence);
+            // What may be trouble says nothing of waves, nor does what is weighed by hardly known shares.
+            if next < SLOW / 2.0 && seen >= KNOWN {
+                self.waves.learn(evidence);
+            }
+            (next, level + LEVEL * (z - level))
         };
         let frozen = if next <= FREEZE {
             0
@@ -119,6 +134,25 @@ impl LatencyDetector {
             self.learn(x, seen, median, deviation);
             self.count(bin, seen);
         }
+        next
+    }
+
+    /// Books a call that was given up, or beaten by another, at this age: it would have taken longer; the score after it. Nothing
+    /// is learnt from it.
+    pub fn outlasted(&self, age: Duration) -> f32 {
+        let x = age.as_secs_f32().max(1e-6).ln();
+        let (score, seen) = unpack(self.score.load(Ordering::Relaxed));
+        if seen < WARM {
+            return 0.0;
+        }
+        let middle = bin_of(self.baseline_bits().0);
+        let (mut slow, mut usual) = (0.0, 0.0);
+        for bin in bin_of(x)..BINS {
+            slow += self.slow(bin, middle, seen);
+            usual += self.usual(bin);
+        }
+        let next = self.after(score, (slow / usual).ln().clamp(-CLIP, CLIP));
+        self.score.store(pack(next, seen), Ordering::Relaxed);
         next
     }
 
@@ -158,15 +192,37 @@ impl LatencyDetector {
         self.level.store(0, Ordering::Relaxed);
     }
 
-    /// How much better a time in this bin goes with a slow target than with a usual one; `tail` times were seen, if it lies above their
-    /// median.
-    fn evidence(&self, bin: usize, tail: u32) -> f32 {
+    /// The score after this evidence.
+    fn after(&self, score: f32, evidence: f32) -> f32 {
+        (score + evidence / self.waves.inflation()).clamp(0.0, SCORE_MAX)
+    }
+
+    /// How many of the times seen would be in this bin if the target had grown slow.
+    fn slow(&self, bin: usize, middle: usize, seen: u32) -> f32 {
         let faster = SHIFTS.iter().filter_map(|shift| bin.checked_sub(*shift));
-        let slow = faster.map(|faster| self.density(faster)).sum::<f32>() / 4.0;
+        let shifted = faster.map(|faster| self.density(faster)).sum::<f32>() / 4.0;
+        let share = match bin.saturating_sub(middle) {
+            0 => 0.0,
+            off if off <= SHIFTS[3] => TAIL,
+            _ => TAIL + FAR_TAIL,
+        };
         #[expect(clippy::cast_precision_loss, reason = "a count, used as a weight")]
-        let slow = slow + tail as f32 * TAIL;
-        let usual = self.density(bin);
-        ((slow + PRIOR) / (usual + PRIOR)).ln().clamp(-CLIP, CLIP)
+        let tail = seen.min(HALVE) as f32 * share;
+        shifted + tail + self.prior(bin)
+    }
+
+    /// How many of them are.
+    fn usual(&self, bin: usize) -> f32 {
+        self.density(bin) + self.prior(bin)
+    }
+
+    /// What a bin holds beside what was seen in it: the less, the further it is from anything that was.
+    fn prior(&self, bin: usize) -> f32 {
+        let known = self.bins.get(..=bin).unwrap_or_default().iter().rev();
+        let empty = known.take_while(|bin| bin.load(Ordering::Relaxed) == 0);
+        #[expect(clippy::cast_precision_loss, reason = "80 at most")]
+        let octaves = empty.count() as f32 / BINS_PER_OCTAVE;
+        PRIOR * (-octaves).exp2()
     }
 
     /// The count of a bin, smoothed with its neighbours'.

@@ -130,6 +130,7 @@ mod stripe;
 mod sync;
 mod ticket;
 mod trip;
+mod waves;
 mod window;
 
 pub use self::breaker::{Breaker, Change, Outcome, Readiness};

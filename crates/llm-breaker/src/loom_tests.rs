@@ -1,6 +1,6 @@
 //! Gate and permits under every interleaving of two or three threads.
 //!
-//! Run with `RUSTFLAGS="--cfg loom" cargo test -p llm-breaker --lib --release loom`.
+//! `cargo xtask check` runs them.
 
 use std::time::{Duration, Instant};
 
@@ -55,6 +55,48 @@ fn a_dropped_permit_beside_another_caller_leaves_a_way_out() {
         asked.join().expect("no panic");
         // Both probes were dropped: the lease is free again, in whatever order it happened.
         assert_eq!(breaker.readiness(now), Readiness::Probe);
+    });
+}
+
+#[test]
+fn when_every_probe_is_lost_the_next_lease_brings_another() {
+    bounded(|| {
+        let (breaker, mut now) = due();
+        for _ in 0..2 {
+            let other = Arc::clone(&breaker);
+            let asked = thread::spawn(move || other.acquire(now).is_ok());
+            let mine = breaker.acquire(now).is_ok();
+            let theirs = asked.join().expect("no panic");
+            // Whoever has it never says how it went.
+            assert!(mine ^ theirs);
+            now += Duration::from_secs(150);
+        }
+        assert_eq!(breaker.readiness(now), Readiness::Probe);
+    });
+}
+
+#[test]
+fn settings_that_change_beside_a_failure_leave_a_breaker_that_opens_and_recovers() {
+    bounded(|| {
+        let (breaker, now) = due();
+        let probe = breaker.acquire(now).expect("the probe");
+        breaker.settle(probe, Outcome::Success, now);
+        let other = Arc::clone(&breaker);
+        let config = BreakerConfig::builder().failures(2).ratio(None).ramp_step(Duration::ZERO);
+        let config = config.build().expect("these settings are valid");
+        let changed = thread::spawn(move || other.reconfigure(&config));
+        let ticket = breaker.acquire_anyway(now);
+        breaker.settle(ticket, Outcome::Hard, now);
+        changed.join().expect("no panic");
+        for _ in 0..2 {
+            let ticket = breaker.acquire_anyway(now);
+            breaker.settle(ticket, Outcome::Hard, now);
+        }
+        assert_eq!(breaker.snapshot(now).state, State::Open);
+        let later = now + Duration::from_secs(600);
+        let probe = breaker.acquire(later).expect("the probe");
+        breaker.settle(probe, Outcome::Success, later);
+        assert_eq!(breaker.snapshot(later).state, State::Closed);
     });
 }
 

@@ -8,12 +8,14 @@ use crate::crowd::Crowd;
 use crate::request::Request;
 use crate::route::Windows;
 use llm_backoff::{AdaptiveWindow, HedgeDelay, SizeClass};
-use llm_breaker::{HangDetector, LatencyDetector, Waiting};
+use llm_breaker::{HangDetector, LatencyDetector, SLOW, Waiting};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The shortest silence that says something of one call by itself.
 const LEAST_SILENCE: Duration = Duration::from_secs(1);
+/// The slowness score that a single call reaches, if it took longer than nearly any before.
+const SUSPECT: f32 = 2.0;
 /// Trials in a row that another target must win before a slow one is left.
 const TRIALS: u32 = 4;
 
@@ -40,6 +42,8 @@ struct Kind {
     slow: LatencyDetector,
     /// Calls in a row in which another target, asked beside this one, was faster.
     lost_trials: AtomicU32,
+    /// How long that other one took, in milliseconds: less by an eighth with each call that needed no other.
+    rival_ms: AtomicU32,
 }
 
 impl Kind {
@@ -48,7 +52,36 @@ impl Kind {
             usual: HedgeDelay::new(origin),
             slow: LatencyDetector::default(),
             lost_trials: AtomicU32::new(0),
+            rival_ms: AtomicU32::new(0),
         }
+    }
+
+    /// After how long another target should be asked beside a call, because of what was seen before it.
+    fn doubtful_after(&self, now: Instant) -> Option<Duration> {
+        let score = self.slow.score();
+        if score >= SLOW {
+            let rival = Duration::from_millis(self.rival_ms.load(Ordering::Relaxed).into());
+            return Some((self.slow.typical()? * 3 / 2).max(rival));
+        }
+        let usual = self.usual.delay(now).filter(|_| score > SUSPECT)?;
+        Some(usual * 3 / 2)
+    }
+
+    fn won(&self) {
+        if self.lost_trials.load(Ordering::Relaxed) > 0 {
+            self.lost_trials.store(0, Ordering::Relaxed);
+        }
+        let rival = self.rival_ms.load(Ordering::Relaxed);
+        if rival > 0 {
+            self.rival_ms
+                .store(rival - rival.div_ceil(8), Ordering::Relaxed);
+        }
+    }
+
+    fn forget_trouble(&self) {
+        self.slow.reset();
+        self.lost_trials.store(0, Ordering::Relaxed);
+        self.rival_ms.store(0, Ordering::Relaxed);
     }
 }
 
@@ -105,7 +138,22 @@ impl Vitals {
     pub(crate) fn answered(&self, request: &Request, took: Duration, now: Instant) {
         self.crowd.answered(now);
         self.window.record(class(request), took, now);
-        self.observe(self.of(request), took, now);
+        let kind = self.of(request);
+        if kind
+            .doubtful_after(now)
+            .is_none_or(|doubtful| took <= doubtful)
+        {
+            kind.won();
+        }
+        self.observe(kind, took, now);
+    }
+
+    /// A call was silent for so long when another target, asked beside it, answered.
+    pub(crate) fn was_beaten(&self, request: &Request, age: Duration, now: Instant) {
+        let sent = now.checked_sub(age).map_or(0, |sent| self.millis(sent));
+        if sent >= self.forgotten_at.load(Ordering::Relaxed) {
+            self.of(request).slow.outlasted(age);
+        }
     }
 
     /// Books a time as evidence of slowness, unless its call began before trouble was forgotten.
@@ -163,7 +211,7 @@ impl Vitals {
     /// Whether a call that is sent now would wait for most of the time that is left, behind those already sent. To send it all the
     /// same would help nobody: it would come too late, and so would those after it.
     pub(crate) fn is_crowded(&self, request: &Request, left: Duration, now: Instant) -> bool {
-        self.slow_beyond(request).is_some()
+        self.is_slow(request)
             && self
                 .crowd
                 .wait(now)
@@ -181,6 +229,24 @@ impl Vitals {
         Some(LEAST_SILENCE.max(usual * 2))
     }
 
+    /// Whether one call has been silent for longer than its target ever is, as good as: by itself that is a reason to ask another one.
+    pub(crate) fn is_late(&self, request: &Request, age: Duration, now: Instant) -> bool {
+        let longest = self.window.longest(class(request), now);
+        longest.is_some_and(|longest| age >= LEAST_SILENCE.max(longest * 2))
+    }
+
+    /// After how long another target should be asked beside a call that is sent now: half again the old usual time of a target that has
+    /// grown slow, or as long as the other one last took, where that is more; half again the p90 where the last calls were very late;
+    /// `None` where nothing is wrong.
+    pub(crate) fn doubtful_after(&self, request: &Request, now: Instant) -> Option<Duration> {
+        self.of(request).doubtful_after(now)
+    }
+
+    /// Whether it has grown slow beside its own past.
+    pub(crate) fn is_slow(&self, request: &Request) -> bool {
+        self.of(request).slow.is_slow()
+    }
+
     /// Whether calls go in and nothing comes out, as far as all those in flight can tell together.
     pub(crate) fn is_hanging(&self, now: Instant) -> bool {
         self.hang.is_hanging(now, |class| {
@@ -189,23 +255,18 @@ impl Vitals {
         })
     }
 
-    /// The usual time of a target that has grown slow beside its own past: the moment at which to
-    /// ask another one as well.
-    pub(crate) fn slow_beyond(&self, request: &Request) -> Option<Duration> {
-        let slow = &self.of(request).slow;
-        slow.is_slow().then(|| slow.typical()).flatten()
+    /// Another target, asked beside this one, answered first, after so long. True where that has happened so often in a row that
+    /// this one, slow beside its own past, should be left.
+    pub(crate) fn lost_trial(&self, request: &Request, rival: Duration) -> bool {
+        let kind = self.of(request);
+        let rival = u32::try_from(rival.as_millis()).unwrap_or(u32::MAX);
+        kind.rival_ms.store(rival, Ordering::Relaxed);
+        kind.lost_trials.fetch_add(1, Ordering::Relaxed) + 1 >= TRIALS && kind.slow.is_slow()
     }
 
-    /// Another target, asked beside this one, was faster (or not). True where that has happened
-    /// so often in a row that this one should be left.
-    pub(crate) fn lost_trial(&self, request: &Request, lost: bool) -> bool {
-        let trials = &self.of(request).lost_trials;
-        if lost {
-            trials.fetch_add(1, Ordering::Relaxed) + 1 >= TRIALS
-        } else {
-            trials.store(0, Ordering::Relaxed);
-            false
-        }
+    /// It answered before the one that was asked beside it.
+    pub(crate) fn won_trial(&self, request: &Request) {
+        self.of(request).won();
     }
 
     /// After a recovery: what was learnt of trouble is forgotten, usual times are kept.
@@ -213,8 +274,7 @@ impl Vitals {
         self.forgotten_at.store(self.millis(now), Ordering::Relaxed);
         self.hang.reset(now);
         for kind in [&self.streamed, &self.whole] {
-            kind.slow.reset();
-            kind.lost_trials.store(0, Ordering::Relaxed);
+            kind.forget_trouble();
         }
     }
 }

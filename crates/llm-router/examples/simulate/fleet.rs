@@ -74,6 +74,8 @@ struct Fleet<'a> {
     tables: Vec<Arc<Table>>,
     cooldowns: Vec<Cooldowns>,
     tiers: Rc<Vec<Vec<usize>>>,
+    /// The tiers as a caller sees them who is given to the target on trial, under a policy that holds no trials.
+    given: Option<Rc<Vec<Vec<usize>>>>,
     sites: Vec<Running>,
     agenda: Agenda<Event>,
     arrivals: SmallRng,
@@ -103,6 +105,10 @@ pub(crate) fn run(
             .collect(),
         cooldowns: gateways.map(|_| rival::cooldowns(scenario)).collect(),
         tiers: Rc::new(scenario.tiers.clone()),
+        given: scenario.canary.map(|canary| {
+            let first = std::iter::once(vec![canary]);
+            Rc::new(first.chain(scenario.tiers.iter().cloned()).collect())
+        }),
         sites: (scenario.sites.iter().cloned().zip(0..))
             .map(|(site, number)| {
                 let shared = site.waves.is_some_and(|waves| waves.shared);
@@ -172,12 +178,14 @@ impl Fleet<'_> {
         let gateway = caller % self.size.gateways;
         let streamed = self.arrivals.random::<f64>() < self.scenario.streamed;
         let seed = chance::mix(self.seed, [2, request as u64]);
-        let first = self.scenario.tiers[0][request % self.scenario.tiers[0].len()];
+        let given = self.given.as_ref().filter(|_| caller % 20 == 0);
+        let tiers = given.unwrap_or(&self.tiers);
+        let first = tiers[0][request % tiers[0].len()];
         let caller: Box<dyn Caller> = match self.policy {
             Policy::Unprotected => Box::new(Blind::unprotected(first, now)),
             Policy::BlindRetries => Box::new(Blind::retrying(first, streamed, now)),
             Policy::FixedCooldown => Box::new(Resting::new(
-                &self.tiers,
+                tiers,
                 &self.cooldowns[gateway],
                 streamed,
                 now,

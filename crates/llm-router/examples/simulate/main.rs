@@ -34,6 +34,7 @@ mod rival;
 mod scenario;
 mod site;
 mod table;
+mod trials;
 
 use crate::options::Options;
 use crate::outcome::Outcome;
@@ -77,6 +78,12 @@ fn simulate(options: &Options) -> Vec<Outcome> {
         .collect()
 }
 
+/// What becomes of targets on trial, where they were asked for.
+fn trials(options: &Options) -> Option<String> {
+    let asked = "canary".starts_with(&options.only) || options.only.starts_with("canary");
+    asked.then(|| trials::table(options.size.trials, options.seed))
+}
+
 /// What is printed.
 fn text(options: &Options, outcomes: &[Outcome]) -> String {
     let mut text = format!(
@@ -90,6 +97,9 @@ fn text(options: &Options, outcomes: &[Outcome]) -> String {
         if options.states {
             let _ = write!(text, "\n{}", outcome.states());
         }
+    }
+    if let Some(trials) = trials(options) {
+        let _ = write!(text, "\ncanary trials: {trials}");
     }
     let losses = page::losses(outcomes);
     let _ = write!(
@@ -107,7 +117,8 @@ fn write(options: &Options, outcomes: &[Outcome]) -> std::io::Result<()> {
     for outcome in outcomes {
         std::fs::write(plots.join(outcome.file()), outcome.svg())?;
     }
-    let page = page::page(outcomes, &options.size, options.seed);
+    let trials = trials(options).unwrap_or_default();
+    let page = page::page(outcomes, &trials, &options.size, options.seed);
     std::fs::write(docs.join("simulation.md"), page)
 }
 
@@ -125,7 +136,7 @@ mod tests {
         let run = |seed| {
             let options = options(&["--quick", "--only", "outage", "--states", "--seed", seed]);
             let outcomes = simulate(&options);
-            let page = page::page(&outcomes, &options.size, options.seed);
+            let page = page::page(&outcomes, "", &options.size, options.seed);
             (text(&options, &outcomes), page, outcomes[0].svg())
         };
         assert_eq!(run("3"), run("3"));
@@ -161,8 +172,9 @@ mod tests {
     fn after_five_minutes_without_anybody_callers_are_back_in_half_a_minute() {
         let outcomes = simulate(&options(&["--quick", "--only", "everything down for long"]));
         let sick = outcomes[0].rows.last().unwrap().1.sick.unwrap();
-        assert!(sick.back.unwrap().as_secs() < 30, "{sick:?}");
-        assert!(sick.peak <= 1.2, "{sick:?}");
+        let healed = sick.healed.unwrap();
+        assert!(healed.back.unwrap().as_secs() < 30, "{sick:?}");
+        assert!(healed.peak <= 1.2, "{sick:?}");
     }
 
     /// The figures of the first policy, no protection, and of the last, the router, in the scenarios whose names begin so.
@@ -195,6 +207,16 @@ mod tests {
         let (bare, ours) = bare_and_ours("stragglers, hedged")[0];
         assert!((1.09..=1.11).contains(&ours.amplification), "{ours:?}");
         assert!(ours.p99 * 2 <= bare.p99, "{bare:?} {ours:?}");
+    }
+
+    #[test]
+    fn a_worse_canary_is_left_before_its_callers_suffer_and_a_good_one_is_not() {
+        let outcomes = simulate(&options(&["--quick", "--only", "canary"]));
+        let ours = |index: usize| outcomes[index].rows.last().unwrap().1;
+        let (worse, good) = (ours(0), ours(1));
+        assert!(worse.answered > 99.9 && good.answered > 99.9, "{worse:?}");
+        assert!(worse.sick.unwrap().leave.is_some(), "{worse:?}");
+        assert!(good.sick.unwrap().leave.is_none(), "{good:?}");
     }
 
     #[test]

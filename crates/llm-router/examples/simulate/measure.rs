@@ -26,7 +26,7 @@ pub(crate) struct Figures {
     pub(crate) p99: Duration,
     /// Until the call that answered was sent: the p99 of those who came during the trouble.
     pub(crate) switch: Duration,
-    /// What became of the site that was sick; `None` where none was.
+    /// What became of the site that was sick, or on trial; `None` where none was.
     pub(crate) sick: Option<Sick>,
     /// Upstream calls whose answer nobody got, per 100 requests.
     pub(crate) wasted: f64,
@@ -38,6 +38,13 @@ pub(crate) struct Sick {
     /// From the trouble's start until less than 1 % of first calls went there; `None` where that
     /// never was.
     pub(crate) leave: Option<Duration>,
+    /// What came after the trouble; `None` where it does not end.
+    pub(crate) healed: Option<Healed>,
+}
+
+/// How a policy came back to a site that is well again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Healed {
     /// From the trouble's end until it served 90 % of its healthy share again.
     pub(crate) back: Option<Duration>,
     /// The most calls it got after the trouble, as a multiple of its healthy share.
@@ -100,10 +107,12 @@ pub(crate) fn measure(scenario: &Scenario, log: &Log) -> Figures {
         p50: quantile(&mut times, 50),
         p99: quantile(&mut times, 99),
         switch: quantile(&mut waits, 99),
-        sick: scenario.heals().then(|| Sick {
+        sick: scenario.is_sick().then(|| Sick {
             leave: leave(scenario, log),
-            back: back(scenario, log),
-            peak: peak(scenario, log),
+            healed: scenario.heals().then(|| Healed {
+                back: back(scenario, log),
+                peak: peak(scenario, log),
+            }),
         }),
         wasted: 100.0 * (f64::from(calls) - used.count() as f64) / count,
     }

@@ -39,6 +39,9 @@ pub(crate) fn table(scenario: &Scenario, gateways: usize, origin: Instant) -> Ar
     for tier in &scenario.tiers {
         route = route.tier(tier.iter().map(|site| scenario.sites[*site].name));
     }
+    if let Some(canary) = scenario.canary {
+        route = route.canary(scenario.sites[canary].name, &[]);
+    }
     builder
         .route(route)
         .build(origin)

@@ -114,7 +114,8 @@ impl Outcome {
                     theirs.amplification, ours.amplification
                 ));
             }
-            if let (Some(theirs), Some(ours)) = (theirs.sick, ours.sick)
+            let healed = |figures: &Figures| figures.sick.and_then(|sick| sick.healed);
+            if let (Some(theirs), Some(ours)) = (healed(theirs), healed(ours))
                 && theirs.peak.max(1.2) * 1.05 < ours.peak
             {
                 losses.push(format!(

@@ -18,9 +18,9 @@ start and 60 s after its end.
 | calls/request | upstream calls; probes, shadow probes and retries included |
 | p50 s, p99 s | until the caller had the beginning of an answer (all of it where nobody streams), a degraded answer or an error |
 | switch s | from arrival until the call that answered was sent: the p99 of those answered who came during the trouble |
-| leave s | from the trouble's start until less than 1 % of first calls, probes aside, went to the sick target; measured over the 3 s that follow |
+| leave s | from the trouble's start until less than 1 % of first calls, probes aside, went to the sick target; measured over the 3 s that follow; of a target on trial: until it was stopped everywhere |
 | return s | from the trouble's end until the healed target served 90 % of its healthy share |
-| peak | the most calls the healed target got in any 2 s after the trouble, as a multiple of its healthy share; these three are empty where nothing falls ill |
+| peak | the most calls the healed target got in any 2 s after the trouble, as a multiple of its healthy share; these three are empty where nothing falls ill, the last two where nothing heals |
 | wasted/100 | upstream calls whose answer nobody got, per 100 requests |
 
 The policies:
@@ -30,6 +30,7 @@ The policies:
 - **fixed cooldown**: two retries inside a tier, then the next tier; a wait that the provider states is kept, otherwise it doubles from
   0.5 s, with jitter. A target that has siblings rests for 5 s, or as long as its 429 states, on a 429 or when most of the minute's calls failed
   (at least 5); a lone one when all of at least 1 000 did. After its rest it takes its whole share at once.
+- Of these three, each sends one caller in twenty to a target on trial first, from start to end.
 - **llm-router**: the crate's `Plan` and `Table` with the default configuration, and nothing but names unless a scenario says that it hedges or is
   told a limit. Each request asks for a shadow probe as it begins, as the client does; the duplicate goes to the target like any other call and its
   answer is thrown away.
@@ -51,7 +52,7 @@ const LIMITS: &str = "\
 ";
 
 /// The whole page.
-pub(crate) fn page(outcomes: &[Outcome], size: &Size, seed: u64) -> String {
+pub(crate) fn page(outcomes: &[Outcome], trials: &str, size: &Size, seed: u64) -> String {
     let mut page = format!(
         "# Simulation\n\nWhole fleets in virtual time: {} callers with {} requests a second on {} gateways, each with its own health state, \
          seed {seed}.\nWritten by `cargo xtask simulate --write`; the same seed gives the same page.\n\n{READING}",
@@ -75,7 +76,10 @@ pub(crate) fn page(outcomes: &[Outcome], size: &Size, seed: u64) -> String {
             outcome.file()
         );
     }
-    let _ = write!(page, "\n{LIMITS}");
+    let _ = write!(
+        page,
+        "\n## Targets on trial, over many seeds\n\n{trials}\n{LIMITS}"
+    );
     page
 }
 

@@ -14,6 +14,8 @@ pub(crate) struct Size {
     pub(crate) gateways: usize,
     /// Requests a second of all callers together.
     pub(crate) per_second: f64,
+    /// How many trials of each canary are held.
+    pub(crate) trials: u64,
 }
 
 impl Size {
@@ -22,12 +24,14 @@ impl Size {
         callers: 10_000,
         gateways: 4,
         per_second: 200.0,
+        trials: 1_000,
     };
     /// Two thousand such callers on two gateways.
     pub(crate) const QUICK: Self = Self {
         callers: 2_000,
         gateways: 2,
         per_second: 40.0,
+        trials: 100,
     };
 }
 
@@ -54,11 +58,18 @@ pub(crate) struct Scenario {
     pub(crate) hedging: bool,
     /// Requests a minute that the router is told the first site takes, over all gateways.
     pub(crate) told_rpm: Option<u64>,
+    /// The site that is on trial beside the first tier; every rival sends it a twentieth of the callers, from start to end.
+    pub(crate) canary: Option<usize>,
 }
 
 impl Scenario {
-    /// Whether the sick site is well before and after, and not between.
-    pub(crate) fn heals(&self) -> bool {
+    /// Whether the sick site is in trouble, at least for a time.
+    pub(crate) fn is_sick(&self) -> bool {
         !self.sites[self.sick].faults.is_empty()
+    }
+
+    /// Whether it is well before and after.
+    pub(crate) fn heals(&self) -> bool {
+        self.is_sick() && self.canary.is_none()
     }
 }

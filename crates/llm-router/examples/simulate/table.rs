@@ -53,13 +53,12 @@ fn row(policy: Policy, figures: &Figures) -> [String; 11] {
         None => never.to_owned(),
     };
     let none = || "-".to_owned();
-    let (leave, back, peak) = match figures.sick {
-        Some(sick) => (
-            seconds(sick.leave, "stays"),
-            seconds(sick.back, "never"),
-            format!("{:.2}", sick.peak),
-        ),
-        None => (none(), none(), none()),
+    let leave = figures
+        .sick
+        .map_or_else(none, |sick| seconds(sick.leave, "stays"));
+    let (back, peak) = match figures.sick.and_then(|sick| sick.healed) {
+        Some(healed) => (seconds(healed.back, "never"), format!("{:.2}", healed.peak)),
+        None => (none(), none()),
     };
     [
         policy.name().to_owned(),

@@ -3,7 +3,9 @@
 //! | the first attempt | the second starts | paid from |
 //! |---|---|---|
 //! | is a breaker's probe | at the usual time (5 s where none is known) | nothing: it is the call the caller would have made |
-//! | goes to a target grown slow | at half again its old usual time | the second target's retry budget |
+//! | has been silent for 1 s or more, and twice its target's p99 | then | the second target's retry budget |
+//! | goes to a target whose last calls were as late as that | at half again its p90 | the second target's retry budget |
+//! | goes to a target grown slow | at half again its old usual time, or when the other one would have answered by its last time | the second target's retry budget |
 //! | has been silent for 1 s or more, and its target hangs or its breaker has opened meanwhile | then | nothing: it is the call the caller would have made |
 //! | is ordinary, and the route hedges | at the p90 | the route's hedge budget |
 //!
@@ -56,23 +58,19 @@ impl Plan {
                 why: Why::Cover,
             });
         }
-        if let Some(usual) = slot.health.vitals.slow_beyond(&self.request) {
-            let at = now + usual * 3 / 2;
-            return Some(Beside {
-                at,
-                why: Why::Trial,
-            });
-        }
-        match (route.policy.hedging, usual) {
-            (Hedging::AtP90, Some(usual)) => Some(Beside {
-                at: now + usual,
-                why: Why::Hedge,
-            }),
-            _ => Some(Beside {
-                at: now + LOOK,
-                why: Why::Rescue,
-            }),
-        }
+        let doubtful = slot.health.vitals.doubtful_after(&self.request, now);
+        let hedged = usual.filter(|_| route.policy.hedging == Hedging::AtP90);
+        let slow = slot.health.vitals.is_slow(&self.request);
+        let (after, why) = match (doubtful, hedged) {
+            (_, Some(hedge)) if !slow => (hedge, Why::Hedge),
+            (Some(after), _) if after < LOOK => (after, Why::Trial),
+            // Whoever waits for longer is looked after from then on.
+            _ => (LOOK, Why::Rescue),
+        };
+        Some(Beside {
+            at: now + after,
+            why,
+        })
     }
 
     /// Looks at the attempt under way again in a moment, or after an eighth of the time it has taken so far.
@@ -86,21 +84,28 @@ impl Plan {
     }
 
     /// The attempt under way has been silent for long: if its target hangs, this caller does not
-    /// wait for its window to end.
+    /// wait for its window to end. If it is only this call that is late, another target is tried beside it.
     pub(super) fn look_for_hang(&mut self, now: Instant) -> Option<Action> {
         let table = Arc::clone(&self.table);
         let route = table.resolved(self.route);
-        let position = self.lives.iter().next()?.position;
+        let live = self.lives.iter().next()?;
+        let (position, age) = (live.position, now.saturating_duration_since(live.sent_at));
         let candidate = route.candidates.get(usize::from(position))?;
         let slot = table.slot(candidate.target);
         let left = slot.health.gate.readiness(now);
         let hangs = self.leave_if_hanging(&table, route, position, now)
             || matches!(left, Readiness::Open(_));
-        if !hangs {
-            self.look_again(now);
-            return None;
+        if hangs {
+            return self.start_beside(Why::Rescue, now);
         }
-        self.start_beside(Why::Rescue, now)
+        let doubtful = slot.health.vitals.doubtful_after(&self.request, now);
+        let late = slot.health.vitals.is_late(&self.request, age, now)
+            || doubtful.is_some_and(|doubtful| age >= doubtful);
+        let trial = late.then(|| self.start_beside(Why::Trial, now)).flatten();
+        if trial.is_none() {
+            self.look_again(now);
+        }
+        trial
     }
 
     /// Starts the second attempt that is due, if another target is ready and it can be afforded.
@@ -123,6 +128,10 @@ impl Plan {
             {
                 let target = route.candidates.get(usize::from(position))?.target;
                 let slot = table.slot(target);
+                if why == Why::Trial && slot.health.vitals.is_slow(&self.request) {
+                    passed.insert(position);
+                    continue;
+                }
                 let afforded = match why {
                     Why::Trial => table.budget(slot).withdraw(),
                     // Prices are not known here: the number of calls is what the budget bounds.
@@ -145,17 +154,28 @@ impl Plan {
     pub(super) fn win(&mut self, winner: AttemptId, now: Instant) {
         self.beside = None;
         let table = Arc::clone(&self.table);
-        let won_by = self.trace.hops.get(winner.index()).map(|hop| hop.why);
+        let won = self.trace.hops.get(winner.index());
+        let won = won.map(|hop| {
+            (
+                hop.why,
+                self.since_start(now).saturating_sub(hop.sent_after),
+            )
+        });
         while let Some(loser) = self.lives.take_other(Some(winner)) {
             self.cancels.push(loser.attempt);
-            self.lose(&table, loser, won_by, now);
+            self.lose(&table, loser, won, now);
         }
     }
 
-    /// What being beaten says of the loser.
-    fn lose(&mut self, table: &Table, mut loser: Live, won_by: Option<Why>, now: Instant) {
+    /// What being beaten says of the loser; by whom, and how long that one took.
+    fn lose(&mut self, table: &Table, mut loser: Live, won: Option<(Why, Duration)>, now: Instant) {
         let slot = self.close_hop(table, &mut loser, HopResult::Cancelled, now);
         self.leave_silence(slot, &loser, now);
+        let (won_by, took) = won.unzip();
+        if matches!(won_by, Some(Why::Trial | Why::Hedge)) && !loser.spoke {
+            let age = now.saturating_duration_since(loser.sent_at);
+            slot.health.vitals.was_beaten(&self.request, age, now);
+        }
         if won_by == Some(Why::Rescue) {
             // Its target was found to hang: in a trial that is a failure.
             self.judge_canary(table.resolved(self.route), &loser, CallOutcome::Error);
@@ -176,7 +196,8 @@ impl Plan {
                 let position = loser.position;
                 abandon(table, slot, loser);
                 let route = table.resolved(self.route);
-                if slot.health.vitals.lost_trial(&self.request, true)
+                let took = took.unwrap_or_default();
+                if slot.health.vitals.lost_trial(&self.request, took)
                     && self.another_takes_all(table, route, position, now)
                     && let Some(target) = target
                     && self.may_eject(table, route, target, TripReason::Latency, now)
@@ -195,7 +216,7 @@ impl Plan {
         let tried_beside = self.trace.hops.iter().any(|hop| hop.why == Why::Trial);
         let first = self.trace.hops.get(live.attempt.index());
         if tried_beside && first.is_some_and(|hop| hop.why != Why::Trial) {
-            slot.health.vitals.lost_trial(&self.request, false);
+            slot.health.vitals.won_trial(&self.request);
         }
     }
 

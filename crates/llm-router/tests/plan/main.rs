@@ -21,5 +21,6 @@ mod overload;
 mod pacing;
 mod rescue;
 mod scopes;
+mod slow;
 mod table;
 mod world;

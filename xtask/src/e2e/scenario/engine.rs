@@ -1,4 +1,4 @@
-//! What the engine learns from many calls and does about it, by default configuration: an outage, a hang, stragglers.
+//! What the engine learns from many calls and does about it, by default configuration: an outage, a hang, slowness, stragglers.
 //!
 //! An SDK makes one call after the other, so time goes by slowly here; the fleets are in `cargo xtask simulate`.
 
@@ -16,7 +16,7 @@ macro_rules! after_warming {
 }
 
 pub(super) fn all() -> Vec<Scenario> {
-    vec![outage(), hang(), stragglers()]
+    vec![outage(), hang(), slow(), stragglers()]
 }
 
 /// Makes the calls that teach how long the first provider usually takes.
@@ -49,6 +49,24 @@ fn hang() -> Scenario {
     .but(|ask| {
         ask.times = 8;
         ask.within_ms = 3_500;
+    })
+}
+
+/// Five late answers, four trials beside a sixth to ninth, and from then on nobody waits: within 5 s of the first.
+fn slow() -> Scenario {
+    warmed(
+        "a warm provider grows far slower without an error: left for the faster one, by default",
+        after_warming!("slow = { first_token = \"500ms\" }\n"),
+    )
+    .ask(Either, WARM + 4..=WARM + 14, 4..=24)
+    .but(|ask| {
+        ask.times = 14;
+        ask.within_ms = 1_500;
+    })
+    .ask(Answer(SECOND), WARM + 4..=WARM + 16, 18..=48)
+    .but(|ask| {
+        ask.times = 20;
+        ask.within_ms = 450;
     })
 }
 

@@ -180,6 +180,16 @@ pub(crate) fn all(size: &Size) -> Vec<Scenario> {
             60,
         ),
         both_down("everything down for long", "The same for 5 minutes.", 300),
+        canary(
+            "canary that is 3 points worse",
+            "A new target beside the primary fails in 5 of 100 calls, the primary in 2. Callers of twice the usual number; every gateway tries it for itself.",
+            0.05,
+        ),
+        canary(
+            "canary that is as good",
+            "The same with 2 of 100 for both. It is worth having: the router takes it for all callers.",
+            0.02,
+        ),
     ]
 }
 
@@ -253,6 +263,7 @@ fn pair(
         load: 1.0,
         hedging: false,
         told_rpm: None,
+        canary: None,
     }
 }
 
@@ -289,6 +300,7 @@ fn regional() -> Scenario {
         load: 1.0,
         hedging: false,
         told_rpm: None,
+        canary: None,
     }
 }
 
@@ -357,6 +369,23 @@ fn overload(
         scenario.tiers.truncate(1);
     }
     scenario.length = scenario.to + secs(220);
+    scenario
+}
+
+/// A new target that fails this share of its calls, beside a primary that fails one in fifty.
+fn canary(name: &'static str, about: &'static str, errors: f64) -> Scenario {
+    let length = secs(400);
+    let failing = |share| Fault {
+        from: Duration::ZERO,
+        to: length,
+        what: Trouble::Errors(share, ErrorKind::ServerError),
+    };
+    let mut scenario = pair(name, about, 0, |_| vec![failing(0.02)]);
+    scenario.sites.push(site("new", 500, vec![failing(errors)]));
+    scenario.canary = Some(2);
+    scenario.sick = 2;
+    (scenario.from, scenario.to, scenario.length) = (Duration::ZERO, length, length);
+    scenario.load = 2.0;
     scenario
 }
 
