@@ -82,7 +82,10 @@ fn settings_that_change_beside_a_failure_leave_a_breaker_that_opens_and_recovers
         let probe = breaker.acquire(now).expect("the probe");
         breaker.settle(probe, Outcome::Success, now);
         let other = Arc::clone(&breaker);
-        let config = BreakerConfig::builder().failures(2).ratio(None).ramp_step(Duration::ZERO);
+        let config = BreakerConfig::builder()
+            .failures(2)
+            .ratio(None)
+            .ramp_step(Duration::ZERO);
         let config = config.build().expect("these settings are valid");
         let changed = thread::spawn(move || other.reconfigure(&config));
         let ticket = breaker.acquire_anyway(now);

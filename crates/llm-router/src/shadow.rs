@@ -11,7 +11,7 @@ use crate::scope::Passes;
 use crate::select::{self, Fit};
 use crate::table::{Slot, Table};
 use crate::target::TargetId;
-use llm_breaker::{Breaker, Outcome, Readiness, Ticket};
+use llm_breaker::{Breaker, Outcome, Readiness, Ticket, TripReason};
 use llm_errors::Verdict;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,6 +19,9 @@ use std::time::{Duration, Instant};
 
 /// The longest that a shadow probe may take: at one every 5 s, this bounds how many are in flight.
 const LONGEST: Duration = Duration::from_secs(30);
+
+/// What was left for its slowness is well again when it takes no more than twice its old usual time, or this.
+const AS_EVER: Duration = Duration::from_millis(100);
 
 /// Leave to send one shadow probe. Dropped unfinished, it says nothing about its target.
 #[derive(Debug)]
@@ -61,6 +64,9 @@ impl Table {
             // An answer that is late by the target's own measure is no sign of health.
             let silence = slot.health.vitals.suspicious_silence(request, now);
             let longest = silence.map_or(LONGEST, |silence| silence.min(LONGEST));
+            let slow = slot.health.gate.snapshot(now).reason == TripReason::Latency;
+            let typical = slot.health.vitals.typical(request).filter(|_| slow);
+            let longest = typical.map_or(longest, |typical| longest.min(AS_EVER.max(typical * 2)));
             let windows = slot
                 .health
                 .vitals

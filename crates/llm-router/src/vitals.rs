@@ -242,6 +242,11 @@ impl Vitals {
         self.of(request).doubtful_after(now)
     }
 
+    /// Its usual time, as learnt while it was well; `None` while too little is known.
+    pub(crate) fn typical(&self, request: &Request) -> Option<Duration> {
+        self.of(request).slow.typical()
+    }
+
     /// Whether it has grown slow beside its own past.
     pub(crate) fn is_slow(&self, request: &Request) -> bool {
         self.of(request).slow.is_slow()

@@ -84,6 +84,12 @@ fn a_caller_who_asks_one_thing_after_the_other_is_moved_to_the_faster_one_within
             "{case}: {waits:?}"
         );
         assert!(world.calls_to("backup") <= 12, "{case}: {:?}", world.calls);
+        // An answer as slow as those it was left for would bring it back in vain.
+        let route = world.table.route("r").unwrap();
+        let request = Request::new().streamed();
+        let shadow = world.table.shadow(route, &request, world.now + secs(6));
+        let window = shadow.unwrap().windows().first_token;
+        assert!(window < after / 2, "{case}: {window:?}");
     }
 }
 
