@@ -20,7 +20,8 @@
 //! below e^-10, one in 22 000 (Ville's inequality), whatever the shape of S, as long as it is known and calls are independent.
 //!
 //! They are not where load comes in waves: then all calls of a second are late together, and the score says no more than one call
-//! would. What such waves do to a target is learnt from the target: scores that rose and fell again raise what an alarm needs.
+//! would. What such waves do to a target is learnt from the target: scores that rose and fell again raise what an alarm needs, and
+//! all evidence is divided by how many times over calls that ended say the same (`LatencyDetector::waves`).
 //! `tests/hang.rs` tries both, and shapes that none of the numbers was chosen on.
 //!
 //! Everything is bounded: 256 slots of an eighth of a second; calls older than the ring (32 s) are forgotten.
@@ -51,6 +52,8 @@ const ALARM_MAX: f32 = 100.0;
 const MEMORY: f32 = 0.9998;
 /// Where the score stops.
 const SCORE_MAX: f32 = 200.0;
+/// A hang must be seen in the end, whatever the waves.
+const WAVES_MAX: f32 = 16.0;
 /// The shortest silence that can be a hang: a pause of the provider's own is none.
 const LEAST_SILENCE_MS: u64 = 2250;
 /// Calls are weighed no more often.
@@ -118,12 +121,14 @@ impl HangDetector {
         });
     }
 
-    /// Whether the target hangs. Ask when a call is about to be sent, and while one is silent. `slower` gives, for a class, the share
+    /// Whether the target hangs. Ask when a call is about to be sent, and while one is silent. `waves` is how many calls say what one
+    /// independent call would, 1 where nothing is known of that (taken for 1 to 16). `slower` gives, for a class, the share
     /// (`0.0..=1.0`) of its calls that take longer than a time; `None` where too little is known, which leaves that class out. It is
     /// called at most once in 50 ms, whoever asks.
     pub fn is_hanging<S: Fn(Duration) -> f32>(
         &self,
         now: Instant,
+        waves: f32,
         slower: impl Fn(usize) -> Option<S>,
     ) -> bool {
         let t = self.tick(now);
@@ -139,7 +144,7 @@ impl HangDetector {
         if !mine {
             return f32::from_bits(low(seen)) >= 1.0;
         }
-        let (score, silence_ms) = self.weigh(t, slower);
+        let (score, silence_ms) = self.weigh(t, waves.clamp(1.0, WAVES_MAX), slower);
         let strength = self.compare(score, silence_ms);
         let news = pack(step, strength.to_bits());
         let _ = self
@@ -181,6 +186,7 @@ impl HangDetector {
     fn weigh<S: Fn(Duration) -> f32>(
         &self,
         t: u64,
+        waves: f32,
         slower: impl Fn(usize) -> Option<S>,
     ) -> (f32, u64) {
         let newest = t / SLOT_MS;
@@ -213,7 +219,7 @@ impl HangDetector {
             if score == 0.0 {
                 silent_since = ((slot + 1) * SLOT_MS).min(t);
             }
-            score = (score + weight).clamp(0.0, SCORE_MAX);
+            score = (score + weight / waves).clamp(0.0, SCORE_MAX);
         }
         (score, t - silent_since)
     }

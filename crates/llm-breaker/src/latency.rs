@@ -177,6 +177,12 @@ impl LatencyDetector {
         self.score() >= SLOW
     }
 
+    /// How many successive calls say what one independent call would, 1 to 64: more than 1 where load comes in waves.
+    #[must_use]
+    pub fn waves(&self) -> f32 {
+        self.waves.inflation()
+    }
+
     /// The learnt median, once there is one.
     #[must_use]
     pub fn typical(&self) -> Option<Duration> {

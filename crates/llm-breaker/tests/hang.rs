@@ -59,7 +59,7 @@ impl Target {
             !done
         });
         let learnt = &self.learnt;
-        let hangs = self.detector.is_hanging(now, |_| {
+        let hangs = self.detector.is_hanging(now, 1.0, |_| {
             Some(|age: Duration| {
                 let slower = learnt.len() - learnt.partition_point(|t| *t <= age.as_secs_f64());
                 #[expect(clippy::cast_precision_loss, reason = "a share")]

@@ -254,7 +254,8 @@ impl Vitals {
 
     /// Whether calls go in and nothing comes out, as far as all those in flight can tell together.
     pub(crate) fn is_hanging(&self, now: Instant) -> bool {
-        self.hang.is_hanging(now, |class| {
+        let waves = self.streamed.slow.waves().max(self.whole.slow.waves());
+        self.hang.is_hanging(now, waves, |class| {
             let slower = self.window.slower(class, now)?;
             Some(move |age| slower.than(age))
         })
