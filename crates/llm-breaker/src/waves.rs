@@ -108,8 +108,8 @@ mod tests {
 
     #[test]
     fn independent_calls_are_taken_at_their_word() {
-        let high = (0..100)
-            .filter(|seed| inflation(0.0, 3 + *seed as u32, *seed) > 1.1)
+        let high = (0..100u32)
+            .filter(|seed| inflation(0.0, 3 + seed, (*seed).into()) > 1.1)
             .count();
         assert!(high <= 10, "{high} of 100");
     }
