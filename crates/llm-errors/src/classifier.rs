@@ -16,6 +16,7 @@ use crate::seen::Seen;
 use crate::status::{effective_status, status_signal};
 use crate::transport::stream_cut;
 use crate::verdict::{Hint, Retry, Verdict};
+use crate::wait;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -96,6 +97,7 @@ impl Classifier {
 
     /// Classifies a reply with any status that is not a success.
     #[must_use]
+    #[inline]
     pub fn reply(&self, provider: Provider, reply: &Reply<'_>) -> Verdict {
         self.explain_reply(provider, reply).verdict
     }
@@ -383,7 +385,7 @@ impl Classifier {
 
         let stated = seen.hint;
         let worded = if takes_hint(outcome.kind) {
-            hint::worded(dictionary, &facts.text, now)
+            wait::worded(&dictionary.marks, &facts.text, now)
         } else {
             None
         };

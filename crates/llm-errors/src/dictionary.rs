@@ -4,6 +4,7 @@ use crate::evidence::RuleId;
 use crate::index::Index;
 use crate::kind::ErrorKind;
 use crate::lexicon::Lexicon;
+use crate::mark::Marks;
 use crate::pattern::{MAX_CAPTURES, Pattern};
 use crate::provider::Provider;
 use crate::rule::{
@@ -58,34 +59,24 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("general", include_str!("../dialects/general.txt")),
 ];
 
-/// Words that code asks for by itself.
-#[derive(Clone, Copy)]
-pub(crate) struct Marks {
-    pub(crate) limit: u16,
-    pub(crate) millisecond: u16,
-    pub(crate) second: u16,
-    pub(crate) minute: u16,
-    pub(crate) hour: u16,
-    pub(crate) day: u16,
-    pub(crate) and: u16,
-    /// Words that lead to a wait: in, after, for, within.
-    pub(crate) lead: [u16; 6],
-    /// Words that make it one: retry, again, wait, reset, available.
-    pub(crate) cause: [u16; 6],
-    pub(crate) last: u16,
-    pub(crate) until: u16,
-    pub(crate) per: u16,
-}
-
 /// What the words of an unknown code can say: that it calls itself an error says nothing.
 const TELLING_KINDS: Kinds = Kinds::ALL.without(&[ErrorKind::ServerError, ErrorKind::Other]);
 
 /// The first result of `ask` among the patterns that may occur in the text.
 fn first<T>(patterns: &[Pattern], text: &Text, ask: impl Fn(&Pattern) -> Option<T>) -> Option<T> {
+    if text.is_empty() {
+        return None;
+    }
     patterns
         .iter()
         .filter(|pattern| pattern.may_occur(text))
         .find_map(ask)
+}
+
+/// What the first pattern that occurs in the text captures.
+fn captured(patterns: &Index, text: &Text) -> Option<([u64; MAX_CAPTURES], usize)> {
+    let found = patterns.first(text, Kinds::ALL, |_| true)?;
+    patterns.get(found)?.capture(text)
 }
 
 /// Does one of the patterns occur in the text?
@@ -102,16 +93,62 @@ pub(crate) struct Dictionary {
     /// Buckets of codes, a power of two.
     codes: Vec<Vec<(u64, Option<Provider>, Signal)>>,
     finishes: Vec<(u64, ErrorKind)>,
-    texts: Vec<TextRule>,
-    pages: Vec<TextRule>,
-    index: Index,
-    limits: Vec<Pattern>,
-    asked: Vec<Pattern>,
+    texts: Phrases,
+    pages: Phrases,
+    limits: Index,
+    asked: Index,
     allowances: Vec<Pattern>,
     spans: Vec<Pattern>,
     refusals: Vec<Pattern>,
     /// Where each rule stands; rule 0 is none.
     sources: Vec<RuleId>,
+}
+
+/// Phrases and what each says.
+#[derive(Clone)]
+struct Phrases {
+    index: Index,
+    rules: Vec<TextRule>,
+}
+
+impl Phrases {
+    fn new(phrases: Vec<(Pattern, TextRule)>, words: usize) -> Self {
+        let kind = |rule: &TextRule| rule.outcome.kind;
+        let (patterns, rules) = phrases
+            .into_iter()
+            .map(|(pattern, rule)| ((pattern, kind(&rule)), rule))
+            .unzip();
+        Self {
+            index: Index::new(patterns, words),
+            rules,
+        }
+    }
+
+    /// The first that `text` fulfils, among those for this provider, status and kinds.
+    #[inline]
+    fn first(
+        &self,
+        provider: Provider,
+        status: u16,
+        text: &Text,
+        kinds: Kinds,
+    ) -> Option<(Outcome, u16)> {
+        let counts = |rule: usize| {
+            let rule = self.rules.get(rule);
+            rule.is_some_and(|rule| rule.counts(provider, status))
+        };
+        let rule = self.rules.get(self.index.first(text, kinds, counts)?)?;
+        Some((rule.outcome, rule.line))
+    }
+}
+
+/// Phrases that are still being gathered.
+#[derive(Default)]
+struct Gathered {
+    texts: Vec<(Pattern, TextRule)>,
+    pages: Vec<(Pattern, TextRule)>,
+    limits: Vec<(Pattern, ErrorKind)>,
+    asked: Vec<(Pattern, ErrorKind)>,
 }
 
 impl Dictionary {
@@ -120,15 +157,19 @@ impl Dictionary {
     /// The built-in rules, with `user` rules before them.
     pub(crate) fn new(user: &[&str]) -> Result<Self, RuleError> {
         let mut dictionary = Self::empty();
-        dictionary.codes = vec![Vec::new(); Self::BUCKETS];
+        let mut gathered = Gathered::default();
         for text in user {
-            dictionary.add("user", text)?;
+            dictionary.add("user", text, &mut gathered)?;
         }
         for (file, text) in FILES {
             // A test reads every built-in line, so nothing is lost here.
-            let _ = dictionary.add(file, text);
+            let _ = dictionary.add(file, text, &mut gathered);
         }
-        dictionary.index = Index::new(&dictionary.texts, dictionary.lexicon.len());
+        let words = dictionary.lexicon.len();
+        dictionary.texts = Phrases::new(gathered.texts, words);
+        dictionary.pages = Phrases::new(gathered.pages, words);
+        dictionary.limits = Index::new(gathered.limits, words);
+        dictionary.asked = Index::new(gathered.asked, words);
         Ok(dictionary)
     }
 
@@ -139,13 +180,12 @@ impl Dictionary {
         Self {
             lexicon,
             marks,
-            codes: Vec::new(),
+            codes: vec![Vec::new(); Self::BUCKETS],
             finishes: Vec::new(),
-            texts: Vec::new(),
-            pages: Vec::new(),
-            index: Index::new(&[], 0),
-            limits: Vec::new(),
-            asked: Vec::new(),
+            texts: Phrases::new(Vec::new(), 0),
+            pages: Phrases::new(Vec::new(), 0),
+            limits: Index::new(Vec::new(), 0),
+            asked: Index::new(Vec::new(), 0),
             allowances: Vec::new(),
             spans: Vec::new(),
             refusals: Vec::new(),
@@ -153,7 +193,12 @@ impl Dictionary {
         }
     }
 
-    fn add(&mut self, file: &'static str, text: &str) -> Result<(), RuleError> {
+    fn add(
+        &mut self,
+        file: &'static str,
+        text: &str,
+        gathered: &mut Gathered,
+    ) -> Result<(), RuleError> {
         let mut dialect = None;
         for (index, line) in text.lines().enumerate() {
             let number = u16::try_from(self.sources.len()).unwrap_or(0);
@@ -176,10 +221,10 @@ impl Dictionary {
                     }
                 }
                 Rule::Finish(key, kind) => self.finishes.push((key, kind)),
-                Rule::Text(rule) => self.texts.push(rule),
-                Rule::Page(rule) => self.pages.push(rule),
-                Rule::Limit(pattern) => self.limits.push(pattern),
-                Rule::Asked(pattern) => self.asked.push(pattern),
+                Rule::Text(pattern, rule) => gathered.texts.push((pattern, rule)),
+                Rule::Page(pattern, rule) => gathered.pages.push((pattern, rule)),
+                Rule::Limit(pattern) => gathered.limits.push((pattern, ErrorKind::ContextLength)),
+                Rule::Asked(pattern) => gathered.asked.push((pattern, ErrorKind::ContextLength)),
                 Rule::Allowance(pattern) => self.allowances.push(pattern),
                 Rule::Span(pattern) => self.spans.push(pattern),
                 Rule::Refusal(pattern) => self.refusals.push(pattern),
@@ -241,9 +286,7 @@ impl Dictionary {
         text: &Text,
         kinds: Kinds,
     ) -> Option<(Outcome, u16)> {
-        self.index
-            .first(&self.texts, provider, status, text, kinds)
-            .map(|rule| (rule.outcome, rule.line))
+        self.texts.first(provider, status, text, kinds)
     }
 
     /// The first text rule that `text` fulfils and that may refine `signal`.
@@ -269,15 +312,7 @@ impl Dictionary {
         status: u16,
         text: &Text,
     ) -> Option<(Outcome, u16)> {
-        self.pages
-            .iter()
-            .find(|rule| {
-                rule.pattern.may_occur(text)
-                    && rule.provider.is_none_or(|of| of == provider)
-                    && rule.statuses.allow(status)
-                    && rule.pattern.occurs_in(text)
-            })
-            .map(|rule| (rule.outcome, rule.line))
+        self.pages.first(provider, status, text, Kinds::ALL)
     }
 
     /// What a finish reason means, if it is a bad one.
@@ -291,13 +326,14 @@ impl Dictionary {
 
     /// The context window that the text states, in thousandths of tokens.
     pub(crate) fn limit(&self, text: &Text) -> Option<u64> {
-        first(&self.limits, text, |pattern| pattern.capture(text)).map(|(values, _)| values[0])
+        let (values, _) = captured(&self.limits, text)?;
+        values.first().copied()
     }
 
     /// The size asked for that the text states: the sum of what the first pattern captures.
     pub(crate) fn asked(&self, text: &Text) -> Option<u64> {
-        first(&self.asked, text, |pattern| pattern.capture(text))
-            .map(|(values, len): ([u64; MAX_CAPTURES], usize)| values.iter().take(len).sum())
+        let (values, len) = captured(&self.asked, text)?;
+        Some(values.iter().take(len).sum())
     }
 
     /// An allowance and the size of one request, where the text states both, in thousandths.
@@ -326,26 +362,6 @@ impl Dictionary {
     }
 }
 
-impl Marks {
-    fn new(lexicon: &mut Lexicon) -> Self {
-        Self {
-            limit: lexicon.add("limit"),
-            millisecond: lexicon.add("ms"),
-            second: lexicon.add("second"),
-            minute: lexicon.add("minute"),
-            hour: lexicon.add("hour"),
-            day: lexicon.add("day"),
-            and: lexicon.add("and"),
-            lead: ["in", "after", "for", "within", "wait", "about"].map(|word| lexicon.add(word)),
-            cause: ["retry", "again", "wait", "reset", "available", "try"]
-                .map(|word| lexicon.add(word)),
-            last: lexicon.add("last"),
-            until: lexicon.add("until"),
-            per: lexicon.add("per"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,16 +369,13 @@ mod tests {
     #[test]
     fn every_built_in_rule_can_be_read_and_there_is_room_for_all() {
         for (file, text) in FILES {
-            let mut empty = Dictionary::empty();
-            empty.codes = vec![Vec::new(); Dictionary::BUCKETS];
-            empty
-                .add(file, text)
+            Dictionary::empty()
+                .add(file, text, &mut Gathered::default())
                 .unwrap_or_else(|error| panic!("{file} {error}"));
         }
         let dictionary = Dictionary::new(&[]).unwrap();
-        let (entries, anchors) = dictionary.index.size();
+        let entries = dictionary.texts.index.len();
         assert!(entries < usize::from(u16::MAX), "{entries}");
-        assert!(anchors < 4096, "{anchors}");
         assert!(dictionary.lexicon.len() < 2048);
     }
 }

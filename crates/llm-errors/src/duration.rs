@@ -5,10 +5,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// No wait is believed beyond this; what is longer is cut to it.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(49 * 24 * 60 * 60);
 
-/// Reads `12`, `0.5`, `28s`, `6ms`, `1m30.5s`, `1h2m`, `7d`: a bare number is in seconds.
+/// Reads `12`, `0.5`, `28s`, `6ms`, `1m30.5s`, `1h2m`, `7d`, `PT1M30S`, `00:01:30`: a bare number
+/// is in seconds.
 pub(crate) fn parse(text: &[u8]) -> Option<Duration> {
     let text = text.trim_ascii();
     let text = text.strip_prefix(b"+").unwrap_or(text);
+    let text = text.strip_prefix(b"PT").unwrap_or(text);
     let mut total_micros: u64 = 0;
     let mut rest = text;
     if rest.is_empty() {
@@ -30,10 +32,42 @@ pub(crate) fn parse(text: &[u8]) -> Option<Duration> {
         total_micros = total_micros.saturating_add(milli.saturating_mul(micros) / 1000);
         rest = tail.trim_ascii_start();
         if unit.is_empty() && !rest.is_empty() {
-            return None;
+            let (span, len) = clock(text)?;
+            return (len == text.len()).then_some(span);
         }
     }
     Some(Duration::from_micros(total_micros).min(MAX_WAIT))
+}
+
+/// A span as a clock shows it at the start of `text`: `00:12:34`, with days `6.11:22:33`, with a
+/// fraction `00:00:01.5`; and the bytes it takes. Azure's API Management states the wait for a quota
+/// so: <https://learn.microsoft.com/azure/api-management/api-management-error-handling-policies>,
+/// read 2026-11-26.
+pub(crate) fn clock(text: &[u8]) -> Option<(Duration, usize)> {
+    let len = |at: usize| {
+        let rest = text.get(at..).unwrap_or_default();
+        rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    };
+    let mut at = len(0);
+    let mut days = 0;
+    let mut hours = digits(text, 0, at).filter(|_| (1..=3).contains(&at))?;
+    if text.get(at) == Some(&b'.') {
+        days = hours;
+        hours = digits(text, at + 1, 2).filter(|hours| *hours < 24)?;
+        at += 3;
+    }
+    let minutes = digits(text, at + 1, 2).filter(|minutes| *minutes < 60)?;
+    let seconds = digits(text, at + 4, 2).filter(|seconds| *seconds < 60)?;
+    if text.get(at) != Some(&b':') || text.get(at + 3) != Some(&b':') {
+        return None;
+    }
+    at += 6;
+    if text.get(at) == Some(&b'.') && len(at + 1) > 0 {
+        at += 1 + len(at + 1);
+    }
+    let joined = text.get(at).is_some_and(u8::is_ascii_alphanumeric);
+    let span = ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
+    (!joined && len(at) == 0).then(|| (Duration::from_secs(span), at))
 }
 
 /// Microseconds in a unit; a missing unit is seconds.
@@ -184,8 +218,21 @@ mod tests {
         assert_eq!(secs("1m47.5854s"), Some(107.585));
         assert_eq!(secs("10h50m43.651927829s"), Some(39_043.651));
         assert_eq!(secs("0s"), Some(0.0));
-        assert_eq!(secs(""), None);
-        assert_eq!(secs("-3"), None);
+        assert_eq!(secs("PT1M30S"), Some(90.0));
+        assert_eq!(secs("00:01:30"), Some(90.0));
+        assert_eq!(secs("1.01:00:30"), Some(90_030.0));
+        assert_eq!(secs("00:00:30.25"), Some(30.0));
+        for none in [
+            "",
+            "-3",
+            "PT",
+            "1:30",
+            "00:61:00",
+            "2026:01:01",
+            "00:00:30x",
+        ] {
+            assert_eq!(secs(none), None, "{none}");
+        }
         assert_eq!(secs("soon"), None);
         assert_eq!(secs("99999999999999"), Some(MAX_WAIT.as_secs_f64()));
     }

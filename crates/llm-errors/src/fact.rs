@@ -179,7 +179,7 @@ impl<'d> Facts<'d> {
 
     /// The document has words, and is no answer.
     pub(crate) fn speaks(&self) -> bool {
-        !self.answer.present && !self.answer.content && !self.text.words().is_empty()
+        !self.answer.present && !self.answer.content && !self.text.is_empty()
     }
 
     /// Reads plain text, and the object that a client may have printed inside it.
@@ -461,15 +461,17 @@ impl<'d> Facts<'d> {
                 raw.get(at..at + name.len())
                     .is_some_and(|part| part.eq_ignore_ascii_case(name))
             };
+            let next = |at: usize, letter: u8| raw.get(at + 1).map(|b| b | 0x20) == Some(letter);
             match byte {
-                b'p' | b'P' if is(at, b"per") => {
+                // most bytes fail on the one behind them
+                b'p' | b'P' if next(at, b'e') && is(at, b"per") => {
                     let span = at + 3 + usize::from(raw.get(at + 3) == Some(&b'_'));
                     quota.per_day |= is(span, b"day") || is(span, b"month");
                     quota.per_minute |= is(span, b"minute") || is(span, b"second");
                 }
-                b'_' => quota.per_day |= is(at, b"_daily"),
-                b't' | b'T' => quota.tokens |= is(at, b"token"),
-                b'r' | b'R' => quota.requests |= is(at, b"request"),
+                b'_' if next(at, b'd') => quota.per_day |= is(at, b"_daily"),
+                b't' | b'T' if next(at, b'o') => quota.tokens |= is(at, b"token"),
+                b'r' | b'R' if next(at, b'e') => quota.requests |= is(at, b"request"),
                 _ => {}
             }
         }

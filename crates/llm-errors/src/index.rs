@@ -1,213 +1,295 @@
-//! Which text rules may hold: found by the rarest word, or pair of words, of each.
+//! Which of many patterns holds first: each is found by the rarest word, or pair of words, in it.
 
 use crate::kind::ErrorKind;
-use crate::provider::Provider;
-use crate::rule::{Kinds, TextRule};
-use crate::text::{Fold, Text};
+use crate::lexicon::{Lexicon, UNKNOWN};
+use crate::pattern::{Pattern, Place};
+use crate::rule::Kinds;
+use crate::text::Text;
 
-/// A text rule under the words by which it is found.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    rule: u16,
-    kind: ErrorKind,
-    phrase: u8,
-    /// The words before the anchor in its phrase; [`Entry::UNCERTAIN`] behind a gap.
-    offset: u8,
-    fold: Fold,
-}
-
-impl Entry {
-    const UNCERTAIN: u8 = u8::MAX;
-}
-
-/// Numbers of words; the lexicon gives no more.
-const WORDS: usize = 2048;
-/// Places of the table of anchors; a power of two.
-const SLOTS: usize = 8192;
-/// In [`Index::leads`]: the word leads to rules by itself.
-const ALONE: u64 = 1 << 63;
-
-/// What the rules are asked about.
-struct Question<'a> {
-    rules: &'a [TextRule],
-    provider: Provider,
-    status: u16,
-    text: &'a Text,
-    kinds: Kinds,
-    fold: Fold,
-}
-
-/// All text rules by their anchors.
+/// Patterns in the order of their precedence.
 #[derive(Clone)]
 pub(crate) struct Index {
-    /// For each word those that may follow it in a pair that leads to rules, folded to 64 bits;
-    /// the last of them also tells that the word leads to rules alone.
-    leads: Box<[u64; WORDS]>,
-    /// For each word, or pair of words, that leads to rules a range of `entries`.
-    slots: Vec<(u32, u16, u16)>,
+    patterns: Box<[Pattern]>,
+    /// What each word leads to.
+    leads: Box<[Lead; Lexicon::WORDS]>,
+    /// What each pair of words leads to; a power of two of them.
+    pairs: Box<[(u32, Range)]>,
     entries: Vec<Entry>,
 }
 
+/// A part of [`Index::entries`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Range {
+    start: u16,
+    end: u16,
+}
+
+/// What a word leads to.
+#[derive(Clone, Copy)]
+struct Lead {
+    /// The words with which it makes a pair that leads to patterns, folded to 64 bits.
+    followers: u64,
+    /// What it leads to by itself.
+    alone: Range,
+}
+
+/// A pattern under the words by which it is found.
+#[derive(Clone, Copy)]
+struct Entry {
+    pattern: u16,
+    /// What it concludes.
+    kind: ErrorKind,
+    /// Where the anchor stands in it.
+    place: Place,
+    /// Other words without which it cannot hold, the rarest of them.
+    needs: [u16; NEEDS],
+}
+
+/// Words that an entry asks for before its pattern is looked at.
+const NEEDS: usize = 3;
+
+impl Range {
+    const NONE: Self = Self { start: 0, end: 0 };
+}
+
+impl Lead {
+    const NONE: Self = Self {
+        followers: 0,
+        alone: Range::NONE,
+    };
+}
+
 impl Index {
-    /// The rules in the order of their precedence; `words` is the size of the lexicon.
-    pub(crate) fn new(rules: &[TextRule], words: usize) -> Self {
+    /// Lists patterns, each with what it concludes; `words` is the size of the lexicon.
+    pub(crate) fn new(patterns: Vec<(Pattern, ErrorKind)>, words: usize) -> Self {
         let mut uses = vec![0; words];
-        for rule in rules {
-            rule.pattern.count(&mut uses);
+        for (pattern, _) in &patterns {
+            pattern.count(&mut uses);
         }
-        let mut listed: Vec<(u32, Entry)> = Vec::new();
-        for (number, rule) in rules.iter().enumerate() {
-            let anchor = rule.pattern.anchor(&uses);
-            let small = |number: usize| u8::try_from(number).unwrap_or(Entry::UNCERTAIN);
+        let mut listed: Vec<(Anchored, Entry)> = Vec::new();
+        for (number, (pattern, kind)) in patterns.iter().enumerate() {
+            let anchor = pattern.anchor(&uses);
+            let known = |word: &u16| anchor.first == [*word] || anchor.second == [*word];
+            let mut needs = [UNKNOWN; NEEDS];
+            let others = pattern.needs(&uses).into_iter().filter(|word| !known(word));
+            for (place, word) in needs.iter_mut().zip(others) {
+                *place = word;
+            }
             let entry = Entry {
-                rule: u16::try_from(number).unwrap_or(u16::MAX),
-                kind: rule.outcome.kind,
-                phrase: small(anchor.phrase),
-                offset: anchor.offset.map_or(Entry::UNCERTAIN, small),
-                fold: rule.pattern.fold(),
+                pattern: u16::try_from(number).unwrap_or(u16::MAX),
+                kind: *kind,
+                place: anchor.place,
+                needs,
             };
             for first in &anchor.first {
                 if anchor.second.is_empty() {
-                    listed.push((key(*first, 0), entry));
+                    listed.push(((*first, None), entry));
                 }
                 for second in &anchor.second {
-                    listed.push((key(*first, *second), entry));
+                    listed.push(((*first, Some(*second)), entry));
                 }
             }
         }
-        listed.sort_by_key(|(key, entry)| (*key, entry.rule));
-        listed.dedup_by_key(|(key, entry)| (*key, entry.rule));
+        listed.sort_by_key(|(key, entry)| (*key, entry.pattern));
+        listed.dedup_by_key(|(key, entry)| (*key, entry.pattern));
+        let anchors = listed.chunk_by(|(one, _), (other, _)| one == other);
+        let room = (2 * anchors.clone().count()).next_power_of_two().max(2);
         let mut index = Self {
-            leads: Box::new([0; WORDS]),
-            slots: vec![(0, 0, 0); SLOTS],
+            patterns: patterns.into_iter().map(|(pattern, _)| pattern).collect(),
+            leads: Box::new([Lead::NONE; Lexicon::WORDS]),
+            pairs: vec![(0, Range::NONE); room].into(),
             entries: Vec::new(),
         };
-        for group in listed.chunk_by(|(one, _), (other, _)| one == other) {
+        for group in anchors {
             index.add(group);
         }
         index
     }
 
-    /// Lists the rules of one anchor.
-    fn add(&mut self, group: &[(u32, Entry)]) {
-        let Some((key, _)) = group.first() else {
+    /// Lists the patterns of one anchor.
+    fn add(&mut self, group: &[(Anchored, Entry)]) {
+        let Some(((first, second), _)) = group.first() else {
             return;
         };
-        let (first, second) = ((key >> 16) as usize, *key & 0xffff);
-        if let Some(leads) = self.leads.get_mut(first) {
-            *leads |= if second == 0 {
-                ALONE
-            } else {
-                1 << (second & 63)
-            };
-        }
         let place = |len| u16::try_from(len).unwrap_or(u16::MAX);
         let start = place(self.entries.len());
         self.entries.extend(group.iter().map(|(_, entry)| *entry));
-        let end = place(self.entries.len());
-        let mut at = slot(*key);
-        while let Some(free) = self.slots.get_mut(at) {
+        let range = Range {
+            start,
+            end: place(self.entries.len()),
+        };
+        let Some(lead) = self.leads.get_mut(usize::from(*first)) else {
+            return;
+        };
+        let Some(second) = second else {
+            lead.alone = range;
+            return;
+        };
+        lead.followers |= follower(*second);
+        let key = key(*first, *second);
+        let mut at = self.slot(key);
+        while let Some(free) = self.pairs.get_mut(at) {
             if free.0 == 0 {
-                *free = (*key, start, end);
+                *free = (key, range);
                 return;
             }
-            at = (at + 1) % SLOTS;
+            at = (at + 1) & (self.pairs.len() - 1);
         }
     }
 
-    /// The first of `rules` that `text` fulfils, among those for this provider, status and kinds.
-    pub(crate) fn first<'r>(
+    /// The pattern with this number.
+    pub(crate) fn get(&self, number: usize) -> Option<&Pattern> {
+        self.patterns.get(number)
+    }
+
+    /// The number of the first pattern that `text` fulfils, among those for `kinds` that `allowed`
+    /// lets pass.
+    pub(crate) fn first(
         &self,
-        rules: &'r [TextRule],
-        provider: Provider,
-        status: u16,
         text: &Text,
         kinds: Kinds,
-    ) -> Option<&'r TextRule> {
-        let words = text.words();
-        let ask = Question {
-            rules,
-            provider,
-            status,
-            text,
-            kinds,
-            fold: text.fold(),
+        allowed: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
+        if text.is_empty() {
+            return None;
+        }
+        let mut candidates = Candidates::new();
+        let mut best = None;
+        let present = text.present();
+        let mut collect = |range: Range, at: usize| {
+            let start = usize::from(range.start);
+            let entries = self.entries.get(start..usize::from(range.end));
+            for (number, entry) in entries.unwrap_or_default().iter().enumerate() {
+                let [first, second, third] = entry.needs;
+                if kinds.contains(entry.kind)
+                    && present.has(first)
+                    && present.has(second)
+                    && present.has(third)
+                    && !candidates.push(entry.pattern, start + number, at)
+                {
+                    best = self.best(&mut candidates, best, text, &allowed);
+                    candidates.push(entry.pattern, start + number, at);
+                }
+            }
         };
-        let mut best = u16::MAX;
-        for (at, &word) in words.iter().enumerate() {
-            let leads = self.leads.get(usize::from(word) % WORDS).copied();
-            let leads = leads.unwrap_or_default();
-            if leads == 0 {
-                continue;
+        for (at, pair) in text.pairs().enumerate() {
+            let [word, next] = *pair;
+            let lead = self.leads.get(usize::from(word) % Lexicon::WORDS)?;
+            if lead.followers & follower(next) != 0 {
+                collect(self.pair(key(word, next)), at);
             }
-            let next = words.get(at + 1).copied().unwrap_or_default();
-            if leads & (1 << (next & 63)) != 0 {
-                self.best(key(word, next), at, &ask, &mut best);
-            }
-            if leads & ALONE != 0 {
-                self.best(key(word, 0), at, &ask, &mut best);
+            if lead.alone.end != 0 {
+                collect(lead.alone, at);
             }
         }
-        rules.get(usize::from(best))
+        self.best(&mut candidates, best, text, &allowed)
+            .map(usize::from)
     }
 
-    /// Lowers `best` to the first rule under `key` that holds.
-    fn best(&self, key: u32, at: usize, ask: &Question<'_>, best: &mut u16) {
-        for entry in self.entries(key) {
-            if entry.rule >= *best {
+    /// The first of the candidates that holds, or the best known, whichever comes first. Leaves
+    /// no candidates. Asked in their order, few have to be looked at.
+    fn best(
+        &self,
+        candidates: &mut Candidates,
+        known: Option<u16>,
+        text: &Text,
+        allowed: &impl Fn(usize) -> bool,
+    ) -> Option<u16> {
+        while let Some((pattern, entry, at)) = candidates.take_first() {
+            if known.is_some_and(|known| known <= pattern) {
                 break;
             }
-            if entry.fold.all_in(ask.fold)
-                && ask.kinds.contains(entry.kind)
-                && let Some(rule) = ask.rules.get(usize::from(entry.rule))
-                && rule.provider.is_none_or(|of| of == ask.provider)
-                && rule.statuses.allow(ask.status)
-                && holds(rule, entry, ask.text, at)
+            let number = usize::from(pattern);
+            if allowed(number)
+                && let Some(entry) = self.entries.get(entry)
+                && let Some(found) = self.patterns.get(number)
+                && found.occurs_at(text, entry.place, at)
             {
-                *best = entry.rule;
-                break;
+                candidates.len = 0;
+                return Some(pattern);
             }
         }
+        candidates.len = 0;
+        known
     }
 
-    fn entries(&self, key: u32) -> &[Entry] {
-        let mut at = slot(key);
-        while let Some((known, start, end)) = self.slots.get(at) {
+    /// What the pair with this key leads to.
+    #[inline]
+    fn pair(&self, key: u32) -> Range {
+        let mut at = self.slot(key);
+        while let Some((known, range)) = self.pairs.get(at) {
             if *known == key {
-                let range = usize::from(*start)..usize::from(*end);
-                return self.entries.get(range).unwrap_or_default();
+                return *range;
             }
             if *known == 0 {
                 break;
             }
-            at = (at + 1) % SLOTS;
+            at = (at + 1) & (self.pairs.len() - 1);
         }
-        &[]
+        Range::NONE
     }
 
-    /// How many entries there are, and anchors.
+    const fn slot(&self, key: u32) -> usize {
+        (key.wrapping_mul(0x9e37_79b1) >> 12) as usize & (self.pairs.len() - 1)
+    }
+
+    /// How many entries there are.
     #[cfg(test)]
-    pub(crate) fn size(&self) -> (usize, usize) {
-        let anchors = self.slots.iter().filter(|(key, ..)| *key != 0);
-        (self.entries.len(), anchors.count())
+    pub(crate) const fn len(&self) -> usize {
+        self.entries.len()
     }
 }
 
-/// Does `rule` hold, with the anchor of `entry` at word `at`?
-#[inline]
-fn holds(rule: &TextRule, entry: &Entry, text: &Text, at: usize) -> bool {
-    let pattern = &rule.pattern;
-    if entry.offset == Entry::UNCERTAIN {
-        return pattern.may_occur(text) && pattern.occurs_in(text);
+/// A handful of patterns that may hold. Each is one number, which begins with the pattern's, so
+/// that the least is the first; then come its entry and the word at which its anchor stands.
+struct Candidates {
+    row: [u64; Self::ROOM],
+    len: usize,
+}
+
+impl Candidates {
+    const ROOM: usize = 24;
+
+    const fn new() -> Self {
+        Self {
+            row: [0; Self::ROOM],
+            len: 0,
+        }
     }
-    at.checked_sub(usize::from(entry.offset))
-        .is_some_and(|start| pattern.occurs_at(text, usize::from(entry.phrase), start))
+
+    /// Adds one. False where there is no room.
+    #[inline]
+    fn push(&mut self, pattern: u16, entry: usize, at: usize) -> bool {
+        let Some(free) = self.row.get_mut(self.len) else {
+            return false;
+        };
+        *free = u64::from(pattern) << 48 | (entry as u64 & 0xffff_ffff) << 16 | at as u64 & 0xffff;
+        self.len += 1;
+        true
+    }
+
+    /// Takes the one whose pattern comes first: the pattern, the entry and the word.
+    fn take_first(&mut self) -> Option<(u16, usize, usize)> {
+        let row = self.row.get_mut(..self.len)?;
+        let first = row.iter().copied().min()?;
+        let place = row.iter().position(|candidate| *candidate == first)?;
+        let last = row.last().copied()?;
+        *row.get_mut(place)? = last;
+        self.len -= 1;
+        let part = |shift: u32, mask: u64| usize::try_from(first >> shift & mask).ok();
+        let pattern = u16::try_from(first >> 48).ok()?;
+        Some((pattern, part(16, 0xffff_ffff)?, part(0, 0xffff)?))
+    }
+}
+
+/// A word, and the one behind it where the pair leads to patterns.
+type Anchored = (u16, Option<u16>);
+
+/// The bit of a word in [`Lead::followers`].
+const fn follower(word: u16) -> u64 {
+    1 << (word & 63)
 }
 
 const fn key(first: u16, second: u16) -> u32 {
     (first as u32) << 16 | second as u32
-}
-
-const fn slot(key: u32) -> usize {
-    (key.wrapping_mul(0x9e37_79b1) >> 19) as usize
 }

@@ -18,22 +18,51 @@ pub(crate) struct Lexicon {
     /// The upper 48 bits of a key and the number; 0 is free.
     slots: Box<[u64; Self::SLOTS]>,
     next: u16,
-    /// Terms in scripts without spaces: bytes and the number of the word they stand for.
-    terms: Vec<(Box<[u8]>, u16)>,
+    terms: Terms,
+}
+
+/// Terms in scripts without spaces, by the bytes they begin with: each with the number of the
+/// word it stands for, the longest first, so that it wins over its own beginning.
+#[derive(Clone)]
+struct Terms(Vec<Vec<(Box<[u8]>, u16)>>);
+
+impl Terms {
+    /// Characters share their first two bytes with 63 others.
+    const BUCKETS: usize = 1024;
+
+    fn bucket(bytes: &[u8]) -> usize {
+        match bytes {
+            [first, second, ..] => usize::from(first & 0xf) << 6 | usize::from(second & 0x3f),
+            _ => 0,
+        }
+    }
+
+    fn get(&self, term: &[u8]) -> Option<u16> {
+        let bucket = self.0.get(Self::bucket(term))?;
+        let known = bucket.iter().find(|(known, _)| **known == *term);
+        known.map(|(_, number)| *number)
+    }
+
+    fn insert(&mut self, term: &[u8], number: u16) {
+        if let Some(bucket) = self.0.get_mut(Self::bucket(term)) {
+            bucket.push((term.into(), number));
+            bucket.sort_by_key(|(term, _)| std::cmp::Reverse(term.len()));
+        }
+    }
 }
 
 impl Lexicon {
     /// Slots in the table; a power of two, several times the number of words.
     const SLOTS: usize = 8192;
     /// Numbers that are given out.
-    const WORDS: usize = 2048;
+    pub(crate) const WORDS: usize = 2048;
 
     /// The table with the built-in groups.
     pub(crate) fn new() -> Self {
         let mut lexicon = Self {
             slots: Box::new([0; Self::SLOTS]),
             next: QUOTED + 1,
-            terms: Vec::new(),
+            terms: Terms(vec![Vec::new(); Terms::BUCKETS]),
         };
         for line in GROUPS.lines() {
             let line = line.split('#').next().unwrap_or_default();
@@ -43,31 +72,21 @@ impl Lexicon {
                 if word.is_ascii() {
                     lexicon.insert(hash(word.as_bytes()), number);
                 } else {
-                    lexicon.terms.push((word.as_bytes().into(), number));
+                    lexicon.terms.insert(word.as_bytes(), number);
                 }
             }
         }
-        // the longest term first, so that it wins over its own beginning
-        lexicon
-            .terms
-            .sort_by_key(|(term, _)| std::cmp::Reverse(term.len()));
         lexicon
     }
 
     /// The number of `word` (in lower case), giving it a new one where it has none.
     pub(crate) fn add(&mut self, word: &str) -> u16 {
         if !word.is_ascii() {
-            if let Some((_, number)) = self
-                .terms
-                .iter()
-                .find(|(term, _)| **term == *word.as_bytes())
-            {
-                return *number;
+            if let Some(number) = self.terms.get(word.as_bytes()) {
+                return number;
             }
             let number = self.fresh();
-            self.terms.push((word.as_bytes().into(), number));
-            self.terms
-                .sort_by_key(|(term, _)| std::cmp::Reverse(term.len()));
+            self.terms.insert(word.as_bytes(), number);
             return number;
         }
         let key = hash(word.as_bytes());
@@ -87,10 +106,12 @@ impl Lexicon {
 
     /// The term with which `bytes` begins, in a script without spaces: number and length.
     pub(crate) fn term(&self, bytes: &[u8]) -> Option<(u16, usize)> {
-        self.terms
-            .iter()
-            .find(|(term, _)| bytes.starts_with(term))
-            .map(|(term, number)| (*number, term.len()))
+        let bucket = self.terms.0.get(Terms::bucket(bytes) % Terms::BUCKETS)?;
+        if bucket.is_empty() {
+            return None;
+        }
+        let known = bucket.iter().find(|(term, _)| bytes.starts_with(term));
+        known.map(|(term, number)| (*number, term.len()))
     }
 
     /// How many numbers are in use.
@@ -128,20 +149,37 @@ impl Lexicon {
         clippy::cast_possible_truncation,
         reason = "the number is the low 16 bits of the slot"
     )]
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, key: u64) -> u16 {
-        let tag = key & !0xffff;
-        let mut slot = Self::slot(key);
-        while let Some(&entry) = self.slots.get(slot) {
-            if entry == 0 {
-                return UNKNOWN;
-            }
-            if entry & !0xffff == tag {
-                return entry as u16;
-            }
-            slot = (slot + 1) % Self::SLOTS;
+        let slot = Self::slot(key);
+        let entry = self.slots.get(slot).copied().unwrap_or_default();
+        if (entry ^ key) >> 16 == 0 {
+            return entry as u16;
         }
-        UNKNOWN
+        if entry == 0 {
+            return UNKNOWN;
+        }
+        self.find_behind(key, slot)
+    }
+
+    /// The number of the word with this key, whose slot is taken by another.
+    #[cold]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the number is the low 16 bits of the slot"
+    )]
+    fn find_behind(&self, key: u64, mut slot: usize) -> u16 {
+        loop {
+            slot = (slot + 1) % Self::SLOTS;
+            match self.slots.get(slot) {
+                Some(&entry) if entry != 0 => {
+                    if (entry ^ key) >> 16 == 0 {
+                        return entry as u16;
+                    }
+                }
+                _ => return UNKNOWN,
+            }
+        }
     }
 
     const fn slot(key: u64) -> usize {
@@ -186,6 +224,8 @@ pub(crate) const fn mix(mixed: u64, letters: u64) -> u64 {
 pub(crate) struct WordKey {
     mixed: u64,
     pending: u64,
+    /// Bits of `pending` in use.
+    bits: u32,
     len: u32,
 }
 
@@ -194,6 +234,7 @@ impl WordKey {
         Self {
             mixed: 0,
             pending: 0,
+            bits: 0,
             len: 0,
         }
     }
@@ -201,16 +242,18 @@ impl WordKey {
     /// Adds a byte; letters of either case are the same.
     #[inline]
     pub(crate) fn push(&mut self, byte: u8) {
-        self.pending |= u64::from(byte | 0x20) << (8 * (self.len & 7));
-        self.len += 1;
-        if self.len.is_multiple_of(8) {
+        self.pending |= u64::from(byte | 0x20) << (self.bits & 63);
+        self.bits += 8;
+        if self.bits == 64 {
             self.mixed = mix(self.mixed, self.pending);
             self.pending = 0;
+            self.bits = 0;
+            self.len += 8;
         }
     }
 
     pub(crate) const fn len(&self) -> u32 {
-        self.len
+        self.len + self.bits / 8
     }
 
     pub(crate) const fn finish(self) -> u64 {

@@ -39,6 +39,7 @@
 //! | `http` | [`Headers`] for `http::HeaderMap` |
 //! | `serde` | serialisation of verdicts and evidence |
 
+mod address;
 mod classifier;
 mod classify;
 mod dictionary;
@@ -52,9 +53,12 @@ mod key;
 mod kind;
 mod lexicon;
 mod limit;
+mod mark;
 mod moment;
 mod page;
 mod pattern;
+mod phrase;
+mod presence;
 mod provider;
 mod reader;
 mod reply;
@@ -67,6 +71,8 @@ mod status;
 mod text;
 mod transport;
 mod verdict;
+mod wait;
+mod word;
 
 /// The examples of the README, compiled.
 #[cfg(doctest)]

@@ -97,6 +97,9 @@ fn limit_by_header(seen: &Seen) -> Option<ErrorKind> {
         return seen.policy;
     }
     let limits = &seen.limits;
+    if limits.is_empty() {
+        return None;
+    }
     let spent = |dimension: Dimension| {
         limits
             .windows()

@@ -2,6 +2,7 @@
 
 use crate::kind::ErrorKind;
 use crate::lexicon::Lexicon;
+use crate::scan::find_either;
 use crate::text::Text;
 use crate::verdict::Resend;
 
@@ -52,9 +53,12 @@ const READ_BYTES: usize = 16 * 1024;
 pub(crate) fn words(body: &[u8], lexicon: &Lexicon) -> Text {
     let mut text = Text::new();
     let mut rest = body.get(..body.len().min(READ_BYTES)).unwrap_or_default();
-    while let Some(at) = rest.iter().position(|byte| *byte == b'<') {
-        let (shown, tag) = rest.split_at(at);
-        text.read(lexicon, shown, |_| {});
+    while let Some((shown, tag)) = rest.split_at_checked(find_either(rest, b'<', b'<'))
+        && !tag.is_empty()
+    {
+        if !shown.trim_ascii_start().is_empty() {
+            text.read(lexicon, shown, |_| {});
+        }
         let closing = [&b"script"[..], b"style"]
             .into_iter()
             .find(|name| begins(tag.get(1..).unwrap_or_default(), name));
@@ -69,8 +73,8 @@ pub(crate) fn words(body: &[u8], lexicon: &Lexicon) -> Text {
             None => Some(0),
         };
         let after = end.and_then(|end| {
-            let close = tag.get(end..)?.iter().position(|byte| *byte == b'>')?;
-            tag.get(end + close + 1..)
+            let inside = tag.get(end..)?;
+            inside.get(find_either(inside, b'>', b'>') + 1..)
         });
         // a heading is a sentence of its own, a word in bold is not
         if !begins(tag, b"<b>") && !begins(tag, b"<span") && !begins(tag, b"</span") {

@@ -5,198 +5,180 @@
 //! order; one after `!` must not. All forms of a word in the lexicon's groups are one word, case
 //! does not matter, and what stands in quotes is not seen.
 
-use crate::lexicon::{Lexicon, NUMBER, STOP};
-use crate::text::{Fold, Text};
+use crate::lexicon::{Lexicon, NUMBER};
+use crate::phrase::{ANY, Captures, Chunk, OR, Phrase};
+use crate::text::Text;
 
-/// The next word is an alternative to this one.
-const OR: u16 = 1 << 15;
-const ANY: u16 = (1 << 15) - 1;
-const GAP: u16 = (1 << 15) - 2;
-/// Words that a gap may pass over.
-const GAP_WORDS: usize = 6;
-
-/// One row of words.
-#[derive(Clone, Debug)]
-struct Phrase {
-    words: Box<[u16]>,
-    /// How many of them are the alternatives for the first word.
-    first: usize,
-    /// Those alternatives, folded.
-    opening: Fold,
-    absent: bool,
-}
+/// Numbers that one pattern can capture.
+pub(crate) const MAX_CAPTURES: usize = Captures::MAX;
+/// Pairs of words under which one pattern is listed, at most.
+const MAX_PAIRS: usize = 64;
 
 /// Phrases that must, or must not, occur together.
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
     phrases: Box<[Phrase]>,
-    /// The words without which it cannot occur, folded.
-    all: Fold,
-    /// Of each group of alternatives one must occur; folded.
-    any: Box<[Fold]>,
+}
+
+/// A place in a pattern by which it is found: one word of `first`, and, unless that is empty, one
+/// of `second` right behind it.
+#[derive(Debug, Default)]
+pub(crate) struct Anchor {
+    pub(crate) place: Place,
+    pub(crate) first: Vec<u16>,
+    pub(crate) second: Vec<u16>,
+}
+
+/// Where a word stands in a pattern: in which phrase, in which of its chunks, how many words in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    pub(crate) phrase: u8,
+    pub(crate) chunk: u8,
+    pub(crate) offset: u8,
 }
 
 impl Pattern {
-    /// Reads a pattern, adding its words to the lexicon. `None` where it requires no word.
+    /// Reads a pattern, adding its words to the lexicon. `None` where it requires no word at its
+    /// beginning, or is too long.
     pub(crate) fn parse(source: &str, lexicon: &mut Lexicon) -> Option<Self> {
         let mut phrases = Vec::new();
-        let mut words = Vec::new();
+        let mut chunks = vec![Vec::new()];
         let mut absent = false;
         for piece in source.split_whitespace() {
             match piece {
                 "&" | "!" => {
-                    if !words.is_empty() {
-                        phrases.push(Phrase::new(std::mem::take(&mut words), absent));
-                    }
+                    phrases.extend(Phrase::new(std::mem::take(&mut chunks), absent));
+                    chunks.push(Vec::new());
                     absent = piece == "!";
                 }
-                "*" => words.push(GAP),
-                "_" => words.push(ANY),
-                "#" => words.push(NUMBER),
+                "*" => chunks.push(Vec::new()),
+                "_" => chunks.last_mut()?.push(ANY),
                 _ => {
-                    let choices = || piece.split('/').filter(|word| !word.is_empty());
-                    let count = choices().count();
-                    for (index, word) in choices().enumerate() {
-                        let number = if word == "#" {
-                            NUMBER
-                        } else {
-                            lexicon.add(&word.to_ascii_lowercase())
+                    let choices = piece.split('/').filter(|word| !word.is_empty());
+                    let group = chunks.last_mut()?;
+                    for word in choices {
+                        let number = match word {
+                            "#" => NUMBER,
+                            word => lexicon.add(&word.to_ascii_lowercase()),
                         };
-                        words.push(if index + 1 < count {
-                            number | OR
-                        } else {
-                            number
-                        });
+                        group.push(number | OR);
+                    }
+                    // the last of a group of alternatives closes it
+                    if let Some(last) = group.last_mut()
+                        && *last != ANY
+                    {
+                        *last &= !OR;
                     }
                 }
             }
         }
-        if !words.is_empty() {
-            phrases.push(Phrase::new(words, absent));
-        }
+        phrases.extend(Phrase::new(chunks, absent));
         let first = phrases.first()?;
-        let begins_with_word = first
-            .words
-            .first()
-            .is_some_and(|word| *word < GAP || *word & OR != 0);
-        if first.absent || !begins_with_word {
-            return None;
-        }
-        let mut pattern = Self {
+        let small = phrases.len() <= usize::from(u8::MAX);
+        (!first.is_absent() && first.begins_with_word() && small).then(|| Self {
             phrases: phrases.into(),
-            all: Fold::default(),
-            any: Box::default(),
-        };
-        let mut any = Vec::new();
-        for group in pattern.required() {
-            if let [only] = group[..] {
-                pattern.all.add(only);
-            } else {
-                any.push(group.into_iter().collect());
-            }
-        }
-        pattern.any = any.into();
-        Some(pattern)
+        })
     }
 
-    /// The groups of alternatives one of which must occur, for each group.
-    fn required(&self) -> Vec<Vec<u16>> {
-        let mut groups = Vec::new();
-        let mut group = Vec::new();
-        for phrase in self.phrases.iter().filter(|phrase| !phrase.absent) {
-            for word in &phrase.words {
-                if *word == ANY || *word == GAP {
-                    continue;
-                }
-                group.push(word & !OR);
-                if word & OR == 0 {
-                    groups.push(std::mem::take(&mut group));
+    fn required(&self) -> impl Iterator<Item = (usize, &Phrase)> {
+        let phrases = self.phrases.iter().enumerate();
+        phrases.filter(|(_, phrase)| !phrase.is_absent())
+    }
+
+    /// Counts the words that this pattern asks for.
+    pub(crate) fn count(&self, uses: &mut [u32]) {
+        for (_, phrase) in self.required() {
+            for word in phrase.groups().flatten() {
+                if let Some(count) = uses.get_mut(usize::from(word)) {
+                    *count += 1;
                 }
             }
         }
-        groups
     }
 
-    /// Where to look for it: the rarest place that it cannot do without. `uses` tells how often
-    /// patterns ask for each word.
+    /// The words without which it cannot occur, the rarest first: `uses` tells how often patterns
+    /// ask for each word.
+    pub(crate) fn needs(&self, uses: &[u32]) -> Vec<u16> {
+        let phrases = self.required();
+        let mut words: Vec<u16> = phrases
+            .flat_map(|(_, phrase)| phrase.needs().iter().copied())
+            .collect();
+        words.sort_by_key(|word| uses.get(usize::from(*word)).copied());
+        words.dedup();
+        words
+    }
+
+    /// Where to look for it: the rarest place that it cannot do without.
     pub(crate) fn anchor(&self, uses: &[u32]) -> Anchor {
         let cost = |group: &[u16]| -> u32 {
             let uses = |word: &u16| uses.get(usize::from(*word)).copied().unwrap_or(0);
             group.iter().map(uses).sum()
         };
+        let small = |number: usize| u8::try_from(number).unwrap_or(u8::MAX);
         let mut best: Option<(u32, Anchor)> = None;
-        for (number, phrase) in self.phrases.iter().enumerate() {
-            if phrase.absent {
-                continue;
-            }
-            let steps = phrase.steps();
-            for (at, step) in steps.iter().enumerate() {
-                let Some(group) = step else { continue };
-                let second = match steps.get(at + 1) {
-                    Some(Some(next)) if group.len() * next.len() <= MAX_PAIRS => next.clone(),
-                    _ => Vec::new(),
-                };
-                // two words that stand together are rare, whichever they are
-                let cost = if second.is_empty() {
-                    1_000_000 + cost(group)
-                } else {
-                    cost(group) * cost(&second)
-                };
-                let fixed = !phrase.gap_before(at);
-                let anchor = Anchor {
-                    phrase: number,
-                    offset: fixed.then_some(at),
-                    first: group.clone(),
-                    second,
-                };
-                if best.as_ref().is_none_or(|(known, _)| cost < *known) {
-                    best = Some((cost, anchor));
+        for (number, phrase) in self.required() {
+            for (chunk, steps) in phrase.chunks().iter().map(Chunk::steps).enumerate() {
+                for (offset, step) in steps.iter().enumerate() {
+                    let Some(first) = step else { continue };
+                    let second = match steps.get(offset + 1) {
+                        Some(Some(next)) if first.len() * next.len() <= MAX_PAIRS => next.clone(),
+                        _ => Vec::new(),
+                    };
+                    // two words that stand together are rare, whichever they are
+                    let cost = if second.is_empty() {
+                        1_000_000 + cost(first)
+                    } else {
+                        cost(first) * cost(&second)
+                    };
+                    let place = Place {
+                        phrase: small(number),
+                        chunk: small(chunk),
+                        offset: small(offset),
+                    };
+                    if best.as_ref().is_none_or(|(known, _)| cost < *known) {
+                        let first = first.clone();
+                        let anchor = Anchor {
+                            place,
+                            first,
+                            second,
+                        };
+                        best = Some((cost, anchor));
+                    }
                 }
             }
         }
         best.map(|(_, anchor)| anchor).unwrap_or_default()
     }
 
-    /// Counts the words that this pattern asks for.
-    pub(crate) fn count(&self, uses: &mut [u32]) {
-        for word in self.required().into_iter().flatten() {
-            if let Some(count) = uses.get_mut(usize::from(word)) {
-                *count += 1;
-            }
-        }
-    }
-
     /// Are all the words in the text that it cannot do without? A first look, which may err
     /// towards yes.
     #[inline]
     pub(crate) fn may_occur(&self, text: &Text) -> bool {
-        let words = text.fold();
-        self.all.all_in(words) && self.any.iter().all(|group| group.any_in(words))
-    }
-
-    /// The words without which it cannot occur, folded.
-    pub(crate) const fn fold(&self) -> Fold {
-        self.all
+        self.phrases
+            .iter()
+            .all(|phrase| phrase.is_absent() || phrase.may_occur(text.present()))
     }
 
     /// Does it occur in this text?
     pub(crate) fn occurs_in(&self, text: &Text) -> bool {
-        self.phrases
-            .iter()
-            .all(|phrase| phrase.absent == phrase.find(text).is_none())
+        self.phrases.iter().all(|phrase| phrase.agrees(text))
     }
 
-    /// Does it occur in this text, with its `phrase` beginning at word `start`?
-    pub(crate) fn occurs_at(&self, text: &Text, phrase: usize, start: usize) -> bool {
-        let begins = self
-            .phrases
-            .get(phrase)
-            .is_some_and(|phrase| phrase.begins(text.words(), start));
-        begins
+    /// Does it occur in this text, with the word at `place` in it being word `at`?
+    #[inline]
+    pub(crate) fn occurs_at(&self, text: &Text, place: Place, at: usize) -> bool {
+        let Some(start) = at.checked_sub(usize::from(place.offset)) else {
+            return false;
+        };
+        let phrase = usize::from(place.phrase);
+        let here = self.phrases.get(phrase);
+        here.is_some_and(|here| here.occurs_at(text.words(), usize::from(place.chunk), start))
             && (self.phrases.len() == 1
-                || self.phrases.iter().enumerate().all(|(number, other)| {
-                    number == phrase || other.absent == other.find(text).is_none()
-                }))
+                || self
+                    .phrases
+                    .iter()
+                    .enumerate()
+                    .all(|(number, other)| number == phrase || other.agrees(text)))
     }
 
     /// The values in thousandths of the numbers that `#` stands for, phrase by phrase, where the
@@ -205,12 +187,13 @@ impl Pattern {
         let mut values = [0; MAX_CAPTURES];
         let mut len = 0;
         for phrase in &self.phrases {
-            let found = phrase.find(text);
-            if phrase.absent == found.is_some() {
-                return None;
+            if phrase.is_absent() {
+                if !phrase.agrees(text) {
+                    return None;
+                }
+                continue;
             }
-            let found = found.unwrap_or_default();
-            for place in found.places.iter().take(usize::from(found.len)) {
+            for place in phrase.find(text)?.places() {
                 if let (Some(slot), Some(value)) = (values.get_mut(len), text.value(*place)) {
                     *slot = value;
                     len += 1;
@@ -221,168 +204,57 @@ impl Pattern {
     }
 }
 
-/// Pairs of words under which one pattern is listed, at most.
-const MAX_PAIRS: usize = 64;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A place in a pattern by which it is found: one word of `first`, and, unless that is empty, one
-/// of `second` right behind it.
-#[derive(Debug, Default)]
-pub(crate) struct Anchor {
-    /// The number of the phrase in which it stands.
-    pub(crate) phrase: usize,
-    /// The words before it in its phrase, unless a gap makes that uncertain.
-    pub(crate) offset: Option<usize>,
-    pub(crate) first: Vec<u16>,
-    pub(crate) second: Vec<u16>,
-}
-
-/// Numbers that one pattern can capture.
-pub(crate) const MAX_CAPTURES: usize = 4;
-
-/// The places of captured numbers.
-#[derive(Clone, Copy, Default)]
-struct Captures {
-    places: [u16; MAX_CAPTURES],
-    len: u8,
-}
-
-impl Phrase {
-    fn new(words: Vec<u16>, absent: bool) -> Self {
-        let alternatives = words.iter().take_while(|word| **word & OR != 0).count();
-        let first = alternatives + 1;
-        let openings = words.iter().take(first);
-        Self {
-            opening: openings.map(|word| word & !OR).collect(),
-            words: words.into(),
-            first,
-            absent,
-        }
+    fn occurs(pattern: &str, message: &str) -> bool {
+        let mut lexicon = Lexicon::new();
+        let pattern = Pattern::parse(pattern, &mut lexicon).unwrap();
+        let mut text = Text::new();
+        text.read(&lexicon, message.as_bytes(), |_| {});
+        let found = pattern.may_occur(&text) && pattern.occurs_in(&text);
+        // the anchor finds it exactly where a search does
+        let anchor = pattern.anchor(&vec![1; lexicon.len()]);
+        let anchored = (0..text.words().len()).any(|at| {
+            anchor.first.contains(&text.words()[at]) && pattern.occurs_at(&text, anchor.place, at)
+        });
+        assert_eq!(found, anchored, "{message}");
+        found
     }
 
-    /// Its words one by one: the alternatives of each, or nothing for a gap or any word.
-    fn steps(&self) -> Vec<Option<Vec<u16>>> {
-        let mut steps = Vec::new();
-        let mut group = Vec::new();
-        for word in &self.words {
-            if *word == ANY || *word == GAP {
-                steps.push(None);
-                continue;
-            }
-            group.push(word & !OR);
-            if word & OR == 0 {
-                steps.push(Some(std::mem::take(&mut group)));
-            }
-        }
-        steps
+    #[test]
+    fn words_alternatives_gaps_and_numbers() {
+        assert!(occurs("rate limit", "Rate limits apply"));
+        assert!(!occurs("rate limit", "limit rate"));
+        assert!(occurs("tea/coffee break", "a coffee break"));
+        assert!(occurs("limit _ #", "limit of 30"));
+        assert!(!occurs("limit _ #", "limit 30"));
+        assert!(occurs(
+            "exceed * quota",
+            "exceeded your current monthly quota"
+        ));
+        assert!(occurs("exceed * quota", "exceeds quota"));
+        assert!(!occurs("exceed * quota", "exceeded. Your quota"));
+        assert!(!occurs("exceed * quota", "exceeded a b c d e f g quota"));
+        assert!(occurs("a * b * c d", "a a x b b x y c c d"));
+        assert!(!occurs("a * b * c d", "a x b x y c x d"));
     }
 
-    /// Does a gap stand before step `at`?
-    fn gap_before(&self, at: usize) -> bool {
-        let mut step = 0;
-        for word in &self.words {
-            if step == at {
-                break;
-            }
-            if *word == GAP {
-                return true;
-            }
-            step += usize::from(*word == ANY || word & OR == 0);
-        }
-        false
+    #[test]
+    fn several_phrases_stand_anywhere_and_absent_ones_nowhere() {
+        assert!(occurs("quota & minute", "per minute. Your quota"));
+        assert!(!occurs("quota & minute", "your quota"));
+        assert!(occurs("quota ! per minute", "quota of a minute"));
+        assert!(!occurs("quota ! per minute", "quota per minute"));
     }
 
-    /// Does it begin at `start`?
-    fn begins(&self, words: &[u16], start: usize) -> bool {
-        matches(&self.words, words, start, &mut Captures::default())
-    }
-
-    fn find(&self, text: &Text) -> Option<Captures> {
-        let first = self.words.get(..self.first)?;
-        if !self.opening.any_in(text.fold()) {
-            return None;
+    #[test]
+    fn what_begins_with_no_word_is_no_pattern() {
+        let mut lexicon = Lexicon::new();
+        for source in ["", "*", "_ a", "! a", "& *"] {
+            assert!(Pattern::parse(source, &mut lexicon).is_none(), "{source}");
         }
-        let words = text.words();
-        for (at, word) in words.iter().enumerate() {
-            let begins = match first {
-                [only] => only == word,
-                choices => choices.iter().any(|choice| choice & !OR == *word),
-            };
-            if !begins {
-                continue;
-            }
-            let mut captures = Captures::default();
-            if matches(&self.words, words, at, &mut captures) {
-                return Some(captures);
-            }
-        }
-        None
+        assert!(Pattern::parse("# a", &mut lexicon).is_some());
     }
-}
-
-/// May the phrase begin with this word?
-#[inline]
-fn may_begin(phrase: &[u16], word: Option<u16>) -> bool {
-    for choice in phrase {
-        match *choice {
-            ANY | GAP => return true,
-            choice if Some(choice & !OR) == word => return true,
-            choice if choice & OR == 0 => return false,
-            _ => {}
-        }
-    }
-    true
-}
-
-/// Does the phrase begin at `at`? Fills in the places of its numbers.
-fn matches(phrase: &[u16], words: &[u16], mut at: usize, captures: &mut Captures) -> bool {
-    let mut step = 0;
-    while let Some(&wanted) = phrase.get(step) {
-        let Some(&word) = words.get(at) else {
-            return false;
-        };
-        match wanted {
-            ANY => {
-                if word == STOP {
-                    return false;
-                }
-                step += 1;
-            }
-            GAP => {
-                let rest = phrase.get(step + 1..).unwrap_or_default();
-                let before = captures.len;
-                for skip in 0..=GAP_WORDS {
-                    captures.len = before;
-                    let word = words.get(at + skip).copied();
-                    if may_begin(rest, word) && matches(rest, words, at + skip, captures) {
-                        return true;
-                    }
-                    if word.is_none_or(|word| word == STOP) {
-                        return false;
-                    }
-                }
-                return false;
-            }
-            _ => {
-                let mut hit = false;
-                while let Some(&choice) = phrase.get(step) {
-                    step += 1;
-                    hit |= choice & !OR == word;
-                    if choice & OR == 0 {
-                        break;
-                    }
-                }
-                if !hit {
-                    return false;
-                }
-                if word == NUMBER
-                    && let Some(place) = captures.places.get_mut(usize::from(captures.len))
-                {
-                    *place = u16::try_from(at).unwrap_or(u16::MAX);
-                    captures.len += 1;
-                }
-            }
-        }
-        at += 1;
-    }
-    true
 }

@@ -1,13 +1,27 @@
-//! Reads words, numerals, addresses and quotations out of a message.
+//! What is no plain word or number in a message: names, figures with units, dates, quotations.
 
+use crate::address::address;
+use crate::duration::clock;
 use crate::lexicon::{CASE, WordKey, mix};
 use crate::moment::Moment;
 use crate::scan::find_either;
-
-const LOW: u64 = 0x0101_0101_0101_0101;
+use crate::word::{plain_numeral, strangers, window};
+use std::time::Duration;
 
 /// A quotation longer than this is not one.
 const MAX_QUOTED_BYTES: usize = 400;
+
+/// What began with a digit.
+pub(crate) enum Figure {
+    /// A number, in thousandths.
+    Number(u64),
+    /// A date, or an hour of the day.
+    Moment(Moment),
+    /// A span as a clock shows it, or an hour without its zone.
+    Span(Duration),
+    /// A name, a version, an id.
+    Name,
+}
 
 /// What a word looked like.
 #[derive(Default)]
@@ -20,103 +34,22 @@ pub(crate) struct Shape {
     pub(crate) compound: bool,
 }
 
-/// The word of letters alone at `at`: its key, and where it ends. `None` where there is none, or
-/// it may be part of something longer.
-#[inline(always)]
-pub(crate) fn plain_word(bytes: &[u8], start: usize) -> Option<(u64, usize)> {
-    let mut at = start;
-    let mut key = 0;
-    loop {
-        // eight bytes at a time; of those that are no letters, the first is found exactly
-        let raw = u64::from_le_bytes(*bytes.get(at..)?.first_chunk::<8>()?);
-        let lower = raw | CASE;
-        let place = lower ^ (LOW * 0x60);
-        let other =
-            (place.wrapping_add(LOW * 0x65) | place.wrapping_sub(LOW) | place) & (LOW * 0x80);
-        if other == 0 {
-            key = mix(key, lower);
-            at += 8;
-            continue;
-        }
-        key = mix(key, lower & ((other ^ (other - 1)) >> 8));
-        at += other.trailing_zeros() as usize / 8;
-        break;
-    }
-    let ends = match ends(*bytes.get(at)?) {
-        Ends::Yes => at != start,
-        Ends::BeforeSpace => {
-            at != start && matches!(bytes.get(at + 1), None | Some(b' ' | b'"' | b'\n'))
-        }
-        Ends::No => false,
-    };
-    ends.then_some((key, at))
-}
-
-/// Has the word at `start` a capital letter behind its first?
-#[inline]
-pub(crate) fn is_camel(bytes: &[u8], start: usize, end: usize) -> bool {
-    let word = bytes.get(start + 1..end).unwrap_or_default();
-    let mut rest = word;
-    while let Some((eight, more)) = rest.split_first_chunk::<8>() {
-        if !u64::from_le_bytes(*eight) & CASE != 0 {
-            return true;
-        }
-        rest = more;
-    }
-    if let Some(eight) = bytes
-        .get(end - rest.len()..)
-        .and_then(<[u8]>::first_chunk::<8>)
-    {
-        let letters = (1_u64 << (8 * rest.len())) - 1;
-        return !u64::from_le_bytes(*eight) & CASE & letters != 0;
-    }
-    rest.iter().any(u8::is_ascii_uppercase)
-}
-
-/// Whether a byte ends a word of letters.
-#[derive(Clone, Copy)]
-enum Ends {
-    No,
-    Yes,
-    BeforeSpace,
-}
-
-#[expect(
-    clippy::indexing_slicing,
-    reason = "a table of 256 entries, indexed by a byte"
-)]
-const fn ends(byte: u8) -> Ends {
-    ENDS[byte as usize]
-}
-
-/// Which bytes end a word of letters.
-#[expect(
-    clippy::indexing_slicing,
-    reason = "computed at compile time, where a wrong index is an error"
-)]
-static ENDS: [Ends; 256] = {
-    let mut table = [Ends::No; 256];
-    let yes = b" ,\")(;!?\n\\";
-    let mut number = 0;
-    while number < yes.len() {
-        table[yes[number] as usize] = Ends::Yes;
-        number += 1;
-    }
-    table[b'.' as usize] = Ends::BeforeSpace;
-    table[b':' as usize] = Ends::BeforeSpace;
-    table
-};
-
 /// A place in a message.
 pub(crate) struct Reader<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) at: usize,
+    /// Up to here, where a name ends, no digit was found.
+    digitless: usize,
 }
 
 impl<'a> Reader<'a> {
     /// The beginning of a message.
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self {
+            bytes,
+            at: 0,
+            digitless: 0,
+        }
     }
 
     pub(crate) fn peek(&self) -> Option<u8> {
@@ -134,20 +67,7 @@ impl<'a> Reader<'a> {
         if !(rest.starts_with(b"http://") || rest.starts_with(b"https://")) {
             return None;
         }
-        let mut len = 0;
-        let mut retired = false;
-        for byte in rest {
-            match byte {
-                b' ' | b'"' | b'\'' | b'\n' | b'\\' | b'>' | b')' | b',' | 0x80.. => break,
-                b'/' | b'#' => {
-                    retired |= rest
-                        .get(len + 1..)
-                        .is_some_and(|part| part.starts_with(RETIRED));
-                }
-                _ => {}
-            }
-            len += 1;
-        }
+        let (len, retired) = address(rest);
         // the full stop that ends the sentence is not part of the address
         let stop = rest.get(len - 1) == Some(&b'.');
         self.at += len - usize::from(stop);
@@ -156,7 +76,10 @@ impl<'a> Reader<'a> {
 
     /// Where the name that begins here ends, if digits belong to it: `gpt-4o`, `org-abc123`.
     /// `None` for what [`Self::word`] must look at.
-    pub(crate) fn name_with_digits(&self) -> Option<usize> {
+    pub(crate) fn name_with_digits(&mut self) -> Option<usize> {
+        if self.at < self.digitless {
+            return None;
+        }
         let mut at = self.at;
         let mut digits = false;
         let mut joined = false;
@@ -175,6 +98,9 @@ impl<'a> Reader<'a> {
                 _ => break,
             }
             at += 1;
+        }
+        if !digits {
+            self.digitless = at;
         }
         digits.then_some(at - usize::from(joined))
     }
@@ -215,7 +141,10 @@ impl<'a> Reader<'a> {
         }
         shape.key = key.finish();
         // `gpt-4.1`, `llama3-70b`, `claude-3-5-sonnet`: digits joined to letters make a name
-        if !shape.compound && matches!(self.peek(), Some(b'-' | b'.' | b'/' | b':')) {
+        if !shape.compound
+            && self.at >= self.digitless
+            && matches!(self.peek(), Some(b'-' | b'.' | b'/' | b':'))
+        {
             let mut at = self.at;
             let mut joined = false;
             while let Some(&byte) = self.bytes.get(at) {
@@ -269,43 +198,25 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a date or an hour of the day, else what [`Self::numeral`] reads.
-    pub(crate) fn moment_or_numeral(&mut self) -> Result<Moment, Option<u64>> {
-        if let Some((value, end)) = self.plain_numeral() {
+    /// Reads what begins with a digit.
+    pub(crate) fn figure(&mut self) -> Figure {
+        if let Some((value, end)) = plain_numeral(self.bytes, self.at) {
             self.at = end;
-            return Err(Some(value));
+            return Figure::Number(value);
         }
-        let mark = self.ahead(4) == Some(b'-')
-            || self.ahead(1) == Some(b':')
-            || self.ahead(2) == Some(b':');
-        if mark
-            && let Some((moment, len)) = Moment::read(self.bytes.get(self.at..).unwrap_or_default())
-        {
-            self.at += len;
-            return Ok(moment);
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let start = rest.get(..rest.len().min(6)).unwrap_or_default();
+        if self.ahead(4) == Some(b'-') || start.contains(&b':') {
+            if let Some((moment, len)) = Moment::read(rest) {
+                self.at += len;
+                return Figure::Moment(moment);
+            }
+            if let Some((span, len)) = clock(rest) {
+                self.at += len;
+                return Figure::Span(span);
+            }
         }
-        Err(self.numeral())
-    }
-
-    /// Digits alone with nothing joined to them: the value in thousandths, and the end.
-    fn plain_numeral(&self) -> Option<(u64, usize)> {
-        let mut value = 0;
-        let mut at = self.at;
-        while let Some(byte @ b'0'..=b'9') = self.bytes.get(at) {
-            value = u64::wrapping_add(u64::wrapping_mul(value, 10), u64::from(byte - b'0'));
-            at += 1;
-        }
-        // more digits than fit are read with care
-        let short = at - self.at <= 15;
-        let alone = match self.bytes.get(at) {
-            None | Some(b' ' | b')' | b'"' | b'\\') => true,
-            Some(b'.' | b',' | b';') => !self
-                .bytes
-                .get(at + 1)
-                .is_some_and(u8::is_ascii_alphanumeric),
-            _ => false,
-        };
-        (short && alone).then(|| (value * 1000, at))
+        self.numeral().map_or(Figure::Name, Figure::Number)
     }
 
     /// Reads a numeral with thousands separators and decimals, in thousandths. `None` for what
@@ -378,21 +289,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The unit joined to the number before it (`1m30s`, `399ms`, `5MB`, `10h50m`).
-    pub(crate) fn unit(&self) -> Option<&'static str> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let len = rest
-            .iter()
-            .position(|byte| !byte.is_ascii_alphabetic())
-            .unwrap_or(rest.len());
-        let unit = rest.get(..len).unwrap_or_default();
-        if unit.is_empty() {
-            return None;
-        }
-        UNITS
-            .iter()
-            .find(|known| known.as_bytes().eq_ignore_ascii_case(unit))
-            .copied()
+    /// The unit joined to the number before it (`1m30s`, `399ms`, `5MB`, `10h50m`): its key and
+    /// its length.
+    pub(crate) fn unit(&self) -> Option<(u64, usize)> {
+        let window = window(self.bytes, self.at)?;
+        let others = strangers(window);
+        let len = others.trailing_zeros() as usize / 8;
+        let letters = (window | CASE) & ((others.max(1) ^ (others.max(1) - 1)) >> 8);
+        UNITS.contains(&letters).then(|| (mix(0, letters), len))
     }
 
     /// The length of the quotation that begins here, or `None` where this mark opens none.
@@ -430,14 +334,30 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The part of an address that leads to a provider's list of retired models.
-pub(crate) const RETIRED: &[u8] = b"deprecations";
-
-/// Units that may be joined to a number.
-const UNITS: [&str; 24] = [
-    "s", "sec", "secs", "second", "seconds", "ms", "m", "min", "mins", "minute", "minutes", "h",
-    "hr", "hrs", "hour", "hours", "d", "day", "days", "kb", "mb", "gb", "us", "ns",
-];
+/// Units that may be joined to a number, each in the bytes of a window.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "computed at compile time, where a wrong index is an error"
+)]
+const UNITS: [u64; 24] = {
+    let names: [&[u8]; 24] = [
+        b"s", b"sec", b"secs", b"second", b"seconds", b"ms", b"m", b"min", b"mins", b"minute",
+        b"minutes", b"h", b"hr", b"hrs", b"hour", b"hours", b"d", b"day", b"days", b"kb", b"mb",
+        b"gb", b"us", b"ns",
+    ];
+    let mut units = [0; 24];
+    let mut number = 0;
+    while number < names.len() {
+        let name = names[number];
+        let mut at = 0;
+        while at < name.len() {
+            units[number] |= (name[at] as u64) << (8 * at);
+            at += 1;
+        }
+        number += 1;
+    }
+    units
+};
 
 #[derive(Clone, Copy)]
 pub(crate) enum Class {

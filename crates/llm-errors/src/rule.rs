@@ -185,14 +185,21 @@ impl Statuses {
     }
 }
 
-/// A rule about message text.
+/// What a phrase says, and when it counts.
 #[derive(Clone, Debug)]
 pub(crate) struct TextRule {
-    pub(crate) pattern: Pattern,
     pub(crate) statuses: Statuses,
     pub(crate) provider: Option<Provider>,
     pub(crate) outcome: Outcome,
     pub(crate) line: u16,
+}
+
+impl TextRule {
+    /// Does it count for this provider and this status?
+    #[inline]
+    pub(crate) fn counts(&self, provider: Provider, status: u16) -> bool {
+        self.provider.is_none_or(|of| of == provider) && self.statuses.allow(status)
+    }
 }
 
 /// One line of a dialect file, read.
@@ -201,9 +208,9 @@ pub(crate) enum Rule {
     /// A code, normalised, and what it says; to one provider only where one is named.
     Code(u64, Option<Provider>, Signal),
     /// A phrase of the message.
-    Text(TextRule),
+    Text(Pattern, TextRule),
     /// A phrase of an edge's page.
-    Page(TextRule),
+    Page(Pattern, TextRule),
     /// A phrase that states the context window.
     Limit(Pattern),
     /// A phrase that states the size asked for.
@@ -297,16 +304,15 @@ pub(crate) fn parse(
             };
             let pattern = Pattern::parse(phrase, lexicon).ok_or("the pattern requires no word")?;
             let rule = TextRule {
-                pattern,
                 statuses,
                 provider: *dialect,
                 outcome,
                 line: number,
             };
             Ok(Some(if word == "page" {
-                Rule::Page(rule)
+                Rule::Page(pattern, rule)
             } else {
-                Rule::Text(rule)
+                Rule::Text(pattern, rule)
             }))
         }
         _ => Err("an unknown keyword"),
@@ -361,6 +367,8 @@ pub(crate) fn code_key(code: &[u8]) -> Option<u64> {
             .len()
             .checked_sub(ending.len())
             .and_then(|at| name.split_at_checked(at))
+            // most names end otherwise
+            && tail.last().map(|byte| byte | 0x20) == ending.last().copied()
             && tail.eq_ignore_ascii_case(ending)
             && rest.iter().any(|byte| counts(*byte))
         {

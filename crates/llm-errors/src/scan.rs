@@ -156,7 +156,7 @@ pub(crate) fn scan<'a>(bytes: &'a [u8], mut visit: impl FnMut(&Path, Value<'a>))
             b'"' if expect_key && let Some((key, next)) = quick_key(bytes, at + 1) => {
                 path.key = key;
                 expect_key = false;
-                at = next;
+                at = next + usize::from(bytes.get(next) == Some(&b':'));
             }
             b'"' | b'\'' | b'`' => {
                 let string = Quoted::read(bytes, at);
@@ -177,6 +177,9 @@ pub(crate) fn scan<'a>(bytes: &'a [u8], mut visit: impl FnMut(&Path, Value<'a>))
             b' ' | b'\n' | b'\r' | b'\t' => {
                 at += 1;
                 // documents that were printed for people are indented by many
+                while bytes.get(at..).and_then(<[u8]>::first_chunk) == Some(b"        ") {
+                    at += 8;
+                }
                 while bytes.get(at) == Some(&b' ') {
                     at += 1;
                 }
@@ -232,50 +235,77 @@ impl<'a> Quoted<'a> {
     fn read(bytes: &'a [u8], open: usize) -> Self {
         let mark = bytes.get(open).copied().unwrap_or(b'"');
         let start = open + 1;
-        let (mut escaped, mut braced) = (false, 0);
+        let (mut escaped, mut braced) = (false, false);
         let mut at = start;
         loop {
-            // eight bytes at a time, the last few one by one
             let rest = bytes.get(at..).unwrap_or_default();
-            for chunk in rest.as_chunks::<8>().0 {
-                let word = u64::from_le_bytes(*chunk);
-                braced |= equal(word, b'{');
-                let hits = equal(word, mark) | equal(word, b'\\');
-                if hits != 0 {
-                    at += hits.trailing_zeros() as usize / 8;
-                    break;
-                }
-                at += 8;
-            }
+            at += plain_len(rest, mark);
             match bytes.get(at) {
                 Some(&byte) if byte == mark => break,
                 Some(b'\\') => {
                     escaped = true;
                     at += 2;
                 }
-                Some(byte) => {
-                    braced |= u64::from(*byte == b'{');
+                Some(b'{') => {
+                    braced = true;
                     at += 1;
                 }
+                Some(_) => at += 1,
                 None => {
                     at = bytes.len();
                     break;
                 }
             }
         }
-        let content = bytes.get(start..at).unwrap_or_default();
         Self {
-            content,
+            content: bytes.get(start..at).unwrap_or_default(),
             next: bytes.len().min(at + 1),
             escaped,
-            braced: braced != 0 && content.contains(&b'{'),
+            braced,
         }
     }
 }
 
+/// The length of what comes before the first `mark`, backslash or opening brace.
+#[inline]
+fn plain_len(bytes: &[u8], mark: u8) -> usize {
+    let mut at = 0;
+    // 32 bytes, which the compiler compares at once; then the place among eight
+    for chunk in bytes.as_chunks::<32>().0 {
+        if holds(chunk, mark) || holds(chunk, b'\\') || holds(chunk, b'{') {
+            break;
+        }
+        at += 32;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    for chunk in rest.as_chunks::<8>().0 {
+        let word = u64::from_le_bytes(*chunk);
+        let hits = equal(word, mark) | equal(word, b'\\') | equal(word, b'{');
+        if hits != 0 {
+            return at + hits.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    let found = rest
+        .iter()
+        .position(|byte| *byte == mark || matches!(byte, b'\\' | b'{'));
+    at + found.unwrap_or(rest.len())
+}
+
+/// Is one of the bytes `wanted`?
+#[inline]
+fn holds(chunk: &[u8; 32], wanted: u8) -> bool {
+    let mut hit = 0;
+    for byte in chunk {
+        hit |= u8::from(*byte == wanted);
+    }
+    hit != 0
+}
+
 /// The high bits of the bytes of `word` that equal `byte`, which is below 0x80: the first is
 /// exact, one behind it may be wrong.
-const fn equal(word: u64, byte: u8) -> u64 {
+pub(crate) const fn equal(word: u64, byte: u8) -> u64 {
     (word ^ (LOW * byte as u64)).wrapping_sub(LOW) & !word & HIGH
 }
 

@@ -1,8 +1,11 @@
 //! A message as a row of word numbers: read once, asked many times.
 
-use crate::lexicon::{Lexicon, NUMBER, QUOTED, STOP, UNKNOWN, WordKey};
+use crate::address::RETIRED;
+use crate::lexicon::{Lexicon, NUMBER, QUOTED, STOP, UNKNOWN};
 use crate::moment::Moment;
-use crate::reader::{Class, RETIRED, Reader, class, is_camel, plain_word};
+use crate::presence::Presence;
+use crate::reader::{Class, Figure, Reader, class};
+use crate::word::{Word, is_lower, plain_numeral, window};
 
 /// Words kept of all messages of one reply.
 const MAX_WORDS: usize = 192;
@@ -12,44 +15,6 @@ const MAX_NUMBERS: usize = 32;
 const MAX_MOMENTS: usize = 2;
 /// A quoted name longer than this is not a parameter's.
 const MAX_NAME_BYTES: usize = 32;
-
-/// A set of words, folded to 128 bits: a word whose bit is not set is not in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Fold([u64; 2]);
-
-impl Fold {
-    /// Adds a word.
-    #[inline]
-    pub(crate) fn add(&mut self, word: u16) {
-        if let Some(bits) = self.0.get_mut(usize::from(word >> 6 & 1)) {
-            *bits |= 1 << (word & 63);
-        }
-    }
-
-    /// May all of its words be in `text`?
-    #[inline]
-    pub(crate) const fn all_in(self, text: Self) -> bool {
-        let ([a, b], [x, y]) = (self.0, text.0);
-        (a & !x) | (b & !y) == 0
-    }
-
-    /// May one of its words be in `text`?
-    #[inline]
-    pub(crate) const fn any_in(self, text: Self) -> bool {
-        let ([a, b], [x, y]) = (self.0, text.0);
-        (a & x) | (b & y) != 0
-    }
-}
-
-impl FromIterator<u16> for Fold {
-    fn from_iter<I: IntoIterator<Item = u16>>(words: I) -> Self {
-        let mut fold = Self::default();
-        for word in words {
-            fold.add(word);
-        }
-        fold
-    }
-}
 
 /// A numeral in the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,9 +27,10 @@ pub(crate) struct Numeral {
 
 /// The words of a reply's messages, in order.
 pub(crate) struct Text {
-    words: [u16; MAX_WORDS],
+    /// Behind the last word stands an unknown one.
+    words: [u16; MAX_WORDS + 1],
     len: usize,
-    fold: Fold,
+    present: Presence,
     numerals: [Numeral; MAX_NUMBERS],
     numeral_count: usize,
     /// Dates and hours with their places.
@@ -76,9 +42,9 @@ impl Text {
     #[inline]
     pub(crate) const fn new() -> Self {
         Self {
-            words: [UNKNOWN; MAX_WORDS],
+            words: [UNKNOWN; MAX_WORDS + 1],
             len: 0,
-            fold: Fold([0; 2]),
+            present: Presence::new(),
             numerals: [Numeral { at: 0, milli: 0 }; MAX_NUMBERS],
             numeral_count: 0,
             moments: [None; MAX_MOMENTS],
@@ -90,9 +56,23 @@ impl Text {
         self.words.get(..self.len).unwrap_or_default()
     }
 
-    /// Which words occur, folded: a word whose bit is not set does not.
-    pub(crate) const fn fold(&self) -> Fold {
-        self.fold
+    /// Has it no words at all?
+    #[inline]
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The words, each with the one behind it.
+    #[inline]
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = &[u16; 2]> {
+        let words = self.words.get(..=self.len).unwrap_or_default();
+        words.array_windows()
+    }
+
+    /// Which words occur.
+    #[inline]
+    pub(crate) const fn present(&self) -> &Presence {
+        &self.present
     }
 
     /// The numerals with their places.
@@ -132,10 +112,12 @@ impl Text {
 
     #[inline]
     fn push(&mut self, word: u16) {
-        if let Some(place) = self.words.get_mut(self.len) {
+        if self.len < MAX_WORDS
+            && let Some(place) = self.words.get_mut(self.len)
+        {
             *place = word;
             self.len += 1;
-            self.fold.add(word);
+            self.present.add(word);
         }
     }
 
@@ -168,41 +150,60 @@ impl Text {
         }
     }
 
-    /// Reads what most of a message is made of, from byte `at` on: words, the spaces after them
-    /// and what ends a sentence. Returns where something else begins.
+    /// Reads what most of a message is made of, from byte `at` on: words, plain numbers, the spaces
+    /// after them and what ends a sentence. Returns where something else begins.
     fn plain(&mut self, lexicon: &Lexicon, bytes: &[u8], mut at: usize) -> usize {
-        let spaced = |at: usize| at + usize::from(bytes.get(at) == Some(&b' '));
-        let (mut len, mut set) = (self.len, self.fold);
-        while let (Some(&byte), Some(place)) = (bytes.get(at), self.words.get_mut(len)) {
-            match class(byte) {
-                Class::Letter => {
-                    let Some((key, end)) = plain_word(bytes, at) else {
+        // kept in a register
+        let mut len = self.len;
+        while len < MAX_WORDS
+            && let Some(place) = self.words.get_mut(len)
+            && let Some(window) = window(bytes, at)
+        {
+            if let Some(word) = Word::read(bytes, at, window) {
+                let number = lexicon.find(word.key);
+                if word.next == b' ' && number != UNKNOWN {
+                    *place = number;
+                    self.present.add(number);
+                    len += 1;
+                    at = word.end + 1;
+                    continue;
+                }
+                let plain = number != UNKNOWN || is_lower(bytes, at, word.end, window);
+                if !plain || !word.is_alone(bytes) {
+                    break;
+                }
+                *place = number;
+                self.present.add(number);
+                len += 1;
+                at = word.end + usize::from(word.next == b' ');
+                continue;
+            }
+            let spaced = usize::from(window >> 8 & 0xff == u64::from(b' '));
+            match class(window.to_le_bytes()[0]) {
+                Class::Other => at += 1 + spaced,
+                Class::Digit => {
+                    let Some((milli, end)) = plain_numeral(bytes, at) else {
                         break;
                     };
-                    let number = lexicon.find(key);
-                    if number == UNKNOWN && is_camel(bytes, at, end) {
-                        break;
-                    }
-                    *place = number;
-                    len += 1;
-                    set.add(number);
-                    at = spaced(end);
+                    self.len = len;
+                    self.push_number(milli);
+                    len = self.len;
+                    at = end + usize::from(bytes.get(end) == Some(&b' '));
                 }
-                Class::Other => at = spaced(at + 1),
                 Class::Stop => {
                     let next = bytes.get(at + 1);
                     if next.is_none_or(|next| matches!(next, b' ' | b'\n' | b'\\' | b'"')) {
-                        (self.len, self.fold) = (len, set);
+                        self.len = len;
                         self.stop();
-                        (len, set) = (self.len, self.fold);
+                        len = self.len;
                     }
-                    at = spaced(at + 1);
+                    at += 1 + spaced;
                 }
                 _ => break,
             }
         }
-        (self.len, self.fold) = (len, set);
-        at
+        self.len = len;
+        at.min(bytes.len())
     }
 
     /// Reads whatever begins with `byte`: no plain word, or the name of something.
@@ -258,19 +259,22 @@ impl Text {
                     reader.at += 1;
                 }
             }
-            Class::Digit => match reader.moment_or_numeral() {
-                Ok(moment) => self.push_moment(moment),
-                Err(numeral) => match numeral {
-                    Some(milli) => {
-                        self.push_number(milli);
-                        // `1m0.36s`: the unit ends where the next numeral begins
-                        if let Some(unit) = reader.unit() {
-                            self.push(lexicon.number(unit.as_bytes()));
-                            reader.at += unit.len();
-                        }
+            Class::Digit => match reader.figure() {
+                Figure::Moment(moment) => self.push_moment(moment),
+                Figure::Number(milli) => {
+                    self.push_number(milli);
+                    // `1m0.36s`: the unit ends where the next numeral begins
+                    if let Some((key, len)) = reader.unit() {
+                        self.push(lexicon.find(key));
+                        reader.at += len;
                     }
-                    None => self.push(UNKNOWN),
-                },
+                }
+                Figure::Span(span) if self.leads_to_span(lexicon) => {
+                    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+                    self.push_number(millis);
+                    self.push(lexicon.number(b"second"));
+                }
+                Figure::Span(_) | Figure::Name => self.push(UNKNOWN),
             },
             Class::Quote => {
                 let known = self
@@ -310,18 +314,7 @@ impl Text {
                 }
             }
             Class::Escape => reader.at += 2,
-            Class::High => {
-                let rest = reader.bytes.get(reader.at..).unwrap_or_default();
-                if rest.starts_with("。".as_bytes()) {
-                    self.stop();
-                    reader.at += 3;
-                } else if let Some((number, len)) = lexicon.term(rest) {
-                    self.push(number);
-                    reader.at += len;
-                } else {
-                    reader.at += 1;
-                }
-            }
+            Class::High => self.high(lexicon, reader),
             Class::Greater => {
                 self.push(lexicon.number(b"gt"));
                 reader.at += 1;
@@ -330,9 +323,40 @@ impl Text {
         }
     }
 
+    /// Reads a run of characters beyond ASCII: of those, terms of the lexicon and the full stop
+    /// count.
+    fn high(&mut self, lexicon: &Lexicon, reader: &mut Reader<'_>) {
+        while let Some(0x80..) = reader.peek() {
+            let rest = reader.bytes.get(reader.at..).unwrap_or_default();
+            if rest.first() == Some(&0xe3) && rest.starts_with("。".as_bytes()) {
+                self.stop();
+                reader.at += 3;
+            } else if let Some((number, len)) = lexicon.term(rest) {
+                self.push(number);
+                reader.at += len;
+            } else {
+                // no term begins in the middle of a character
+                reader.at += 1;
+                while reader.peek().is_some_and(|byte| byte & 0xc0 == 0x80) {
+                    reader.at += 1;
+                }
+            }
+        }
+    }
+
+    /// Does the last word tell a span from an hour of the day: "in 00:12:34"?
+    fn leads_to_span(&self, lexicon: &Lexicon) -> bool {
+        let last = self.words().last().copied().unwrap_or(UNKNOWN);
+        let leads = [&b"in"[..], b"after", b"within", b"wait"];
+        last != UNKNOWN && leads.iter().any(|lead| lexicon.number(lead) == last)
+    }
+
     /// Reads a quoted path such as `tools[0].function_declarations`: of its parts only known
     /// parameters count.
     fn read_path(&mut self, lexicon: &Lexicon, path: &[u8]) {
+        if !path.contains(&b'_') {
+            return;
+        }
         for part in path.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_') {
             if part.contains(&b'_') && part.len() <= MAX_NAME_BYTES {
                 let number = lexicon.number(part);
@@ -345,25 +369,26 @@ impl Text {
 
     /// Reads the parts of a name (`tokens_per_minute`, `PerDayPerProject`) as words.
     pub(crate) fn read_parts(&mut self, lexicon: &Lexicon, name: &[u8]) {
-        let mut key = WordKey::new();
+        let mut start = 0;
         let mut previous = b'_';
-        let mut bytes = name.iter().copied().peekable();
-        while let Some(byte) = bytes.next() {
+        for (at, &byte) in name.iter().enumerate() {
+            let letter = byte.is_ascii_alphabetic();
             let hump = byte.is_ascii_uppercase()
                 && (previous.is_ascii_lowercase()
                     || (previous.is_ascii_uppercase()
-                        && bytes.peek().is_some_and(u8::is_ascii_lowercase)));
-            if (hump || !byte.is_ascii_alphabetic()) && key.len() > 0 {
-                let part = std::mem::replace(&mut key, WordKey::new());
-                self.push(lexicon.find(part.finish()));
-            }
-            if byte.is_ascii_alphabetic() {
-                key.push(byte);
+                        && name.get(at + 1).is_some_and(u8::is_ascii_lowercase)));
+            if hump || !letter {
+                self.read_part(lexicon, name.get(start..at).unwrap_or_default());
+                start = at + usize::from(!letter);
             }
             previous = byte;
         }
-        if key.len() > 0 {
-            self.push(lexicon.find(key.finish()));
+        self.read_part(lexicon, name.get(start..).unwrap_or_default());
+    }
+
+    fn read_part(&mut self, lexicon: &Lexicon, part: &[u8]) {
+        if !part.is_empty() {
+            self.push(lexicon.number(part));
         }
     }
 }

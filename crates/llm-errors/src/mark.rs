@@ -1,0 +1,91 @@
+//! Words that the reading of waits and limits asks for by itself.
+
+use crate::lexicon::Lexicon;
+use crate::presence::Presence;
+
+/// The numbers of those words.
+#[derive(Clone)]
+pub(crate) struct Marks {
+    pub(crate) limit: u16,
+    pub(crate) and: u16,
+    pub(crate) last: u16,
+    pub(crate) until: u16,
+    pub(crate) per: u16,
+    pub(crate) wait: u16,
+    pub(crate) during: u16,
+    pub(crate) midnight: u16,
+    pub(crate) utc: [u16; 2],
+    /// Words that lead to a wait: in, after, for, within.
+    pub(crate) lead: [u16; 6],
+    /// Words that make it one: retry, again, wait, reset, available.
+    pub(crate) cause: [u16; 6],
+    /// Numbers that are spelt out.
+    counts: [(u16, u64); 12],
+    /// Units of time, each with its milliseconds.
+    units: [(u16, u64); 5],
+}
+
+/// What the number of a word stands for in a table.
+fn value(table: &[(u16, u64)], wanted: u16) -> Option<u64> {
+    let known = table.iter().find(|(word, _)| *word == wanted);
+    known.map(|(_, value)| *value)
+}
+
+impl Marks {
+    pub(crate) fn new(lexicon: &mut Lexicon) -> Self {
+        let mut word = |word| lexicon.add(word);
+        Self {
+            limit: word("limit"),
+            and: word("and"),
+            last: word("last"),
+            until: word("until"),
+            per: word("per"),
+            wait: word("wait"),
+            during: word("for"),
+            midnight: word("midnight"),
+            utc: ["utc", "gmt"].map(&mut word),
+            lead: ["in", "after", "for", "within", "wait", "about"].map(&mut word),
+            cause: ["retry", "again", "wait", "reset", "available", "try"].map(&mut word),
+            counts: [
+                ("a", 1),
+                ("an", 1),
+                ("one", 1),
+                ("two", 2),
+                ("three", 3),
+                ("four", 4),
+                ("five", 5),
+                ("ten", 10),
+                ("fifteen", 15),
+                ("twenty", 20),
+                ("thirty", 30),
+                ("sixty", 60),
+            ]
+            .map(|(name, count)| (word(name), count)),
+            units: [
+                ("ms", 1),
+                ("second", 1_000),
+                ("minute", 60_000),
+                ("hour", 3_600_000),
+                ("day", 86_400_000),
+            ]
+            .map(|(name, millis)| (word(name), millis)),
+        }
+    }
+
+    /// Milliseconds in a unit of time.
+    pub(crate) fn unit_millis(&self, unit: u16) -> Option<u64> {
+        value(&self.units, unit)
+    }
+
+    /// The number that a word spells.
+    pub(crate) fn count(&self, word: u16) -> Option<u64> {
+        value(&self.counts, word)
+    }
+
+    /// May a text of these words hold a unit of time with a number in words, and ask for a wait?
+    pub(crate) fn may_count(&self, text: &Presence) -> bool {
+        text.has_any(&self.cause)
+            && self.units.iter().any(|(unit, _)| text.has(*unit))
+            && self.counts.iter().any(|(count, _)| text.has(*count))
+    }
+}

@@ -1,0 +1,144 @@
+//! The wait that the words of a message state: a duration, a date or an hour of the day.
+//!
+//! Only what is sure is read: "a few seconds" and "soon" are not.
+
+use crate::duration::MAX_WAIT;
+use crate::lexicon::{NUMBER, STOP};
+use crate::mark::Marks;
+use crate::moment::Moment;
+use crate::text::Text;
+use crate::verdict::{Basis, Hint, HintSource};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The wait that a message states: as a duration, else as a date or an hour of the day.
+pub(crate) fn worded(marks: &Marks, text: &Text, now: SystemTime) -> Option<Hint> {
+    if text.is_empty() {
+        return None;
+    }
+    in_numerals(marks, text)
+        .or_else(|| in_words(marks, text))
+        .map(|wait| Hint::new(wait.min(MAX_WAIT), HintSource::Text))
+        .or_else(|| dated(marks, text, now))
+}
+
+/// The words of the sentence around those from `at` to `end`: up to eight before and four after.
+fn sentence(words: &[u16], at: usize, end: usize) -> (&[u16], &[u16]) {
+    let before = words.get(at.saturating_sub(8)..at).unwrap_or_default();
+    let before = before.rsplit(|word| *word == STOP).next();
+    let after = words.get(end..(end + 4).min(words.len()));
+    let after = after.unwrap_or_default().split(|word| *word == STOP).next();
+    (before.unwrap_or_default(), after.unwrap_or_default())
+}
+
+/// A duration in numerals: "try again in 7m12s", "wait 5 minutes".
+fn in_numerals(marks: &Marks, text: &Text) -> Option<Duration> {
+    let words = text.words();
+    let mut passed = 0;
+    for numeral in text.numerals() {
+        let at = usize::from(numeral.at);
+        if at < passed {
+            continue;
+        }
+        let Some((millis, end)) = duration_at(marks, text, at) else {
+            continue;
+        };
+        passed = end;
+        let (before, after) = sentence(words, at, end);
+        let near = before
+            .get(before.len().saturating_sub(3)..)
+            .unwrap_or_default();
+        let led = near
+            .iter()
+            .any(|word| marks.lead.contains(word) || marks.cause.contains(word));
+        let caused = before.iter().any(|word| marks.cause.contains(word));
+        let follows = after.iter().any(|word| marks.cause.contains(word));
+        let other = near
+            .iter()
+            .any(|word| *word == marks.last || *word == marks.per);
+        if !other
+            && ((led && caused)
+                || follows
+                    && (led
+                        || near.is_empty()
+                        || after.first().is_some_and(|word| marks.lead.contains(word))))
+        {
+            return Some(Duration::from_millis(millis));
+        }
+    }
+    None
+}
+
+/// A duration whose number is a word: "try again in a minute", "wait for thirty seconds".
+fn in_words(marks: &Marks, text: &Text) -> Option<Duration> {
+    if !marks.may_count(text.present()) {
+        return None;
+    }
+    let words = text.words();
+    words.windows(2).enumerate().find_map(|(at, pair)| {
+        let unit = marks.unit_millis(*pair.last()?)?;
+        let count = marks.count(*pair.first()?)?;
+        let (before, after) = sentence(words, at, at + 2);
+        let led = match before {
+            [.., cause, last] if *last == marks.during => *cause == marks.wait,
+            [.., last] => marks.lead.contains(last),
+            [] => false,
+        };
+        let cause = |words: &[u16]| words.iter().any(|word| marks.cause.contains(word));
+        let meant = cause(before) || (before.len() == 1 && cause(after));
+        // "one minute and a half" is longer than it begins
+        let whole = match after {
+            [and, more, ..] if *and == marks.and => *more != NUMBER && marks.count(*more).is_none(),
+            _ => true,
+        };
+        (led && meant && whole).then(|| Duration::from_millis(count * unit))
+    })
+}
+
+/// The wait until the date that a message names as the end of the limit. `None` where `now` is
+/// not known (1970), or the date has no such meaning.
+fn dated(marks: &Marks, text: &Text, now: SystemTime) -> Option<Hint> {
+    if now == UNIX_EPOCH {
+        return None;
+    }
+    let words = text.words();
+    let pairs = if text.present().has(marks.midnight) {
+        words
+    } else {
+        &[]
+    };
+    let midnights = pairs.windows(2).enumerate().filter_map(|(at, pair)| {
+        let utc = pair.first() == Some(&marks.midnight)
+            && pair.last().is_some_and(|zone| marks.utc.contains(zone));
+        utc.then_some((at, Moment::Clock(0)))
+    });
+    text.moments().chain(midnights).find_map(|(at, moment)| {
+        let (before, _) = sentence(words, at, at);
+        let meant = before
+            .iter()
+            .any(|word| marks.cause.contains(word) || *word == marks.until);
+        let past = before.last() == Some(&marks.last);
+        let wait = moment.after(now)?;
+        (meant && !past)
+            .then(|| Hint::new(wait.min(MAX_WAIT), HintSource::Text).with_basis(Basis::Date))
+    })
+}
+
+/// The duration that begins at word `at`: milliseconds and the word after it.
+fn duration_at(marks: &Marks, text: &Text, at: usize) -> Option<(u64, usize)> {
+    let words = text.words();
+    let mut millis: u64 = 0;
+    let mut place = at;
+    let mut end = at;
+    while words.get(place) == Some(&NUMBER) {
+        let unit = words.get(place + 1).copied().unwrap_or_default();
+        let Some(unit) = marks.unit_millis(unit) else {
+            break;
+        };
+        let milli = text.value(u16::try_from(place).ok()?)?;
+        millis = millis.saturating_add(milli.saturating_mul(unit) / 1000);
+        end = place + 2;
+        // "2 minutes and 5 seconds"
+        place = end + usize::from(words.get(end) == Some(&marks.and));
+    }
+    (end > at).then_some((millis, end))
+}
