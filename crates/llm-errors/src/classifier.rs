@@ -219,7 +219,7 @@ impl Classifier {
             |(outcome, _)| (outcome.kind, outcome.resend),
         );
         let mut verdict = Verdict::new(kind, Phase::FirstByte);
-        if let Some(hint) = Seen::read(reply.headers, reply.now, |_| None).hint
+        if let Some(hint) = Seen::stated_wait(reply.headers, reply.now)
             && takes_hint(kind)
         {
             verdict = verdict.with_hint(hint);
@@ -259,8 +259,7 @@ impl Classifier {
         let whole = reply.body.len() <= MAX_BODY_BYTES;
         let answer = facts.answer;
         let with_hint = |verdict: Verdict| {
-            Seen::read(reply.headers, reply.now, |_| None)
-                .hint
+            Seen::stated_wait(reply.headers, reply.now)
                 .map_or(verdict, |hint| verdict.with_hint(hint))
         };
         if let Some(kind) = answer.ending {
@@ -342,7 +341,8 @@ impl Classifier {
         if !settled {
             facts.read_messages();
         }
-        let seen = Seen::read(headers, now, |name| dictionary.code(provider, name));
+        let mut seen = Seen::new();
+        seen.read(headers, now, |name| dictionary.code(provider, name));
         if let Some(signal) = seen.error_type {
             let stronger = facts
                 .signal

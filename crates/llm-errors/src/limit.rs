@@ -63,13 +63,14 @@ pub(crate) fn sharper_limit(
     if outcome.kind == ErrorKind::QuotaExhausted {
         return None;
     }
-    let long_span = dictionary.long_span(&facts.text);
-    match wait {
-        Some(wait) if wait >= LONG_WAIT || (long_span && wait > SHORT_WAIT) => {
-            return Some(spent);
-        }
-        None if long_span => return Some(spent),
-        _ => {}
+    // the text is only asked where the wait leaves it open
+    let long_span = || dictionary.long_span(&facts.text);
+    let long = match wait {
+        Some(wait) => wait >= LONG_WAIT || (wait > SHORT_WAIT && long_span()),
+        None => long_span(),
+    };
+    if long {
+        return Some(spent);
     }
     let plan = seen.limits.get(Dimension::Plan);
     if seen.plan_rejected || plan.is_some_and(|plan| plan.remaining == Some(0)) {

@@ -26,13 +26,10 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Reads the headers; `code` looks an error type up.
-    pub(crate) fn read(
-        headers: &dyn Headers,
-        now: SystemTime,
-        code: impl Fn(&[u8]) -> Option<Signal>,
-    ) -> Self {
-        let mut seen = Self {
+    /// Nothing read yet.
+    #[inline]
+    pub(crate) const fn new() -> Self {
+        Self {
             hint: None,
             error_type: None,
             policy: None,
@@ -40,9 +37,24 @@ impl Seen {
             plan_rejected: false,
             limits: RateLimits::new(),
             precise: false,
-        };
-        headers.for_each(&mut |name, value| seen.take(name, value, now, &code));
-        seen
+        }
+    }
+
+    /// Reads the headers; `code` looks an error type up.
+    pub(crate) fn read(
+        &mut self,
+        headers: &dyn Headers,
+        now: SystemTime,
+        code: impl Fn(&[u8]) -> Option<Signal>,
+    ) {
+        headers.for_each(&mut |name, value| self.take(name, value, now, &code));
+    }
+
+    /// The wait that the headers state outright.
+    pub(crate) fn stated_wait(headers: &dyn Headers, now: SystemTime) -> Option<Hint> {
+        let mut seen = Self::new();
+        seen.read(headers, now, |_| None);
+        seen.hint
     }
 
     fn take(
