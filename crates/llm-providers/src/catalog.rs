@@ -65,8 +65,10 @@ pub struct Entry {
 /// 2026-11-26).
 pub const AZURE_API_VERSION: &str = "2024-10-21";
 
-/// The version every call to Anthropic names
-/// (<https://platform.claude.com/docs/en/api/versioning>, not yet checked against it).
+/// The version of every call to Anthropic but those of callers of its own wire, who name theirs. The one
+/// after it, `2026-10-21`, takes no `temperature`, `top_p` and `top_k` of any model; its answers are the same
+/// (<https://platform.claude.com/docs/en/api/versioning> and
+/// <https://platform.claude.com/docs/en/api/migration-2026-10-21>, read 2026-11-26).
 pub const ANTHROPIC_VERSION: &str = "2023-06-01";
 
 /// A provider with a public address that speaks OpenAI's wire.

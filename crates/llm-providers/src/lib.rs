@@ -113,6 +113,7 @@ mod bedrock;
 mod call;
 pub mod catalog;
 pub mod chat;
+mod claude;
 mod codec;
 mod cohere;
 mod credential;

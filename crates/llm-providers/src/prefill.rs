@@ -1,6 +1,7 @@
 //! Gives a target the beginning of its own answer, so that it goes on from there.
 
 use crate::call::{Call, Features};
+use crate::claude;
 use crate::endpoint::{Endpoint, EndpointBuilder};
 use crate::wire::Wire;
 use bytes::Bytes;
@@ -107,17 +108,7 @@ impl EndpointBuilder {
 /// Whether a model on Anthropic's wire takes a prefill: Claude from 4.6 on refuses it. Of a name that
 /// says nothing, nothing is assumed: a server that takes the turn and begins anew would repeat itself.
 fn takes_prefill(model: &str) -> bool {
-    let Some((_, version)) = model.split_once("claude") else {
-        return false;
-    };
-    // `claude-3-5-haiku-20241022`, `claude-opus-4-1`, `claude-sonnet-4.5`: a date is no part of it.
-    let mut numbers = version
-        .split(['-', '.', '@', ':', '/'])
-        .filter_map(|part| part.parse::<u32>().ok())
-        .take_while(|number| *number < 100);
-    let major = numbers.next().unwrap_or(0);
-    let minor = numbers.next().unwrap_or(0);
-    (major, minor) < (4, 6)
+    claude::version(model).is_some_and(|version| version < (4, 6))
 }
 
 /// Features that a prefill does not go together with: reasoning comes before an answer and not in its
@@ -194,6 +185,7 @@ mod tests {
             "claude-sonnet-4.6",
             "claude-opus-5",
             "claude-sonnet-5-20261001",
+            "claude-mythos-preview",
             "model-x",
         ] {
             assert!(!takes_prefill(model), "{model}");

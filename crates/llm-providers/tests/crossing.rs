@@ -270,6 +270,36 @@ fn groq_and_mistral_are_not_sent_what_they_refuse() {
     assert!(dropped.is_empty());
 }
 
+#[test]
+fn the_newest_claudes_are_not_sent_how_to_sample() {
+    let mut request = chat::Request::new("any")
+        .message(chat::Message::text(chat::Role::User, "hi"))
+        .temperature(1.5);
+    request.top_k = Some(5);
+    for model in [
+        "claude-haiku-4-5",
+        "claude-opus-4-6",
+        "claude-mythos-preview",
+    ] {
+        let (body, dropped) = read(&anthropic::encode_request(&request, model, 99));
+        assert_eq!(
+            (&body["temperature"], &body["top_k"]),
+            (&json!(1.0), &json!(5))
+        );
+        assert_eq!(dropped, ["temperature"], "ends at 1.0");
+    }
+    for model in ["claude-opus-4-7", "claude-sonnet-5", "claude-haiku-5-5"] {
+        let (body, dropped) = read(&anthropic::encode_request(&request, model, 99));
+        assert_eq!((body.get("temperature"), body.get("top_k")), (None, None));
+        assert_eq!(dropped, ["temperature", "top_k"]);
+    }
+    // What is usual anyway is no loss.
+    let usual = chat::Request::new("any").temperature(1.0);
+    let (body, dropped) = read(&anthropic::encode_request(&usual, "claude-opus-5", 99));
+    assert_eq!(body.get("temperature"), None);
+    assert!(dropped.is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_strict_call_that_cannot_be_carried_whole_is_not_sent() {
     let body = r#"{"model":"r","seed":1,"logit_bias":{"1":2},"messages":[{"role":"user","content":"hi"}]}"#;

@@ -344,7 +344,6 @@ async fn a_conversation_crosses_from_openai_to_anthropic() {
             "tool_choice": {"type": "any", "disable_parallel_tool_use": true},
             "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}},
             "max_tokens": 50,
-            "temperature": 1.0,
             "stop_sequences": ["END"],
             "metadata": {"user_id": "u-1"},
         })

@@ -359,3 +359,35 @@ async fn an_unknown_route_is_named_as_such() {
     assert_eq!(error.what(), What::UnknownRoute);
     assert_eq!(world.calls(), (0, 0));
 }
+
+/// The prompt is estimated at half of what the first provider counts and says, and is let pass where half of
+/// that fits. Once it is learnt, it is no longer sent where it does not.
+#[tokio::test]
+async fn what_providers_count_corrects_what_is_expected() {
+    for stream in [false, true] {
+        let world = world("", "").await;
+        // 4,800 bytes of 2,400 words, each a token to the simulated provider.
+        let body = format!(
+            r#"{{"model":"chat","stream":{stream},"stream_options":{{"include_usage":true}},"max_tokens":8,"messages":[{{"role":"user","content":"{}"}}]}}"#,
+            "a ".repeat(2_400)
+        );
+        let body = if stream {
+            body
+        } else {
+            body.replace(r#""stream_options":{"include_usage":true},"#, "")
+        };
+        for nth in 0..30 {
+            let call = Call::parse(Dialect::OpenAiChat, body.clone().into()).unwrap();
+            let sent = world.client.send("chat", call, CallOptions::default());
+            let (_, broke) = read(sent.await.unwrap()).await;
+            assert!(broke.is_none());
+            assert_eq!(world.first.count() + world.second.count(), nth + 1);
+        }
+        let (first, second) = world.calls();
+        assert!(first > 0, "nothing is known at first");
+        assert!((1..30).contains(&second), "{first} and {second}");
+        // Short prompts still fit.
+        read(world.ask(stream).await.unwrap()).await;
+        assert_eq!(world.calls(), (first + 1, second));
+    }
+}

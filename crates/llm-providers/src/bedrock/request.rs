@@ -5,6 +5,7 @@ use crate::chat::{
     Document, JsonSchema, Message, Part, Request, ResponseFormat, Role, Source, Tool, ToolChoice,
     ToolResult,
 };
+use crate::claude;
 use crate::codec::{Encoded, Object, Turns, field_name, note, safe_id};
 use serde_json::{Value, json};
 
@@ -270,7 +271,7 @@ impl Encoder {
         };
         let mut config = Object::default();
         config.set_some("maxTokens", max_tokens);
-        if thinks {
+        if thinks || claude::samples_as_it_likes(model) {
             let warm = request.temperature.is_some_and(|t| t != 1.0);
             note(&mut self.dropped, warm, "temperature");
             note(&mut self.dropped, request.top_p.is_some(), "top_p");

@@ -25,9 +25,13 @@ pub(super) fn encode_request(request: &Request, model: &str) -> Encoded {
     out.set("stream", request.stream);
     encode_tools(request, &mut out, &mut dropped);
     match &request.response_format {
+        // Named so in `cohere-python`, which is made from the API's definition
+        // (`types/json_response_format_v2.py`); the examples of
+        // <https://docs.cohere.com/v2/docs/parameter-types-in-json> still write `schema`, the name of the first
+        // version's wire. Both read 2026-11-26.
         Some(ResponseFormat::JsonSchema(schema)) => out.set(
             "response_format",
-            json!({"type": "json_object", "schema": schema.schema}),
+            json!({"type": "json_object", "json_schema": schema.schema}),
         ),
         Some(ResponseFormat::JsonObject) => {
             out.set("response_format", json!({"type": "json_object"}));

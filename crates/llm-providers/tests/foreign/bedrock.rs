@@ -250,6 +250,20 @@ async fn a_conversation_is_written_as_converse_wants_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_newest_claudes_are_not_sent_how_to_sample() {
+    let request = json!({"model": "route", "messages": [{"role": "user", "content": "Hi"}],
+        "max_tokens": 9, "temperature": 0.2});
+    for (model, expected) in [
+        (CLAUDE, json!({"maxTokens": 9, "temperature": 0.2})),
+        ("us.anthropic.claude-opus-4-7", json!({"maxTokens": 9})),
+    ] {
+        let (body, dropped) = sent(&endpoint(model), &whole_body(), &request).await;
+        assert_eq!(body["inferenceConfig"], expected);
+        assert_eq!(dropped.is_empty(), model == CLAUDE, "{dropped:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_picture_that_cannot_be_carried_is_no_request() {
     let request = json!({"model": "route", "messages": [{"role": "user", "content": [
         {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},

@@ -158,7 +158,7 @@ async fn a_conversation_is_written_as_cohere_wants_it() {
         ],
         "tools": [tool("weather")],
         "tool_choice": "REQUIRED",
-        "response_format": {"type": "json_object", "schema": schema},
+        "response_format": {"type": "json_object", "json_schema": schema},
         "max_tokens": 100, "temperature": 1.0, "p": 0.99, "stop_sequences": ["END"], "seed": 7,
         "frequency_penalty": 0.5,
     });

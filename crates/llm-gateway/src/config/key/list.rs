@@ -503,7 +503,7 @@ pub(crate) const KEYS: &[Key] = &[
         "quality",
         "list of `\"empty\"`, `\"cut_off\"`, `\"mid_sentence\"`, `\"repetitive\"`, `\"garbled\"`, `\"refusal\"`, `\"invalid_json\"`, `\"schema_invalid\"`, `\"tool_call_invalid\"`",
         "`[\"empty\", \"invalid_json\", \"schema_invalid\", \"tool_call_invalid\", \"garbled\"]`",
-        "What answers are looked at for. One that is bad goes elsewhere once, counts on its target's quality and is never kept; after a second bad one the route degrades. `invalid_json` looks only where the caller asked for JSON. `schema_invalid` holds such an answer, and the arguments of a tool call (then named `tool_call_invalid`), against the schema that the caller asked for. `[]` looks at nothing. A stream goes elsewhere only while it is held back.",
+        "What answers are looked at for. One that is bad goes elsewhere once, counts on its target's quality and is never kept; after a second bad one the route degrades. `invalid_json` looks only where the caller asked for JSON. `schema_invalid` holds such an answer, and the arguments of a tool call (then named `tool_call_invalid`), against the schema that the caller asked for. `[]` looks at nothing. A stream goes elsewhere only while it is held back; one found `repetitive` after that is ended with an error.",
     ),
     key(
         Section::Route,

@@ -4,6 +4,7 @@ use crate::anthropic::VERTEX_VERSION;
 use crate::chat::{
     Effort, Message, Part, Reasoning, Request, ResponseFormat, Role, Source, Tool, ToolChoice,
 };
+use crate::claude;
 use crate::codec::{Encoded, Object, field_name, note, safe_id};
 use crate::wire::Dialect;
 use serde_json::{Value, json};
@@ -89,7 +90,8 @@ fn encode(request: &Request, model: &str, default_max_tokens: u32, head: (&str, 
         out.set("output_config", config.0);
     }
     out.set("max_tokens", max_tokens);
-    encode_sampling(request, thinks, &mut out, &mut dropped);
+    let free = !thinks && !claude::samples_as_it_likes(model);
+    encode_sampling(request, free, &mut out, &mut dropped);
     let stops: Vec<_> = request
         .stop
         .iter()
@@ -115,16 +117,17 @@ fn encode(request: &Request, model: &str, default_max_tokens: u32, head: (&str, 
     }
 }
 
-/// Temperature ends at 1.0 here. Newer models refuse `temperature` and `top_p` together, and any
-/// change of either while they think
-/// (<https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, not yet checked against it).
+/// Temperature ends at 1.0 here. Newer models refuse `temperature` and `top_p` together, any change of
+/// either while they think
+/// (<https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, not yet checked against it),
+/// and the newest any change at all.
 fn encode_sampling(
     request: &Request,
-    thinks: bool,
+    free: bool,
     out: &mut Object,
     dropped: &mut Vec<&'static str>,
 ) {
-    if thinks {
+    if !free {
         note(
             dropped,
             request.temperature.is_some_and(|t| t != 1.0),
@@ -267,30 +270,16 @@ enum Generation {
     Other,
 }
 
-/// After <https://vercel.com/docs/ai-gateway/models-and-providers/reasoning/anthropic>, read 2026-11-23;
-/// which older models take a budget is not yet checked against the provider's own pages.
+/// After <https://docs.anthropic.com/es/docs/build-with-claude/extended-thinking> for budgets and
+/// <https://platform.claude.com/docs/de/about-claude/models/migration-guide> for 4.6, which takes either
+/// and soon no budget; read 2026-11-26.
 fn generation(model: &str) -> Generation {
-    const BUDGET: [&str; 9] = [
-        "3-7",
-        "3.7",
-        "-4-0",
-        "-4-1",
-        "4.1",
-        "-4-5",
-        "4.5",
-        "sonnet-4-2025",
-        "opus-4-2025",
-    ];
-    if !model.contains("claude") || model.contains("claude-2") {
-        return Generation::Other;
+    match claude::version(model) {
+        Some(version) if version < (3, 7) => Generation::Other,
+        Some(version) if version < (4, 6) => Generation::Budget,
+        None if !model.contains("claude") => Generation::Other,
+        _ => Generation::Adaptive,
     }
-    if BUDGET.iter().any(|mark| model.contains(mark)) {
-        return Generation::Budget;
-    }
-    if model.contains("claude-3") {
-        return Generation::Other;
-    }
-    Generation::Adaptive
 }
 
 const fn effort_name(effort: Effort) -> &'static str {
