@@ -141,6 +141,8 @@ pub(crate) fn parse(frame: &[u8]) -> Event<'_> {
         name: &[],
         data: None,
     };
+    // Where a chunk ended between the halves of a CRLF, the LF begins the next event.
+    let frame = frame.strip_prefix(b"\n").unwrap_or(frame);
     let frame = frame.strip_prefix(b"\xef\xbb\xbf").unwrap_or(frame);
     let mut rest = frame;
     while !rest.is_empty() {
@@ -236,6 +238,17 @@ mod tests {
             .map(|(name, data)| (name.as_bytes().to_vec(), data.as_bytes().to_vec()))
             .collect();
         assert_eq!(events, expected);
+    }
+
+    /// Found by fuzzing.
+    #[test]
+    fn a_byte_order_mark_is_skipped_wherever_the_line_end_before_it_is_cut() {
+        let stream = b"x\n\r\n\xef\xbb\xbfdata: y\n\n";
+        let whole = read(&cut(stream, &[]));
+        assert_eq!(whole, [(Vec::new(), b"y".to_vec())]);
+        for at in 1..stream.len() {
+            assert_eq!(read(&cut(stream, &[at])), whole, "cut at {at}");
+        }
     }
 
     #[test]
