@@ -1,4 +1,6 @@
-//! What one routing decision costs: its target's gate and its credential's, two rate limits and the calls in flight read.
+//! What one routing decision costs: its target's gate and those it shares with its credential and its provider, two
+//! rate limits and the calls in flight read. With the power of two choices that is done for two targets, and their
+//! latencies are compared.
 //!
 //! The baseline is the same draw without any gate: a weighted choice among so many numbers.
 
@@ -6,17 +8,22 @@
 #![expect(clippy::expect_used, reason = "a bench may fail loudly")]
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use llm_breaker::Outcome;
 use llm_router::{
-    Action, Cost, Event, Limits, Member, Pace, Plan, Request, Route, RouteId, Table, Target, Tokens,
+    Action, Cost, Event, Limits, Member, Pace, Plan, Policy, Request, Route, RouteId, Strategy,
+    Table, Target, Tokens,
 };
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-const SIZES: [u32; 3] = [2, 8, 64];
+const SIZES: [u32; 2] = [8, 64];
+/// What each call is expected to take from the rate limits.
+const COST: Cost = Cost {
+    input_tokens: 900,
+    output_tokens: 100,
+};
 
 /// Two limits that are kept and never reached.
 fn ample() -> Limits {
@@ -26,7 +33,7 @@ fn ample() -> Limits {
     limits
 }
 
-fn table(size: u32, now: Instant) -> (Arc<Table>, RouteId) {
+fn table(size: u32, strategy: Strategy, now: Instant) -> (Arc<Table>, RouteId) {
     let mut builder = Table::builder();
     let mut members = Vec::new();
     for index in 0..size {
@@ -35,27 +42,55 @@ fn table(size: u32, now: Instant) -> (Arc<Table>, RouteId) {
         builder = builder.target(target.limits(ample()));
         members.push(Member::new(name).weight(1 + index % 3));
     }
+    let mut policy = Policy::default();
+    policy.strategy = strategy;
     let table = builder
-        .route(Route::new("r").tier(members))
+        .route(Route::new("r").tier(members).policy(policy))
         .build(now)
         .expect("a valid table");
     let route = table.route("r").expect("the route is there");
     (table, route)
 }
 
+/// Calls on every target: latencies are learnt, and two in three calls are still under way.
+fn load(table: &Arc<Table>, route: RouteId, size: u32, now: Instant) -> Vec<Plan> {
+    let mut under_way = Vec::new();
+    for nth in 0..u64::from(size) * 12 {
+        let request = Request::new().expected(COST);
+        let mut plan = Plan::new(Arc::clone(table), route, request, now, nth);
+        let Action::Send { attempt, .. } = plan.poll(now) else {
+            continue;
+        };
+        if nth % 3 == 0 {
+            let then = now + Duration::from_millis(400 + nth);
+            plan.on(Event::Succeeded(attempt, Tokens::default()), then);
+        } else {
+            under_way.push(plan);
+        }
+    }
+    under_way
+}
+
 fn decide(c: &mut Criterion) {
     let mut group = c.benchmark_group("decide");
     for size in SIZES {
-        let now = Instant::now();
-        let (table, route) = table(size, now);
-        let request = Request::new();
+        for strategy in [Strategy::Weighted, Strategy::PowerOfTwo] {
+            let start = Instant::now();
+            let (table, route) = table(size, strategy, start);
+            let _under_way = load(&table, route, size, start);
+            let now = start + Duration::from_secs(2);
+            let request = Request::new().expected(COST);
+            let mut rng = SmallRng::seed_from_u64(7);
+            let name = format!("{strategy}, now given");
+            group.bench_function(BenchmarkId::new(name, size), |b| {
+                b.iter(|| table.decide(black_box(route), &request, black_box(now), &mut rng));
+            });
+            let name = format!("{strategy}, clock read");
+            group.bench_function(BenchmarkId::new(name, size), |b| {
+                b.iter(|| table.decide(black_box(route), &request, Instant::now(), &mut rng));
+            });
+        }
         let mut rng = SmallRng::seed_from_u64(7);
-        group.bench_function(BenchmarkId::new("route", size), |b| {
-            b.iter(|| table.decide(black_box(route), &request, black_box(now), &mut rng));
-        });
-        group.bench_function(BenchmarkId::new("route, clock read", size), |b| {
-            b.iter(|| table.decide(black_box(route), &request, Instant::now(), &mut rng));
-        });
         let weights: Vec<u64> = (0..u64::from(size)).map(|index| 1 + index % 3).collect();
         group.bench_function(BenchmarkId::new("baseline", size), |b| {
             b.iter(|| {
@@ -81,13 +116,9 @@ fn two_rate_limits(c: &mut Criterion) {
     let mut group = c.benchmark_group("two_rate_limits");
     let now = Instant::now();
     let pace = Pace::new(ample(), now);
-    let cost = Cost {
-        input_tokens: 900,
-        output_tokens: 100,
-    };
     group.bench_function("pace, reserve and correct, now given", |b| {
         b.iter(|| {
-            let reserved = pace.reserve(black_box(cost), 1, black_box(now));
+            let reserved = pace.reserve(black_box(COST), 1, black_box(now));
             // What it took is given back, so that the bench does not run dry.
             pace.refund(reserved.expect("ample"));
         });
@@ -95,8 +126,8 @@ fn two_rate_limits(c: &mut Criterion) {
     group.bench_function("pace, reserve and correct, clock read", |b| {
         b.iter(|| {
             let now = Instant::now();
-            let reserved = pace.reserve(black_box(cost), 1, now).expect("ample");
-            pace.correct(reserved, black_box(cost), now);
+            let reserved = pace.reserve(black_box(COST), 1, now).expect("ample");
+            pace.correct(reserved, black_box(COST), now);
         });
     });
     let most = std::num::NonZeroU32::MAX;
@@ -112,31 +143,12 @@ fn two_rate_limits(c: &mut Criterion) {
     group.finish();
 }
 
-fn admit_and_record(c: &mut Criterion) {
-    let mut group = c.benchmark_group("admit_and_record");
-    let now = Instant::now();
-    let (table, _) = table(2, now);
-    let target = table.targets().next().expect("a target");
-    let gate = table.gate(target);
-    group.bench_function("route", |b| {
-        b.iter(|| {
-            let ticket = gate.acquire(black_box(now)).expect("a healthy gate");
-            gate.settle(ticket, Outcome::Success, black_box(now))
-        });
-    });
-    let counter = std::sync::atomic::AtomicU64::new(0);
-    group.bench_function("baseline", |b| {
-        b.iter(|| counter.fetch_add(black_box(1), std::sync::atomic::Ordering::Relaxed));
-    });
-    group.finish();
-}
-
 /// A whole request that succeeds at once: plan made, sent, settled, accepted.
 fn request(c: &mut Criterion) {
     let mut group = c.benchmark_group("request");
     for size in SIZES {
         let now = Instant::now();
-        let (table, route) = table(size, now);
+        let (table, route) = table(size, Strategy::Weighted, now);
         group.bench_function(BenchmarkId::new("route", size), |b| {
             b.iter(|| {
                 let mut plan = Plan::new(Arc::clone(&table), route, Request::new(), now, 7);
@@ -151,5 +163,5 @@ fn request(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decide, two_rate_limits, admit_and_record, request);
+criterion_group!(benches, decide, two_rate_limits, request);
 criterion_main!(benches);

@@ -4,6 +4,7 @@
 //! given to a heavy one, its alias. A draw picks a column and then one of its two owners.
 
 use rand::Rng;
+use std::hint::select_unpredictable;
 
 /// Draws positions in proportion to weights. Positions are counted from 0.
 #[derive(Debug, Clone)]
@@ -11,7 +12,7 @@ pub(crate) struct Alias(Box<[Column]>);
 
 #[derive(Debug, Clone, Copy)]
 struct Column {
-    /// The owner keeps draws below this; the rest goes to the alias. `u32::MAX` keeps all.
+    /// The owner keeps draws below this; the rest goes to the alias, which is the owner itself where it keeps all.
     keep: u32,
     alias: u8,
 }
@@ -28,13 +29,13 @@ impl Alias {
         let mut left: Vec<u64> = weights.iter().map(|w| u64::from(*w) * count).collect();
         let (mut light, mut heavy): (Vec<usize>, Vec<usize>) =
             (0..weights.len()).partition(|member| left.get(*member).is_some_and(|w| *w < total));
-        let mut columns = vec![
-            Column {
+        let mut columns: Vec<Column> = (0..=u8::MAX)
+            .zip(weights)
+            .map(|(alias, _)| Column {
                 keep: u32::MAX,
-                alias: 0,
-            };
-            weights.len()
-        ];
+                alias,
+            })
+            .collect();
         while let (Some(small), Some(large)) = (light.pop(), heavy.pop()) {
             let own = left.get(small).copied()?;
             // own < total, so the share is below 2^32.
@@ -64,14 +65,11 @@ impl Alias {
             return 0;
         };
         match self.0.get(usize::from(index)) {
-            Some(Column { keep, alias }) if word & u64::from(u32::MAX) >= u64::from(*keep) => {
-                if *keep == u32::MAX {
-                    index
-                } else {
-                    *alias
-                }
+            Some(Column { keep, alias }) => {
+                let goes_on = word & u64::from(u32::MAX) >= u64::from(*keep);
+                select_unpredictable(goes_on, *alias, index)
             }
-            _ => index,
+            None => index,
         }
     }
 }

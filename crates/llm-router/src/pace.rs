@@ -196,6 +196,7 @@ impl Quota {
         self.wait_exactly(units, now)
     }
 
+    #[cold]
     fn wait_exactly(&self, units: u64, now: u64) -> Option<u64> {
         let span = self.fitting_span(units)?;
         Some(
@@ -366,6 +367,32 @@ impl Pace {
             0 => PaceReadiness::Ready,
             _ => self.not_before(at.saturating_add(wait), now),
         }
+    }
+
+    /// Whether [`readiness`](Self::readiness) says that it could be sent now, `at` so many nanoseconds after the origin.
+    /// `in_flight` is asked only where it matters.
+    #[inline]
+    pub(crate) fn is_ready(&self, cost: Cost, in_flight: impl FnOnce() -> u32, at: u64) -> bool {
+        let active = self.active.load(Relaxed);
+        let units = cost.units();
+        let mut left = active & (CONCURRENCY - 1);
+        while left != 0 {
+            let place = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let (Some(quota), Some(units)) = (self.quotas.get(place), units.get(place)) else {
+                break;
+            };
+            if quota.wait(*units, at) != Some(0) {
+                return false;
+            }
+        }
+        (active & BLOCKED == 0 || self.blocked_until.load(Relaxed) <= at)
+            && (active & CONCURRENCY == 0 || in_flight() < self.concurrency)
+    }
+
+    /// The zero of its clock.
+    pub(crate) const fn origin(&self) -> Instant {
+        self.origin
     }
 
     /// Takes the cost of a call from every quota, or from none.
@@ -582,6 +609,6 @@ fn bits() -> impl Iterator<Item = u32> {
     (0..QUOTAS).map(|place| 1 << place)
 }
 
-fn nanos(duration: Duration) -> u64 {
+pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

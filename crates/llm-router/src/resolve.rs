@@ -6,9 +6,10 @@ use crate::money::{Allowance, Ledger};
 use crate::route::{Edge, MAX_CANDIDATES, Member, Policy, Route, RouteId};
 use crate::strategy::{Strategy, mix, stable_hash};
 use crate::table::{Slot, TableError, ledger};
-use crate::target::TargetId;
+use crate::target::{Abilities, TargetId};
 use llm_backoff::{HedgeBudget, RetryBudget};
 use std::collections::HashMap;
+use std::slice::SliceIndex;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -81,6 +82,13 @@ pub(crate) struct Candidate {
     pub(crate) tier: u8,
     pub(crate) weight: u32,
     pub(crate) less_restrictive: bool,
+    /// An hour's spend counts its calls: the target's or the route's.
+    pub(crate) is_billed: bool,
+    /// A member with a weight and without a bill.
+    pub(crate) is_plain: bool,
+    /// The target's, here as well: deciding reads them of nearly every candidate it looks at.
+    pub(crate) abilities: Abilities,
+    pub(crate) context_window_tokens: u32,
     /// Tells the target from others for as long as its name stays: what sticky keys hash to.
     pub(crate) sticky_id: u64,
 }
@@ -191,7 +199,8 @@ impl Draft<'_> {
                 target: member.target.clone(),
             });
         }
-        let tags = self.slots.get(target.index()).map(|slot| &slot.facts.tags);
+        let slot = self.slots.get(target.index());
+        let tags = slot.map(|slot| &slot.facts.tags);
         let missing = route
             .tags
             .iter()
@@ -203,6 +212,8 @@ impl Draft<'_> {
                 target: member.target.clone(),
             });
         }
+        let is_billed =
+            !route.allowance.is_none() || slot.is_some_and(|slot| slot.ledger.is_some());
         candidates.push(Candidate {
             target,
             route: self.id,
@@ -213,6 +224,10 @@ impl Draft<'_> {
             tier: u8::try_from(tier).unwrap_or(u8::MAX),
             weight: member.weight,
             less_restrictive: member.less_restrictive || role == Role::Edge(Edge::ContentFilter),
+            is_billed,
+            is_plain: role == Role::Member && member.weight > 0 && !is_billed,
+            abilities: slot.map_or(Abilities::ALL, |slot| slot.facts.abilities),
+            context_window_tokens: slot.map_or(0, |slot| slot.facts.context_window_tokens),
             sticky_id: stable_hash(member.target.as_bytes()),
         });
         Ok(())
@@ -249,21 +264,24 @@ fn retry_share() -> Arc<RetryBudget> {
 impl Resolved {
     /// The tiers in order.
     pub(crate) fn tiers(&self) -> impl Iterator<Item = Tier<'_>> {
-        self.groups().take(self.tiers)
+        self.groups(..self.tiers)
     }
 
     /// The targets of each edge.
     pub(crate) fn edges(&self) -> impl Iterator<Item = (Edge, Tier<'_>)> {
-        self.groups()
-            .skip(self.tiers)
+        self.groups(self.tiers..)
             .filter_map(|tier| match tier.candidates.first()?.role {
                 Role::Edge(edge) => Some((edge, tier)),
                 Role::Member | Role::Canary => None,
             })
     }
 
-    fn groups(&self) -> impl Iterator<Item = Tier<'_>> {
-        self.groups.iter().map(|span| {
+    fn groups(
+        &self,
+        which: impl SliceIndex<[Span], Output = [Span]>,
+    ) -> impl Iterator<Item = Tier<'_>> {
+        let groups = self.groups.get(which).unwrap_or_default();
+        groups.iter().map(|span| {
             let (first, length) = (usize::from(span.first), usize::from(span.length));
             Tier {
                 first: span.first,

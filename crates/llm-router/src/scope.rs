@@ -192,7 +192,8 @@ impl Memberships {
     }
 
     fn indices(&self) -> impl Iterator<Item = u16> {
-        self.list.iter().take(usize::from(self.count)).copied()
+        let list = self.list.get(..usize::from(self.count));
+        list.unwrap_or_default().iter().copied()
     }
 }
 

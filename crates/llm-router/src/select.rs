@@ -8,12 +8,13 @@ use crate::pace::PaceReadiness;
 use crate::request::Request;
 use crate::resolve::{Candidate, Role, Tier};
 use crate::route::{Edge, MAX_CANDIDATES, Policy, RouteId};
-use crate::strategy::{self, Fact, Strategy};
-use crate::table::{Slot, Table};
+use crate::strategy::{self, Fact, Load, Strategy};
+use crate::table::{Moment, Slot, Table};
 use crate::target::TargetId;
 use crate::trace::Refusal;
-use llm_breaker::Readiness;
+use llm_breaker::{Breaker, Readiness};
 use rand::{Rng, RngExt};
+use std::hint::select_unpredictable;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,14 @@ impl Set {
 
     pub(crate) const fn contains(self, position: u8) -> bool {
         self.0 >> position & 1 == 1
+    }
+
+    const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    const fn is_all(self) -> bool {
+        self.0 == u128::MAX
     }
 
     pub(crate) const fn insert(&mut self, position: u8) {
@@ -53,16 +62,30 @@ pub(crate) struct Fit {
 impl Fit {
     /// For a request that has met no failure yet.
     pub(crate) fn of(policy: &Policy, request: &Request) -> Self {
-        let caps = [policy.max_cost, request.max_cost];
-        let cap = caps.into_iter().flatten().min();
+        let cap = match (policy.max_cost, request.max_cost) {
+            (None, None) => u64::MAX,
+            (own, asked) => own
+                .into_iter()
+                .chain(asked)
+                .min()
+                .map_or(u64::MAX, |cap| cap.0),
+        };
         Self {
             context_above: 0,
             less_restrictive: false,
             edges: 0,
             canary: false,
-            money_left: cap.map_or(u64::MAX, |cap| cap.0),
+            money_left: cap,
             prefill: false,
         }
+    }
+
+    /// Nothing is asked beyond abilities and window.
+    const fn is_least(&self) -> bool {
+        self.money_left == u64::MAX
+            && self.context_above == 0
+            && !self.less_restrictive
+            && !self.prefill
     }
 
     pub(crate) const fn open(&mut self, edge: Edge) {
@@ -100,6 +123,7 @@ const FULL: Duration = Duration::from_millis(50);
 const TOO_LARGE: Duration = Duration::from_secs(60);
 
 /// Whether `candidate` could serve the request at all, health aside.
+#[inline]
 pub(crate) fn fits(
     table: &Table,
     slot: &Slot,
@@ -121,16 +145,13 @@ pub(crate) fn fits(
         Role::Canary if fit.canary => {}
         Role::Canary => return Err(Refusal::OnTrial),
     }
-    if !slot.abilities.contains(request.abilities) {
+    if !candidate.abilities.contains(request.abilities) {
         return Err(Refusal::Unable);
     }
     if !request.carried.0.contains(candidate.position) {
         return Err(Refusal::Lossy);
     }
-    let window = slot.context_window_tokens;
-    let wanted = slot.health.estimate.apply(request.context_tokens.into());
-    // An unknown window is given the benefit of the doubt: a refusal for length costs nothing.
-    if window != 0 && (u64::from(window) < wanted || window <= fit.context_above) {
+    if !is_large_enough(slot, candidate, request, fit.context_above) {
         return Err(Refusal::TooSmall);
     }
     if fit.less_restrictive && !candidate.less_restrictive {
@@ -139,10 +160,23 @@ pub(crate) fn fits(
     if fit.prefill && (!slot.prefill || slot.health.no_prefill.load(Ordering::Relaxed)) {
         return Err(Refusal::NoPrefill);
     }
+    if fit.money_left == u64::MAX && !candidate.is_billed {
+        return Ok(());
+    }
     affords(table, slot, candidate, request, fit, now)
 }
 
+/// Whether the request fits into the target's window, and that is larger than `above`. An unknown window is given the benefit
+/// of the doubt: a refusal for length costs nothing.
+#[inline]
+fn is_large_enough(slot: &Slot, candidate: Candidate, request: &Request, above: u32) -> bool {
+    let window = candidate.context_window_tokens;
+    let wanted = || slot.health.estimate.apply(request.context_tokens.into());
+    window == 0 || (window > above && u64::from(window) >= wanted())
+}
+
 /// Whether the request, the target's hour and the route's hour can bear the price of the call.
+#[cold]
 fn affords(
     table: &Table,
     slot: &Slot,
@@ -153,9 +187,6 @@ fn affords(
 ) -> Result<(), Refusal> {
     let route = table.resolved(candidate.route).ledger.as_deref();
     let own = slot.ledger.as_deref();
-    if fit.money_left == u64::MAX && own.is_none() && route.is_none() {
-        return Ok(());
-    }
     let price = expected_cost(slot, request);
     let refuses = |ledger: Option<&Ledger>| ledger.is_some_and(|it| !it.allows(price, now));
     if price.0 > fit.money_left {
@@ -172,6 +203,24 @@ fn affords(
 /// What a call to a target is expected to cost.
 pub(crate) fn expected_cost(slot: &Slot, request: &Request) -> Spend {
     cost(&slot.price, &Billed::expected(slot.expected(request)))
+}
+
+/// Whether a call can go to the target now: what [`admission`] says, without the instant.
+#[inline]
+fn is_ready(table: &Table, slot: &Slot, request: &Request, moment: Moment) -> bool {
+    let health = &*slot.health;
+    let passes = |gate: &Breaker| {
+        matches!(
+            gate.readiness(moment.now),
+            Readiness::Ready | Readiness::Probe
+        )
+    };
+    let in_flight = || health.in_flight.load(Ordering::Relaxed);
+    passes(&health.gate)
+        && slot
+            .pace
+            .is_ready(slot.expected(request), in_flight, moment.of(slot))
+        && table.scopes(slot).all(|shared| passes(&shared.state.gate))
 }
 
 /// When the target's own gate and its credential's let a call through.
@@ -214,61 +263,155 @@ fn gate(readiness: Readiness) -> Admission {
     }
 }
 
-/// The candidate of one tier to use now, drawn by weight among those that are ready and outside
+/// The candidate of one tier to use now, by the tier's strategy among those that are ready and outside
 /// `tried`.
-///
-/// The first draw is among all members, in constant time; where it meets one that is not ready, a
-/// second one is made among those that are. Both together give each ready member its share.
 pub(crate) fn pick(
     table: &Table,
     tier: Tier<'_>,
     request: &Request,
-    fit: Fit,
+    fit: &Fit,
     tried: Set,
     now: Instant,
     rng: &mut impl Rng,
 ) -> Option<u8> {
-    let usable = |candidate: &Candidate, position: u8| {
-        let slot = table.slot(candidate.target);
-        !tried.contains(position)
-            && fits(table, slot, *candidate, request, fit, now).is_ok()
-            && admission(table, slot, request, now) == Admission::Ready
-    };
-    if tier.strategy != Strategy::Weighted {
-        return by_strategy(table, tier, request, usable, now, rng);
-    }
-    let drawn = tier.draw?.draw(rng);
-    if let Some(candidate) = tier.candidates.get(usize::from(drawn)) {
-        let position = tier.first + drawn;
-        if usable(candidate, position) {
-            return Some(position);
+    Look::new(table, request, fit, tried, now).pick(tier, rng)
+}
+
+/// One look at the candidates of a route.
+struct Look<'a> {
+    table: &'a Table,
+    request: &'a Request,
+    fit: &'a Fit,
+    tried: Set,
+    /// Nothing is asked of a member but its abilities and its window.
+    asks_little: bool,
+    moment: Moment,
+}
+
+impl<'a> Look<'a> {
+    #[inline]
+    fn new(table: &'a Table, request: &'a Request, fit: &'a Fit, tried: Set, now: Instant) -> Self {
+        Self {
+            table,
+            request,
+            fit,
+            tried,
+            asks_little: tried.is_empty()
+                && request.allowed.0.is_all()
+                && request.carried.0.is_all()
+                && fit.is_least(),
+            moment: table.moment(now),
         }
     }
-    let mut ready = Set::default();
-    let mut total = 0u64;
-    for (candidate, position) in tier.candidates.iter().zip(tier.first..) {
-        if usable(candidate, position) {
-            ready.insert(position);
-            total += u64::from(candidate.weight);
+
+    #[inline]
+    fn pick(&self, tier: Tier<'_>, rng: &mut impl Rng) -> Option<u8> {
+        match tier.strategy {
+            Strategy::Weighted => {
+                let drawn = tier.candidates.get(usize::from(tier.draw?.draw(rng)))?;
+                if self.is_usable(drawn) {
+                    return Some(drawn.position);
+                }
+                self.by_weight(tier, rng)
+            }
+            Strategy::PowerOfTwo => self
+                .better_of_two(tier, rng)
+                .or_else(|| self.by_strategy(tier, rng)),
+            _ => self.by_strategy(tier, rng),
         }
     }
-    if total == 0 {
-        return None;
+
+    #[inline]
+    fn is_usable(&self, candidate: &Candidate) -> bool {
+        let slot = self.table.slot(candidate.target);
+        let fits = if self.asks_little && candidate.is_plain {
+            candidate.abilities.contains(self.request.abilities)
+                && is_large_enough(slot, *candidate, self.request, 0)
+        } else {
+            let now = self.moment.now;
+            !self.tried.contains(candidate.position)
+                && fits(self.table, slot, *candidate, self.request, *self.fit, now).is_ok()
+        };
+        fits && is_ready(self.table, slot, self.request, self.moment)
     }
-    let mut point = rng.random_range(0..total);
-    let mut positions = tier.candidates.iter().zip(tier.first..);
-    positions.find_map(|(candidate, position)| {
-        if !ready.contains(position) {
+
+    /// A draw by weight among those that are ready, after one among all members met one that is not. Both together give each
+    /// ready member its share.
+    #[cold]
+    fn by_weight(&self, tier: Tier<'_>, rng: &mut impl Rng) -> Option<u8> {
+        let mut ready = Set::default();
+        let mut total = 0u64;
+        for candidate in tier.candidates {
+            if self.is_usable(candidate) {
+                ready.insert(candidate.position);
+                total += u64::from(candidate.weight);
+            }
+        }
+        if total == 0 {
             return None;
         }
-        match point.checked_sub(u64::from(candidate.weight)) {
-            Some(left) => {
-                point = left;
-                None
+        let mut point = rng.random_range(0..total);
+        tier.candidates.iter().find_map(|candidate| {
+            if !ready.contains(candidate.position) {
+                return None;
             }
-            None => Some(position),
+            match point.checked_sub(u64::from(candidate.weight)) {
+                Some(left) => {
+                    point = left;
+                    None
+                }
+                None => Some(candidate.position),
+            }
+        })
+    }
+
+    /// The better of two candidates drawn among all, in constant time; `None` where one of them cannot be used. Then two are
+    /// drawn among those that can, so that each pair of these has its share.
+    #[inline]
+    fn better_of_two(&self, tier: Tier<'_>, rng: &mut impl Rng) -> Option<u8> {
+        let (first, second) = strategy::pair(rng.next_u64(), tier.candidates.len())?;
+        let first = tier.candidates.get(first)?;
+        let second = tier.candidates.get(second)?;
+        if !self.is_usable(first) || !self.is_usable(second) {
+            return None;
         }
-    })
+        let load = |candidate: &Candidate| {
+            let slot = self.table.slot(candidate.target);
+            Load {
+                weight: candidate.weight,
+                in_flight: slot.health.in_flight.load(Ordering::Relaxed),
+                peak: slot.health.ewma.peak(self.moment.of(slot)),
+            }
+        };
+        let second_is_better = strategy::is_cheaper(load(second), load(first));
+        Some(select_unpredictable(
+            second_is_better,
+            second.position,
+            first.position,
+        ))
+    }
+
+    /// The usable candidate that the tier's strategy prefers.
+    #[cold]
+    fn by_strategy(&self, tier: Tier<'_>, rng: &mut impl Rng) -> Option<u8> {
+        let mut facts = [Fact::default(); MAX_CANDIDATES];
+        let mut positions = [0u8; MAX_CANDIDATES];
+        let mut count = 0;
+        for candidate in tier.candidates {
+            if !self.is_usable(candidate) {
+                continue;
+            }
+            let slot = self.table.slot(candidate.target);
+            if let (Some(fact), Some(place)) = (facts.get_mut(count), positions.get_mut(count)) {
+                *place = candidate.position;
+                *fact = fact_of(slot, *candidate, self.request, self.moment.now);
+                count += 1;
+            }
+        }
+        let facts = facts.get(..count)?;
+        let chosen = strategy::choose(tier.strategy, facts, rng.next_u64(), self.request.key)?;
+        positions.get(chosen).copied()
+    }
 }
 
 /// What the strategies know of a candidate.
@@ -281,34 +424,6 @@ pub(crate) fn fact_of(slot: &Slot, candidate: Candidate, request: &Request, now:
         headroom: slot.pace.headroom(now),
         price: expected_cost(slot, request).0,
     }
-}
-
-/// The usable candidate that the tier's strategy prefers.
-fn by_strategy(
-    table: &Table,
-    tier: Tier<'_>,
-    request: &Request,
-    usable: impl Fn(&Candidate, u8) -> bool,
-    now: Instant,
-    rng: &mut impl Rng,
-) -> Option<u8> {
-    let mut facts = [Fact::default(); MAX_CANDIDATES];
-    let mut positions = [0u8; MAX_CANDIDATES];
-    let mut count = 0;
-    for (candidate, position) in tier.candidates.iter().zip(tier.first..) {
-        if !usable(candidate, position) {
-            continue;
-        }
-        let slot = table.slot(candidate.target);
-        if let (Some(fact), Some(place)) = (facts.get_mut(count), positions.get_mut(count)) {
-            *place = position;
-            *fact = fact_of(slot, *candidate, request, now);
-            count += 1;
-        }
-    }
-    let facts = facts.get(..count)?;
-    let chosen = strategy::choose(tier.strategy, facts, rng.next_u64(), request.key)?;
-    positions.get(chosen).copied()
 }
 
 impl Table {
@@ -327,10 +442,9 @@ impl Table {
         rng: &mut impl Rng,
     ) -> Option<TargetId> {
         let route = self.resolved(route);
-        let (fit, tried) = (Fit::of(&route.policy, request), Set::default());
-        let position = route
-            .tiers()
-            .find_map(|tier| pick(self, tier, request, fit, tried, now, rng))?;
+        let fit = Fit::of(&route.policy, request);
+        let look = Look::new(self, request, &fit, Set::default(), now);
+        let position = route.tiers().find_map(|tier| look.pick(tier, rng))?;
         Some(route.candidates.get(usize::from(position))?.target)
     }
 }

@@ -177,28 +177,66 @@ fn best(facts: &[Fact], draw: u64, better: impl Fn(&Fact, &Fact) -> bool) -> Opt
 }
 
 fn less_loaded(a: &Fact, b: &Fact) -> bool {
-    let calls = |fact: &Fact| u64::from(fact.in_flight) + 1;
-    calls(a) * u64::from(b.weight) < calls(b) * u64::from(a.weight)
+    is_lighter((a.in_flight, a.weight), (b.in_flight, b.weight))
+}
+
+/// Whether the first has fewer calls in flight for its weight than the second.
+fn is_lighter((calls, weight): (u32, u32), (other_calls, other_weight): (u32, u32)) -> bool {
+    (u64::from(calls) + 1) * u64::from(other_weight)
+        < (u64::from(other_calls) + 1) * u64::from(weight)
 }
 
 fn power_of_two(facts: &[Fact], draw: u64) -> Option<usize> {
-    let first = spread(draw, facts.len());
-    let other = spread(draw >> 32, facts.len() - 1);
-    let second = if other >= first { other + 1 } else { other };
+    let (first, second) = pair(draw, facts.len())?;
     let (a, b) = (facts.get(first)?, facts.get(second)?);
-    Some(if cheaper(b, a) { second } else { first })
+    Some(if is_cheaper(Load::of(b), Load::of(a)) {
+        second
+    } else {
+        first
+    })
+}
+
+/// Two different positions below `len`, every pair as likely as any other; `None` where there are not two.
+pub(crate) fn pair(draw: u64, len: usize) -> Option<(usize, usize)> {
+    let others = len.checked_sub(1).filter(|others| *others > 0)?;
+    let first = spread(draw, len);
+    let other = spread(draw >> 32, others);
+    Some((first, if other >= first { other + 1 } else { other }))
+}
+
+/// What the power of two choices knows of a candidate.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) weight: u32,
+    pub(crate) in_flight: u32,
+    pub(crate) peak: Peak,
+}
+
+impl Load {
+    fn of(fact: &Fact) -> Self {
+        Self {
+            weight: fact.weight,
+            in_flight: fact.in_flight,
+            peak: Peak {
+                micros: fact.ewma.as_secs_f64() * 1e6,
+                ticks: 0,
+            },
+        }
+    }
 }
 
 /// Peak latency times the calls that would then be in flight, by weight. Where one of the two is
 /// not known its latency is taken to be the other's.
-fn cheaper(a: &Fact, b: &Fact) -> bool {
-    if a.ewma.is_zero() || b.ewma.is_zero() {
-        return less_loaded(a, b);
+pub(crate) fn is_cheaper(a: Load, b: Load) -> bool {
+    if a.peak.is_unknown() || b.peak.is_unknown() {
+        return is_lighter((a.in_flight, a.weight), (b.in_flight, b.weight));
     }
-    let cost = |fact: &Fact, weight: u32| {
-        (fact.ewma.as_nanos() * (u128::from(fact.in_flight) + 1)).saturating_mul(weight.into())
+    let cost = |load: Load, weight: u32| {
+        load.peak.micros * (f64::from(load.in_flight) + 1.0) * f64::from(weight)
     };
-    cost(a, b.weight) < cost(b, a.weight)
+    // Both fade alike: only the time that one has faded longer than the other tells.
+    let longer = f64::from(a.peak.ticks) - f64::from(b.peak.ticks);
+    cost(a, b.weight) * faded(longer) < cost(b, a.weight)
 }
 
 /// Weighted rendezvous hashing: each candidate's score depends on itself and the key alone.
@@ -247,7 +285,7 @@ impl PeakEwma {
     pub const DECAY: Duration = Duration::from_secs(10);
     /// The least that a failure counts as: else a target that fails fast would look fast.
     pub const FAILURE: Duration = Duration::from_secs(5);
-    const TICK_MS: u128 = 16;
+    const TICK_MS: u64 = 16;
 
     /// Nothing known. `origin` is any instant before its first use.
     #[must_use]
@@ -264,6 +302,16 @@ impl PeakEwma {
     pub fn read(&self, now: Instant) -> Duration {
         let (micros, since) = self.faded(self.cell.load(Relaxed), self.tick(now));
         Duration::from_secs_f64(micros * since / 1e6)
+    }
+
+    /// The latency as it was kept, so many nanoseconds after the origin.
+    pub(crate) fn peak(&self, ns: u64) -> Peak {
+        let (micros, tick) = unpack(self.cell.load(Relaxed));
+        let now = u32::try_from(ns / (Self::TICK_MS * 1_000_000)).unwrap_or(u32::MAX);
+        Peak {
+            micros: f64::from(micros),
+            ticks: now.saturating_sub(tick),
+        }
     }
 
     /// A call took this long.
@@ -290,17 +338,35 @@ impl PeakEwma {
     /// The stored microseconds, and the part of them that is left at `tick`.
     #[expect(clippy::unused_self, reason = "reads as a question to the cell")]
     fn faded(&self, cell: u64, tick: u32) -> (f64, f64) {
-        let stored = u32::try_from(cell >> 32).unwrap_or(u32::MAX);
-        let at = u32::try_from(cell & u64::from(u32::MAX)).unwrap_or(u32::MAX);
-        let ticks = tick.saturating_sub(at);
-        let kept = (-f64::from(ticks) * 0.016 / Self::DECAY.as_secs_f64()).exp();
-        (f64::from(stored), kept)
+        let (micros, at) = unpack(cell);
+        (f64::from(micros), faded(f64::from(tick.saturating_sub(at))))
     }
 
     fn tick(&self, now: Instant) -> u32 {
         let elapsed = now.saturating_duration_since(self.origin).as_millis();
-        u32::try_from(elapsed / Self::TICK_MS).unwrap_or(u32::MAX)
+        u32::try_from(elapsed / u128::from(Self::TICK_MS)).unwrap_or(u32::MAX)
     }
+}
+
+/// A latency in microseconds, as it was so many ticks ago.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peak {
+    micros: f64,
+    ticks: u32,
+}
+
+impl Peak {
+    /// After so many ticks (200 s) nothing is left that could be told from nothing.
+    const GONE: u32 = 12_500;
+
+    fn is_unknown(self) -> bool {
+        self.micros <= 0.0 || self.ticks > Self::GONE
+    }
+}
+
+/// The part that is left after so many ticks.
+fn faded(ticks: f64) -> f64 {
+    (-ticks * 0.016 / PeakEwma::DECAY.as_secs_f64()).exp()
 }
 
 fn micros(duration: Duration) -> f64 {
@@ -315,4 +381,11 @@ fn micros(duration: Duration) -> f64 {
 fn pack(micros: f64, tick: u32) -> u64 {
     // At least one: zero stands for nothing known.
     (micros.round().max(1.0) as u64) << 32 | u64::from(tick)
+}
+
+/// Microseconds and tick.
+fn unpack(cell: u64) -> (u32, u32) {
+    let [micros, tick] = [cell >> 32, cell & u64::from(u32::MAX)];
+    let low = |word| u32::try_from(word).unwrap_or(u32::MAX);
+    (low(micros), low(tick))
 }

@@ -7,13 +7,13 @@
 use crate::canary::CanaryState;
 use crate::estimate::Estimate;
 use crate::money::{Allowance, Ledger, Price, Spend};
-use crate::pace::{Cost, Pace};
+use crate::pace::{Cost, Pace, nanos};
 use crate::request::Request;
 use crate::resolve::{Draft, Resolved};
 use crate::route::{MAX_CANDIDATES, Policy, Route, RouteId};
 use crate::scope::{self, Memberships, Shared};
 use crate::strategy::PeakEwma;
-use crate::target::{Abilities, Target, TargetId};
+use crate::target::{Target, TargetId};
 use crate::vitals::Vitals;
 use llm_backoff::RetryBudget;
 use llm_breaker::{Breaker, BreakerConfig};
@@ -35,6 +35,22 @@ pub struct Table {
     /// Shadow probes granted.
     pub(crate) shadows: AtomicU32,
     by_name: HashMap<Box<str>, RouteId>,
+    origin: Instant,
+}
+
+/// An instant, and how long after the table's origin it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) now: Instant,
+    ns: u64,
+}
+
+impl Moment {
+    /// Nanoseconds since the origin of a target's clocks.
+    #[inline]
+    pub(crate) const fn of(self, slot: &Slot) -> u64 {
+        self.ns.saturating_add(slot.age_ns)
+    }
 }
 
 /// One target: what is known of it, and how it does.
@@ -48,11 +64,11 @@ pub(crate) struct Slot {
     pub(crate) ledger: Option<Arc<Ledger>>,
     pub(crate) scopes: Memberships,
     pub(crate) budget: u16,
-    pub(crate) context_window_tokens: u32,
-    pub(crate) abilities: Abilities,
     pub(crate) facts: Target,
     /// It goes on from the beginning of an answer.
     pub(crate) prefill: bool,
+    /// How much older than the table its clocks are.
+    age_ns: u64,
 }
 
 /// How one target does.
@@ -191,13 +207,15 @@ impl TableBuilder {
             if ids.insert(target.name.clone(), TargetId(id)).is_some() {
                 return Err(TableError::DuplicateTarget(target.name));
             }
+            let pace = before
+                .and_then(|before| before.pace_of(&target))
+                .unwrap_or_else(|| Arc::new(Pace::new(target.limits, now)));
             slots.push(Slot {
                 health: before
                     .and_then(|before| before.health_of(&target))
                     .unwrap_or_else(|| Arc::new(Health::new(self.breaker, now))),
-                pace: before
-                    .and_then(|before| before.pace_of(&target))
-                    .unwrap_or_else(|| Arc::new(Pace::new(target.limits, now))),
+                age_ns: nanos(now.saturating_duration_since(pace.origin())),
+                pace,
                 price: target.price,
                 ledger: ledger(
                     &target.allowance,
@@ -206,8 +224,6 @@ impl TableBuilder {
                 ),
                 scopes,
                 budget: intern(&mut domains, target.domain().into())?,
-                context_window_tokens: target.context_window_tokens,
-                abilities: target.abilities,
                 prefill: target.prefill,
                 facts: target,
             });
@@ -240,6 +256,7 @@ impl TableBuilder {
             routes: routes.into(),
             shadows: AtomicU32::new(0),
             by_name,
+            origin: now,
         };
         if before.is_some() {
             table.settle_in(&self.breaker);
@@ -457,6 +474,13 @@ impl Table {
         self.gate_of(self.slot(target), scope)
     }
 
+    #[inline]
+    pub(crate) fn moment(&self, now: Instant) -> Moment {
+        let ns = nanos(now.saturating_duration_since(self.origin));
+        Moment { now, ns }
+    }
+
+    #[inline]
     pub(crate) fn slot(&self, target: TargetId) -> &Slot {
         &self.targets[target.index()]
     }

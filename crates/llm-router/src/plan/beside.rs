@@ -123,9 +123,15 @@ impl Plan {
         let fit = self.fit.with(Edge::Region);
         let edges = route.edges().map(|(_, tier)| tier);
         for tier in route.tiers().chain(edges) {
-            while let Some(position) =
-                select::pick(&table, tier, &self.request, fit, passed, now, &mut self.rng)
-            {
+            while let Some(position) = select::pick(
+                &table,
+                tier,
+                &self.request,
+                &fit,
+                passed,
+                now,
+                &mut self.rng,
+            ) {
                 let target = route.candidates.get(usize::from(position))?.target;
                 let slot = table.slot(target);
                 if why == Why::Trial && slot.health.vitals.is_slow(&self.request) {

@@ -32,7 +32,7 @@ impl Plan {
             .filter(|verdict| verdict.kind == ErrorKind::ContextLength)
             .max_by_key(|verdict| verdict.context_limit_tokens);
         let known = route.candidates.iter();
-        let known = known.map(|candidate| table.slot(candidate.target).context_window_tokens);
+        let known = known.map(|candidate| table.slot(candidate.target).facts.context_window_tokens);
         let longest = known.max().unwrap_or(0);
         let stated = told.map_or(0, |verdict| verdict.context_limit_tokens);
         let window_tokens = longest.max(stated);

@@ -267,7 +267,10 @@ impl Plan {
     pub(super) fn learn(&mut self, slot: &Slot, position: u8, verdict: &Verdict, now: Instant) {
         match verdict.advice.needs {
             Needs::LongerContext => {
-                let seen = slot.context_window_tokens.max(verdict.context_limit_tokens);
+                let seen = slot
+                    .facts
+                    .context_window_tokens
+                    .max(verdict.context_limit_tokens);
                 self.fit.context_above = self.fit.context_above.max(seen).max(1);
             }
             Needs::LessRestrictive => self.fit.less_restrictive = true,

@@ -95,7 +95,7 @@ impl Plan {
             table,
             tier,
             &self.request,
-            self.fit,
+            &self.fit,
             *passed,
             now,
             &mut self.rng,
