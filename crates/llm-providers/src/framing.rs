@@ -1,6 +1,5 @@
 //! How a streamed body is cut into events: one way a wire.
 
-mod crc;
 mod event_stream;
 mod lines;
 
@@ -71,7 +70,7 @@ impl Frames {
         match self {
             Self::Sse(frames) => frames.push(chunk),
             Self::Lines(frames) => frames.push(chunk),
-            Self::EventStream(frames) => frames.push(&chunk),
+            Self::EventStream(frames) => frames.push(chunk),
         }
     }
 

@@ -16,17 +16,19 @@
 //!   (a ping, a keep-alive, whatever follows the finish reason) is left out and counted;
 //!   [`MAX_BROKEN_RUN`] of them in a row are a failure too.
 
+mod around;
 mod glance;
 mod joint;
 mod seam;
 mod template;
 mod translate;
 
+pub(crate) use self::around::{Around, Filler};
 pub use self::glance::Facts;
 pub(crate) use self::glance::{Glance, is_filled, is_object, text_of, unescape, unescape_inner};
 pub(crate) use self::seam::Shown;
 pub use self::seam::{Hold, MAX_SHOWN_BYTES, Reading, Resume, Seam};
-pub(crate) use self::template::Template;
+pub(crate) use self::template::{Plain, Template};
 pub(crate) use self::translate::{Name, Stuck, Translator};
 
 use crate::exchange::MAX_REPLY_BYTES;
@@ -44,6 +46,8 @@ use llm_errors::{
 };
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -92,6 +96,8 @@ pub struct ReplyStream {
     /// Events with content so far.
     content_events: u32,
     idle_at: Instant,
+    /// A sign of life has come: the silence begins anew when more is waited for.
+    alive: bool,
     out: VecDeque<Bytes>,
     held_bytes: usize,
     /// The first content has come.
@@ -178,6 +184,7 @@ impl ReplyStream {
             status: parts.status,
             clocks: parts.clocks,
             idle_at: parts.clocks.first,
+            alive: false,
             out: VecDeque::new(),
             held_bytes: 0,
             spoke: false,
@@ -218,6 +225,7 @@ impl ReplyStream {
             status: parts.status,
             clocks: parts.clocks,
             idle_at: total,
+            alive: false,
             out: VecDeque::from([bytes]),
             held_bytes: 0,
             spoke: true,
@@ -285,23 +293,41 @@ impl ReplyStream {
             self.take_end();
             return;
         };
+        let ready = poll_fn(|cx| match body.poll_next_unpin(cx) {
+            Poll::Ready(item) => Poll::Ready(Some(item)),
+            Poll::Pending => Poll::Ready(None),
+        });
+        // What is there already needs neither timer nor clock.
+        if let Some(item) = ready.await {
+            self.take_chunk(item);
+            return;
+        }
+        if std::mem::take(&mut self.alive) {
+            self.idle_at = Instant::now() + self.clocks.idle;
+        }
         let mut limit = self.idle_at.min(self.clocks.total);
         let release = self.release_at.filter(|_| !self.committed);
         if let Some(release) = release {
             limit = limit.min(release);
         }
         match timeout_at(limit, body.next()).await {
-            Ok(Some(Ok(chunk))) => self.frames.push(chunk),
-            Ok(Some(Err(error))) => self.fail_transport(error.fault),
-            Ok(None) => {
+            Ok(item) => self.take_chunk(item),
+            Err(_) if release.is_some_and(|release| release <= limit) => self.committed = true,
+            Err(_) => self.fail_transport(TransportFault::Timeout),
+        }
+    }
+
+    fn take_chunk(&mut self, item: Option<Result<Bytes, TransportError>>) {
+        match item {
+            Some(Ok(chunk)) => self.frames.push(chunk),
+            Some(Err(error)) => self.fail_transport(error.fault),
+            None => {
                 self.body = None;
                 // An event that the end of the connection cut off is good if it is whole.
                 if let Some(rest) = self.frames.rest() {
                     self.take_frame(rest);
                 }
             }
-            Err(_) if release.is_some_and(|release| release <= limit) => self.committed = true,
-            Err(_) => self.fail_transport(TransportFault::Timeout),
         }
     }
 
@@ -334,7 +360,8 @@ impl ReplyStream {
             }
             Glance::End => {
                 if self.course.is_complete() && self.spoke {
-                    self.forward(frame.clone(), was_complete);
+                    drop(data);
+                    self.forward(frame, was_complete);
                     self.finish_translation();
                     self.ended = true;
                     self.committed = true;
@@ -347,10 +374,9 @@ impl ReplyStream {
             Glance::Life | Glance::Quiet => {}
         }
         self.broken_run = 0;
-        if self.spoke && glance != Glance::Quiet {
-            self.idle_at = Instant::now() + self.clocks.idle;
-        }
-        self.forward(frame.clone(), was_complete);
+        self.alive |= self.spoke && glance != Glance::Quiet;
+        drop(data);
+        self.forward(frame, was_complete);
         self.commit();
     }
 

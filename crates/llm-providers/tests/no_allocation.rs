@@ -15,49 +15,88 @@ use std::time::SystemTime;
 
 /// Answers with so many events of content.
 #[derive(Debug)]
-struct Canned(Dialect, usize);
+struct Canned {
+    begin: Bytes,
+    /// One after the other, in turn.
+    content: [Bytes; 2],
+    end: Bytes,
+    count: usize,
+}
 
-/// Made once: clones of it cost nothing.
-fn event(dialect: Dialect, nth: usize, last: usize) -> Bytes {
-    let (begin, content, end) = match dialect {
-        Dialect::AnthropicMessages => (
-            &b"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"x\",\"model\":\"m\",\"usage\":{\"input_tokens\":1}}}\n\nevent: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n"[..],
-            &b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\" a\\nword\"}}\n\n"[..],
-            &b"event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":1}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"[..],
-        ),
-        _ => (
-            &b"data: {\"id\":\"x\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n"[..],
-            &b"data: {\"id\":\"x\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" a\\nword\"},\"finish_reason\":null}]}\n\n"[..],
-            &b"data: {\"id\":\"x\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"[..],
-        ),
-    };
-    Bytes::from_static(match nth {
-        0 => begin,
-        _ if nth == last => end,
-        _ => content,
-    })
+/// What each event of content says.
+const WORDS: [&str; 2] = [" a word", " a\nword"];
+
+impl Canned {
+    fn new(dialect: Dialect, count: usize) -> Self {
+        let (begin, content, end) = match dialect {
+            Dialect::AnthropicMessages => (
+                "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"x\",\"model\":\"m\",\"usage\":{\"input_tokens\":1}}}\n\nevent: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n",
+                "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":WORD}}\n\n",
+                "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":1}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+            ),
+            Dialect::OpenAiResponses => (
+                "data: {\"type\":\"response.created\",\"response\":{\"id\":\"x\",\"model\":\"m\",\"status\":\"in_progress\"}}\n\ndata: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"type\":\"message\",\"content\":[]}}\n\n",
+                "data: {\"type\":\"response.output_text.delta\",\"output_index\":0,\"content_index\":0,\"delta\":WORD}\n\n",
+                "data: {\"type\":\"response.completed\",\"response\":{\"status\":\"completed\"}}\n\n",
+            ),
+            _ => (
+                "data: {\"id\":\"x\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n",
+                "data: {\"id\":\"x\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":WORD},\"finish_reason\":null}]}\n\n",
+                "data: {\"id\":\"x\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n",
+            ),
+        };
+        let json = |word| serde_json::to_string(word).unwrap();
+        Self {
+            begin: begin.into(),
+            content: WORDS.map(|word| content.replace("WORD", &json(word)).into()),
+            end: end.into(),
+            count,
+        }
+    }
+
+    /// Clones of what is there already cost nothing.
+    fn event(&self, nth: usize) -> Bytes {
+        match nth {
+            0 => self.begin.clone(),
+            _ if nth > self.count => self.end.clone(),
+            _ => {
+                let [odd, even] = &self.content;
+                if nth.is_multiple_of(2) { even } else { odd }.clone()
+            }
+        }
+    }
 }
 
 impl Transport for Canned {
     fn send(&self, _: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
-        let Self(dialect, count) = *self;
-        let events = (0..=count + 1).map(move |nth| Ok(event(dialect, nth, count + 1)));
+        let own = Self {
+            begin: self.begin.clone(),
+            content: self.content.clone(),
+            end: self.end.clone(),
+            count: self.count,
+        };
+        let events = (0..=self.count + 1).map(move |nth| Ok(own.event(nth)));
         let body = futures_util::stream::iter(events).boxed();
         Box::pin(async { Ok(HttpResponse::new(200, HeaderMap::new(), body)) })
     }
 }
 
 /// Allocations of a stream of `count` events from beginning to end.
-fn allocations(dialect: Dialect, count: usize, keep_text: bool) -> u64 {
+fn allocations(target: Dialect, caller: Dialect, count: usize, keep_text: bool) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = { runtime }.enable_time().build().unwrap();
     let endpoint = Endpoint::builder(Provider::OpenAi, "model")
-        .wire(dialect)
+        .wire(target)
         .build()
         .unwrap();
-    let body = r#"{"model":"route","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
-    let call = Call::parse(dialect, body.into()).unwrap();
-    let transport = Canned(dialect, count);
+    let body = match caller {
+        Dialect::OpenAiResponses => r#"{"model":"route","stream":true,"input":"hi"}"#,
+        _ => {
+            r#"{"model":"route","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#
+        }
+    };
+    let call = Call::parse(caller, body.into()).unwrap();
+    let transport = Canned::new(target, count);
     let drain = async {
         let mut reading = Reading::default();
         reading.keep_text = keep_text;
@@ -82,12 +121,37 @@ fn allocations(dialect: Dialect, count: usize, keep_text: bool) -> u64 {
 
 #[test]
 fn a_longer_stream_costs_no_more_allocations_than_a_short_one() {
+    for dialect in [
+        Dialect::OpenAiChat,
+        Dialect::OpenAiResponses,
+        Dialect::AnthropicMessages,
+    ] {
+        let short = allocations(dialect, dialect, 1_000, false);
+        let long = allocations(dialect, dialect, 5_000, false);
+        assert_eq!(long, short, "{dialect}");
+    }
     for dialect in [Dialect::OpenAiChat, Dialect::AnthropicMessages] {
-        let short = allocations(dialect, 1_000, false);
-        assert_eq!(allocations(dialect, 5_000, false), short, "{dialect}");
         // Text that is kept grows in one buffer, which doubles.
-        let short = allocations(dialect, 1_000, true);
-        let long = allocations(dialect, 5_000, true);
+        let short = allocations(dialect, dialect, 1_000, true);
+        let long = allocations(dialect, dialect, 5_000, true);
         assert!(long <= short + 3, "{dialect}: {short} and {long}");
+    }
+}
+
+/// One buffer is written to and one text is read into, again and again.
+#[test]
+fn translation_of_a_longer_stream_costs_hardly_more_allocations_than_of_a_short_one() {
+    let pairs = [
+        (Dialect::OpenAiChat, Dialect::AnthropicMessages),
+        (Dialect::AnthropicMessages, Dialect::OpenAiChat),
+        (Dialect::OpenAiResponses, Dialect::OpenAiChat),
+    ];
+    for (target, caller) in pairs {
+        let short = allocations(target, caller, 1_000, false);
+        let long = allocations(target, caller, 5_000, false);
+        assert!(
+            long <= short + 3,
+            "{target} as {caller}: {short} and {long}"
+        );
     }
 }

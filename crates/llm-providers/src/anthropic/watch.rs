@@ -209,7 +209,11 @@ pub(crate) struct Watch {
 
 impl wire::Watch for Watch {
     fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
-        if self.plain_text(name, data).is_some() {
+        if let Some(plain) = self.template.text(name, data) {
+            if let Some(shown) = &mut self.shown {
+                shown.spoilt |= !unescape_inner(plain.text, &mut shown.text);
+                shown.check();
+            }
             return Glance::Content;
         }
         let event: Event<'_> = match serde_json::from_slice(data) {
@@ -227,7 +231,7 @@ impl wire::Watch for Watch {
             keep(shown, &event);
         }
         if let Some(raw) = event.plain_text() {
-            self.template.learn_from(data, raw);
+            self.template.learn_from(name, data, raw);
         }
         match event.kind.map(RawValue::get) {
             Some("\"error\"") => Glance::Error,
@@ -276,15 +280,6 @@ impl wire::Watch for Watch {
             // The documentation asks clients to pass over events they do not know.
             _ => Glance::Quiet,
         }
-    }
-
-    fn plain_text<'d>(&mut self, name: &[u8], data: &'d [u8]) -> Option<&'d str> {
-        let text = self.template.text(data).filter(|_| name != b"error")?;
-        if let Some(shown) = &mut self.shown {
-            shown.spoilt |= !unescape_inner(text, &mut shown.text);
-            shown.check();
-        }
-        Some(text)
     }
 
     fn keep(&mut self) {

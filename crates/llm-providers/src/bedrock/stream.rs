@@ -159,6 +159,11 @@ impl Reader for StreamReader {
         }
     }
 
+    fn take_text(&mut self, text: &str) -> bool {
+        self.chars += chars(text);
+        true
+    }
+
     fn is_complete(&self) -> bool {
         self.stopped
     }

@@ -170,6 +170,10 @@ impl Reader for StreamReader {
         }
     }
 
+    fn take_text(&mut self, _text: &str) -> bool {
+        true
+    }
+
     fn is_complete(&self) -> bool {
         self.finished
     }

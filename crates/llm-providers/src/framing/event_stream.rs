@@ -9,9 +9,9 @@
 //! type (one byte) and its value; only texts (type 7) are of use here. After
 //! <https://smithy.io/2.0/aws/amazon-eventstream.html>, read 2026-11-26.
 
-use super::crc::crc32;
 use super::{BadFrame, Event};
 use bytes::{Bytes, BytesMut};
+use crc32fast::hash as crc32;
 use std::borrow::Cow;
 
 /// Both lengths and their checksum.
@@ -19,11 +19,14 @@ const PRELUDE: usize = 12;
 /// The checksum at the end.
 const TRAILER: usize = 4;
 
-/// Cuts chunks into messages, each with its checksums verified.
+/// Cuts chunks into messages, each with its checksums verified. A message inside one chunk is a slice of it.
 #[derive(Debug)]
 pub(crate) struct Frames {
     longest: usize,
+    /// What has come since the beginning of a message whose end is in a later chunk.
     buffer: BytesMut,
+    /// What is left of the latest chunk; empty where that went into the buffer.
+    chunk: Bytes,
     /// A message was damaged: where the next one begins is not known.
     lost: bool,
 }
@@ -34,13 +37,20 @@ impl Frames {
         Self {
             longest,
             buffer: BytesMut::new(),
+            chunk: Bytes::new(),
             lost: false,
         }
     }
 
-    pub(super) fn push(&mut self, chunk: &[u8]) {
-        if !self.lost {
-            self.buffer.extend_from_slice(chunk);
+    pub(super) fn push(&mut self, chunk: Bytes) {
+        debug_assert!(self.chunk.is_empty());
+        if self.lost {
+            return;
+        }
+        if self.buffer.is_empty() {
+            self.chunk = chunk;
+        } else {
+            self.buffer.extend_from_slice(&chunk);
         }
     }
 
@@ -48,24 +58,36 @@ impl Frames {
         if self.lost {
             return Some(Err(BadFrame));
         }
-        let total = match message_length(&self.buffer, self.longest) {
-            Ok(total) if self.buffer.len() >= total => total,
-            Ok(_) => return None,
-            Err(bad) => {
-                self.lost = true;
-                self.buffer.clear();
-                return Some(Err(bad));
-            }
+        let is_buffered = !self.buffer.is_empty();
+        let bytes: &[u8] = if is_buffered {
+            &self.buffer
+        } else {
+            &self.chunk
         };
-        let message = self.buffer.split_to(total).freeze();
+        let message = match message_length(bytes, self.longest) {
+            Ok(total) if bytes.len() < total => {
+                self.buffer
+                    .extend_from_slice(&std::mem::take(&mut self.chunk));
+                return None;
+            }
+            Ok(total) if is_buffered => self.buffer.split_to(total).freeze(),
+            Ok(total) => self.chunk.split_to(total),
+            Err(bad) => return self.lose(bad),
+        };
         let whole = message
             .split_last_chunk::<TRAILER>()
             .is_some_and(|(before, sum)| crc32(before) == u32::from_be_bytes(*sum));
         if !whole {
-            self.lost = true;
-            return Some(Err(BadFrame));
+            return self.lose(BadFrame);
         }
         Some(Ok(message))
+    }
+
+    fn lose(&mut self, bad: BadFrame) -> Option<Result<Bytes, BadFrame>> {
+        self.lost = true;
+        self.buffer.clear();
+        self.chunk.clear();
+        Some(Err(bad))
     }
 }
 

@@ -15,10 +15,10 @@ fn message(headers: &[(&str, &str)], payload: &str) -> Vec<u8> {
     let total = u32::try_from(16 + block.len() + payload.len()).unwrap();
     let mut out = total.to_be_bytes().to_vec();
     out.extend_from_slice(&u32::try_from(block.len()).unwrap().to_be_bytes());
-    out.extend_from_slice(&crc::crc32(&out).to_be_bytes());
+    out.extend_from_slice(&crc32fast::hash(&out).to_be_bytes());
     out.extend_from_slice(&block);
     out.extend_from_slice(payload.as_bytes());
-    out.extend_from_slice(&crc::crc32(&out).to_be_bytes());
+    out.extend_from_slice(&crc32fast::hash(&out).to_be_bytes());
     out
 }
 

@@ -89,12 +89,28 @@ struct Feedback<'a> {
 
 #[derive(Deserialize, Clone, Copy, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct UsageWire {
+pub(super) struct UsageWire {
     prompt_token_count: Option<u64>,
     tool_use_prompt_token_count: Option<u64>,
     candidates_token_count: Option<u64>,
     thoughts_token_count: Option<u64>,
     cached_content_token_count: Option<u64>,
+}
+
+impl UsageWire {
+    pub(super) fn into_usage(self) -> Usage {
+        let thoughts = self.thoughts_token_count.unwrap_or(0);
+        let prompt = self.prompt_token_count.unwrap_or(0);
+        let tools = self.tool_use_prompt_token_count.unwrap_or(0);
+        let answer = self.candidates_token_count.unwrap_or(0);
+        Usage {
+            input_tokens: prompt.saturating_add(tools),
+            output_tokens: answer.saturating_add(thoughts),
+            cache_read_tokens: self.cached_content_token_count.unwrap_or(0),
+            cache_write_tokens: 0,
+            reasoning_tokens: thoughts,
+        }
+    }
 }
 
 /// One thing that an answer says.
@@ -144,18 +160,7 @@ impl<'a> Answer<'a> {
     }
 
     pub(super) fn usage(&self) -> Option<Usage> {
-        let wire = self.usage_metadata?;
-        let thoughts = wire.thoughts_token_count.unwrap_or(0);
-        let prompt = wire.prompt_token_count.unwrap_or(0);
-        let tools = wire.tool_use_prompt_token_count.unwrap_or(0);
-        let answer = wire.candidates_token_count.unwrap_or(0);
-        Some(Usage {
-            input_tokens: prompt.saturating_add(tools),
-            output_tokens: answer.saturating_add(thoughts),
-            cache_read_tokens: wire.cached_content_token_count.unwrap_or(0),
-            cache_write_tokens: 0,
-            reasoning_tokens: thoughts,
-        })
+        self.usage_metadata.map(UsageWire::into_usage)
     }
 
     /// How it ended; `None` while it goes on.

@@ -1,6 +1,6 @@
 //! Reads a stream's events.
 
-use super::reply::{Answer, End, Said};
+use super::reply::{Answer, End, Said, UsageWire};
 use crate::chat::{Citation, FinishReason, REPLY_CITATIONS, StreamEvent};
 use crate::codec::Untranslatable;
 use crate::stream::{Facts, Glance, MAX_SHOWN_BYTES};
@@ -62,9 +62,7 @@ impl Reader for StreamReader {
             glance = Glance::Content;
             match said {
                 Said::Text(text) => {
-                    if self.text.len() + text.len() <= MAX_SHOWN_BYTES {
-                        self.text.push_str(&text);
-                    }
+                    self.keep(&text);
                     out.push(StreamEvent::Text(text));
                 }
                 Said::Thinking(text) => out.push(StreamEvent::Thinking(text)),
@@ -104,11 +102,41 @@ impl Reader for StreamReader {
         Ok(glance)
     }
 
+    fn aside(&self) -> Option<&'static [u8]> {
+        Some(b"\"usageMetadata\"")
+    }
+
+    fn read_aside(&mut self, json: &[u8], facts: &mut Facts, out: &mut Vec<StreamEvent>) -> bool {
+        let Ok(usage) = serde_json::from_slice::<UsageWire>(json) else {
+            return false;
+        };
+        facts.usage = usage.into_usage();
+        out.push(StreamEvent::Usage(facts.usage));
+        true
+    }
+
+    fn take_text(&mut self, text: &str) -> bool {
+        // Sources are placed by the text that has come with them.
+        let is_free = self.cited.is_empty() && self.lost.is_empty();
+        if is_free {
+            self.keep(text);
+        }
+        is_free
+    }
+
     fn is_complete(&self) -> bool {
         self.finished
     }
 
     fn lost(&self) -> &[&'static str] {
         &self.lost
+    }
+}
+
+impl StreamReader {
+    fn keep(&mut self, text: &str) {
+        if self.text.len() + text.len() <= MAX_SHOWN_BYTES {
+            self.text.push_str(text);
+        }
     }
 }

@@ -231,6 +231,10 @@ impl Reader for StreamReader {
         Ok(glance)
     }
 
+    fn take_text(&mut self, _text: &str) -> bool {
+        true
+    }
+
     fn is_complete(&self) -> bool {
         self.finished
     }

@@ -6,7 +6,7 @@ use super::watch::{UsageWire, finish_reason};
 use crate::chat::{Citation, FinishReason, REPLY_CITATIONS, StreamEvent, Usage, lenient};
 use crate::codec::Untranslatable;
 use crate::sse;
-use crate::stream::{Shown, is_filled, text_of};
+use crate::stream::{Around, Filler, Shown, is_filled, text_of};
 use crate::wire::Decode;
 use bytes::{BufMut, BytesMut};
 use serde::{Deserialize, Serialize};
@@ -360,6 +360,8 @@ pub struct StreamEncoder {
     usage: Usage,
     finished: bool,
     ended: bool,
+    /// A chunk that holds nothing but a text.
+    around: Around,
 }
 
 impl StreamEncoder {
@@ -394,10 +396,19 @@ impl StreamEncoder {
             StreamEvent::Start { id, model } => {
                 self.id.clone_from(id);
                 self.model.clone_from(model);
+                self.around = Around::default();
                 delta.role = Some("assistant");
                 delta.content = Some("");
             }
-            StreamEvent::Text(text) => delta.content = Some(text),
+            StreamEvent::Text(text) => {
+                if self.around.is_none() {
+                    self.around = self.around_text();
+                }
+                if self.around.write(&[Filler::Text(text)], out) {
+                    return;
+                }
+                delta.content = Some(text);
+            }
             StreamEvent::Thinking(text) => delta.reasoning_content = Some(text),
             StreamEvent::Refusal(text) => delta.refusal = Some(text),
             StreamEvent::ToolCall { index, id, name } => {
@@ -449,6 +460,21 @@ impl StreamEncoder {
         self.write(&choices, None, out);
     }
 
+    fn around_text(&self) -> Around {
+        let choices = [ChoiceOut {
+            index: 0,
+            delta: DeltaOut {
+                content: Some(""),
+                ..DeltaOut::default()
+            },
+            logprobs: None,
+            finish_reason: None,
+        }];
+        let mut chunk = BytesMut::new();
+        self.write(&choices, None, &mut chunk);
+        Around::of(&chunk, &[r#""content":"""#])
+    }
+
     fn end(&mut self, out: &mut BytesMut) {
         self.ended = true;
         if !self.finished {
@@ -467,7 +493,7 @@ impl StreamEncoder {
         sse::write(out, None, b"[DONE]");
     }
 
-    fn write(&mut self, choices: &[ChoiceOut<'_>], usage: Option<Value>, out: &mut BytesMut) {
+    fn write(&self, choices: &[ChoiceOut<'_>], usage: Option<Value>, out: &mut BytesMut) {
         let chunk = ChunkOut {
             id: &self.id,
             object: "chat.completion.chunk",

@@ -277,7 +277,11 @@ pub(crate) struct Watch {
 
 impl wire::Watch for Watch {
     fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
-        if self.plain_text(name, data).is_some() {
+        if let Some(plain) = self.template.text(name, data) {
+            if let Some(shown) = &mut self.shown {
+                shown.spoilt |= !unescape_inner(plain.text, &mut shown.text);
+                shown.check();
+            }
             return Glance::Content;
         }
         if data.trim_ascii() == b"[DONE]" {
@@ -299,22 +303,13 @@ impl wire::Watch for Watch {
         self.seen |= chunk.choices.seen;
         self.finished |= chunk.choices.finished;
         if let Some(raw) = chunk.choices.plain_text() {
-            self.template.learn_from(data, raw);
+            self.template.learn_from(name, data, raw);
         }
         if chunk.choices.answer || chunk.choices.reasoning {
             Glance::Content
         } else {
             Glance::Life
         }
-    }
-
-    fn plain_text<'d>(&mut self, name: &[u8], data: &'d [u8]) -> Option<&'d str> {
-        let text = self.template.text(data).filter(|_| name != b"error")?;
-        if let Some(shown) = &mut self.shown {
-            shown.spoilt |= !unescape_inner(text, &mut shown.text);
-            shown.check();
-        }
-        Some(text)
     }
 
     fn keep(&mut self) {

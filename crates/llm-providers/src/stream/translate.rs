@@ -6,7 +6,7 @@ use crate::endpoint::Endpoint;
 use crate::sse::MAX_EVENT_BYTES;
 use crate::stream::joint::Joint;
 use crate::stream::seam::{MAX_SHOWN_BYTES, Resume, Seam};
-use crate::stream::{Facts, Glance};
+use crate::stream::{Facts, Glance, Plain, Template, unescape_inner};
 use crate::wire::{Dialect, Reader, Wire, Writer};
 use bytes::{Bytes, BytesMut};
 
@@ -51,8 +51,12 @@ impl Name {
 pub(crate) struct Translator {
     reader: Box<dyn Reader>,
     writer: Box<dyn Writer>,
+    /// Tells events that hold nothing but a text, so that they need not be read.
+    template: Template,
     /// What the latest event said and has not been written yet.
     events: Vec<StreamEvent>,
+    /// The buffer of a text that has been written.
+    spare: String,
     /// The latest event cannot be said in the caller's dialect.
     unsayable: bool,
     name: Name,
@@ -79,10 +83,13 @@ impl Translator {
         created: u64,
         name: Name,
     ) -> Self {
+        let reader = upstream.target().reader();
         Self {
-            reader: upstream.target().reader(),
+            template: Template::with_aside(reader.aside()),
+            reader,
             writer: caller.caller().writer(include_usage, created),
             events: Vec::new(),
+            spare: String::new(),
             unsayable: false,
             name,
             out: BytesMut::new(),
@@ -137,12 +144,46 @@ impl Translator {
     /// Reads one event, by name and data; what it says is kept for [`write`](Self::write).
     pub(crate) fn read(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
         self.events.clear();
+        if let Some(plain) = self.template.text(name, data)
+            && self.take_plain(plain, facts)
+        {
+            return Glance::Content;
+        }
         let read = self.reader.read(name, data, facts, &mut self.events);
         self.unsayable = read.is_err();
-        if let Some(StreamEvent::Start { id, model }) = self.events.first_mut() {
-            self.name.fill(id, model);
+        match self.events.as_mut_slice() {
+            [StreamEvent::Text(text)] if read == Ok(Glance::Content) => {
+                self.template.learn_text(name, data, text, false);
+            }
+            [StreamEvent::Text(text), StreamEvent::Usage(_)] if read == Ok(Glance::Content) => {
+                self.template.learn_text(name, data, text, true);
+            }
+            events => {
+                self.template.clear();
+                if let Some(StreamEvent::Start { id, model }) = events.first_mut() {
+                    self.name.fill(id, model);
+                }
+            }
         }
         read.unwrap_or(Glance::Quiet)
+    }
+
+    /// Takes what an event says that was told by its bytes; false where it has to be read after all.
+    fn take_plain(&mut self, plain: Plain<'_>, facts: &mut Facts) -> bool {
+        let mut text = std::mem::take(&mut self.spare);
+        text.clear();
+        let mut is_read = unescape_inner(plain.text, &mut text);
+        if let Some(aside) = plain.aside {
+            is_read = is_read && self.reader.read_aside(aside, facts, &mut self.events);
+        }
+        is_read = is_read && self.reader.take_text(&text);
+        self.events.insert(0, StreamEvent::Text(text));
+        if is_read {
+            self.unsayable = false;
+        } else {
+            self.events.clear();
+        }
+        is_read
     }
 
     /// True once the answer's finish reason has come.
@@ -183,8 +224,11 @@ impl Translator {
             self.spoilt = true;
         }
         written?;
+        if let Some(StreamEvent::Text(text)) = events.first_mut() {
+            self.spare = std::mem::take(text);
+        }
+        events.clear();
         self.events = events;
-        self.events.clear();
         Ok(self.out.split().freeze())
     }
 

@@ -43,12 +43,6 @@ pub(crate) trait Watch: fmt::Debug + Send {
     /// Looks at one event, by name and data, and notes what it tells.
     fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance;
 
-    /// The text of an event that differs from the one before in its text alone, as JSON writes it; it is
-    /// kept like any other. Then nothing else need be looked at.
-    fn plain_text<'d>(&mut self, _name: &[u8], _data: &'d [u8]) -> Option<&'d str> {
-        None
-    }
-
     /// True once the answer's finish reason has come.
     fn is_complete(&self) -> bool;
 

@@ -65,6 +65,25 @@ pub(crate) trait Reader: fmt::Debug + Send {
         out: &mut Vec<StreamEvent>,
     ) -> Result<Glance, Untranslatable>;
 
+    /// The field, in quotes, that comes with each text and holds an object which can be read by itself; none
+    /// usually.
+    fn aside(&self) -> Option<&'static [u8]> {
+        None
+    }
+
+    /// Reads that object and appends what it says; false where it is not of its shape.
+    fn read_aside(
+        &mut self,
+        _json: &[u8],
+        _facts: &mut Facts,
+        _out: &mut Vec<StreamEvent>,
+    ) -> bool {
+        false
+    }
+
+    /// Takes a text whose event was told by its bytes and not read; false where it must be read.
+    fn take_text(&mut self, text: &str) -> bool;
+
     /// True once the answer's finish reason has come.
     fn is_complete(&self) -> bool;
 

@@ -3,7 +3,7 @@
 use super::{Reader, Watch};
 use crate::chat::StreamEvent;
 use crate::codec::Untranslatable;
-use crate::stream::{Facts, Glance, is_object, unescape_inner};
+use crate::stream::{Facts, Glance, is_object};
 use std::fmt;
 
 /// Decodes a stream's events.
@@ -11,13 +11,10 @@ pub(crate) trait Decode: fmt::Debug + Send {
     /// Decodes the data of one event and appends what it says to `out`.
     fn decode(&mut self, data: &[u8], out: &mut Vec<StreamEvent>) -> Result<(), Untranslatable>;
 
-    /// True where a plain text would be a part of the answer just now.
-    fn takes_text(&self) -> bool {
+    /// As [`Reader::take_text`].
+    fn take_text(&mut self, _text: &str) -> bool {
         true
     }
-
-    /// A plain text became a part of the answer without being decoded.
-    fn took_text(&mut self, _text: &str) {}
 
     /// As [`Reader::lost`].
     fn lost(&self) -> &[&'static str] {
@@ -25,8 +22,7 @@ pub(crate) trait Decode: fmt::Debug + Send {
     }
 }
 
-/// Watches and decodes: what is an error, broken or an extension is not decoded, and a plain text need
-/// not be.
+/// Watches and decodes: what is an error, broken or an extension is not decoded.
 #[derive(Debug, Default)]
 pub(crate) struct Watched<W, D> {
     watch: W,
@@ -41,17 +37,6 @@ impl<W: Watch, D: Decode> Reader for Watched<W, D> {
         facts: &mut Facts,
         out: &mut Vec<StreamEvent>,
     ) -> Result<Glance, Untranslatable> {
-        if self.decoder.takes_text()
-            && let Some(text) = self.watch.plain_text(name, data)
-        {
-            let mut plain = String::new();
-            if !unescape_inner(text, &mut plain) {
-                return Err(Untranslatable(()));
-            }
-            self.decoder.took_text(&plain);
-            out.push(StreamEvent::Text(plain));
-            return Ok(Glance::Content);
-        }
         let glance = self.watch.glance(name, data, facts);
         match glance {
             Glance::Broken | Glance::Error => {}
@@ -65,6 +50,10 @@ impl<W: Watch, D: Decode> Reader for Watched<W, D> {
             }
         }
         Ok(glance)
+    }
+
+    fn take_text(&mut self, text: &str) -> bool {
+        self.decoder.take_text(text)
     }
 
     fn is_complete(&self) -> bool {

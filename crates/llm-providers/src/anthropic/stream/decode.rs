@@ -89,12 +89,9 @@ impl Decode for StreamDecoder {
         self.decode(data, out)
     }
 
-    fn takes_text(&self) -> bool {
-        self.open == Open::Plain
-    }
-
-    fn took_text(&mut self, text: &str) {
+    fn take_text(&mut self, text: &str) -> bool {
         self.chars += chars(text);
+        true
     }
 
     fn lost(&self) -> &[&'static str] {

@@ -7,7 +7,7 @@ use crate::chat::{
 };
 use crate::codec::{Untranslatable, safe_id};
 use crate::sse::{self, MAX_EVENT_BYTES};
-use crate::stream::{REPLY_REASONING, Shown};
+use crate::stream::{Around, Filler, REPLY_REASONING, Shown};
 use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -46,6 +46,8 @@ pub struct StreamEncoder {
     finish: Option<FinishReason>,
     stop_sequence: Option<String>,
     usage: Usage,
+    /// An event of the open block that holds a text.
+    around: Around,
 }
 
 /// The event that makes up nearly all of a stream: written without a tree.
@@ -241,7 +243,14 @@ impl StreamEncoder {
     fn text(&mut self, text: &str, out: &mut BytesMut) {
         self.ensure(Open::Text, out);
         self.chars += chars(text);
-        self.delta(Delta::Text { text }, out);
+        if self.around.is_none() {
+            let mut event = BytesMut::new();
+            self.delta(Delta::Text { text: "" }, &mut event);
+            self.around = Around::of(&event, &[r#""text":"""#]);
+        }
+        if !self.around.write(&[Filler::Text(text)], out) {
+            self.delta(Delta::Text { text }, out);
+        }
     }
 
     /// Makes `kind` the open block.
@@ -264,6 +273,7 @@ impl StreamEncoder {
             "content_block": block,
         });
         self.blocks += 1;
+        self.around = Around::default();
         write("content_block_start", &event, out);
     }
 

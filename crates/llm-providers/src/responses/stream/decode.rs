@@ -92,6 +92,11 @@ impl Decode for StreamDecoder {
         self.decode(data, out)
     }
 
+    fn take_text(&mut self, text: &str) -> bool {
+        self.chars += chars(text);
+        true
+    }
+
     fn lost(&self) -> &[&'static str] {
         &self.lost
     }

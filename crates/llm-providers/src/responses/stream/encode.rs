@@ -10,6 +10,7 @@ use crate::responses::kept::Kept;
 use crate::responses::mark::Names;
 use crate::responses::reply::encode_usage;
 use crate::sse;
+use crate::stream::{Around, Filler};
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -41,10 +42,12 @@ pub struct StreamEncoder {
     refused: bool,
     finish: Option<FinishReason>,
     usage: Usage,
+    /// An event of the open part that says something.
+    around: Around,
 }
 
 /// The events that make up nearly all of a stream: written without a tree.
-#[derive(Serialize)]
+#[derive(Serialize, Clone, Copy)]
 struct Delta<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
@@ -245,7 +248,20 @@ impl StreamEncoder {
                 delta: text,
                 logprobs,
             };
-            write_delta(&delta, out);
+            if self.around.is_none() {
+                let mut event = BytesMut::new();
+                let empty = Delta {
+                    sequence_number: 0,
+                    delta: "",
+                    ..delta
+                };
+                write_delta(&empty, &mut event);
+                self.around = Around::of(&event, &[r#""sequence_number":0"#, r#""delta":"""#]);
+            }
+            let fillers = [Filler::Number(sequence), Filler::Text(text)];
+            if !self.around.write(&fillers, out) {
+                write_delta(&delta, out);
+            }
         }
         Ok(())
     }
@@ -385,6 +401,7 @@ impl StreamEncoder {
         {
             *part = Some(kind);
             self.before_part = self.said;
+            self.around = Around::default();
             let event = json!({
                 "item_id": id,
                 "output_index": self.output.len(),
