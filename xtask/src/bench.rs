@@ -2,6 +2,7 @@
 //! beside a bare pass-through instead. Both write their part of docs/benchmarks.json and, from it, docs/benchmarks.md.
 
 mod gateway;
+mod goals;
 mod load;
 mod machine;
 mod micro;

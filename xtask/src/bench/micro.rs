@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value, json};
 
-use super::pairing;
+use super::{goals, pairing};
 use crate::shell;
 use crate::workspace::Workspace;
 
@@ -33,11 +33,15 @@ pub(super) fn measure(quick: bool) -> Result<Value> {
             command
                 .args(["bench", "--quiet", "--all-features", "-p", &package.name])
                 .args(["--bench", bench, "--", "--noplot"]);
-            if quick {
-                command
-                    .args(["--warm-up-time", "0.3", "--measurement-time", "0.5"])
-                    .args(["--sample-size", "20"]);
-            }
+            // Long enough for a hundred samples of anything measured here, short enough for all in twelve minutes.
+            let (warm_up, measurement, samples) = if quick {
+                ("0.3", "0.5", "20")
+            } else {
+                ("0.5", "1.5", "100")
+            };
+            command
+                .args(["--warm-up-time", warm_up, "--measurement-time", measurement])
+                .args(["--sample-size", samples]);
             // A store of its own, emptied first: no figure of another run can slip in.
             let store = shell::target_dir()
                 .join("bench")
@@ -152,7 +156,7 @@ fn measured(benchmark: &Value, estimates: &Value) -> Option<Measured> {
 /// The result as a Markdown table.
 pub(super) fn table(result: &Value) -> String {
     let mut table = String::from(
-        "| crate | question | figure | baseline | ratio |\n| --- | --- | --- | --- | --- |\n",
+        "| crate | question | figure | baseline | ratio | goal |\n| --- | --- | --- | --- | --- | --- |\n",
     );
     for row in result
         .get("rows")
@@ -170,9 +174,10 @@ pub(super) fn table(result: &Value) -> String {
         let ratio = number("ratio").map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
         let _ = writeln!(
             table,
-            "| {} | {} | {figure} | {baseline} | {ratio} |",
+            "| {} | {} | {figure} | {baseline} | {ratio} | {} |",
             text("crate"),
-            text("question")
+            text("question"),
+            goals::shown(row),
         );
     }
     table
