@@ -19,8 +19,11 @@ use std::array;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+mod limits;
 #[cfg(test)]
 mod tests;
+
+pub use self::limits::{Cost, Limits};
 
 const QUOTAS: usize = 5;
 const MINUTE_NS: u64 = 60_000_000_000;
@@ -34,59 +37,6 @@ const BLOCKED: u32 = 1 << 6;
 const LONGEST_MINUTE: Duration = Duration::from_secs(120);
 /// The longest block that a reply can ask for.
 const MAX_BLOCK: Duration = Duration::from_secs(86_400);
-
-/// The limits of one target. `None` (and 0) means that the limit is not known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Requests a minute.
-    pub rpm: Option<u64>,
-    /// Tokens a minute, input and output together.
-    pub tpm: Option<u64>,
-    /// Input tokens a minute.
-    pub input_tpm: Option<u64>,
-    /// Output tokens a minute.
-    pub output_tpm: Option<u64>,
-    /// Requests a day.
-    pub rpd: Option<u64>,
-    /// Calls in flight at once.
-    pub concurrency: Option<u32>,
-    /// How much of a minute's allowance may be used at once, as time at the full rate. 10 s by
-    /// default; one call always fits.
-    pub burst: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            rpm: None,
-            tpm: None,
-            input_tpm: None,
-            output_tpm: None,
-            rpd: None,
-            concurrency: None,
-            burst: Duration::from_secs(10),
-        }
-    }
-}
-
-/// What one call takes from the quotas, estimated before and known after it. A call is one
-/// request by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Cost {
-    /// Prompt tokens.
-    pub input_tokens: u64,
-    /// Generated tokens.
-    pub output_tokens: u64,
-}
-
-impl Cost {
-    /// Units taken from each quota, in the order of `Pace::quotas`.
-    const fn units(self) -> [u64; QUOTAS] {
-        let both = self.input_tokens.saturating_add(self.output_tokens);
-        [1, both, self.input_tokens, self.output_tokens, 1]
-    }
-}
 
 /// Whether a call may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

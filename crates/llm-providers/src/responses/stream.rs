@@ -1,6 +1,7 @@
 //! Streams: from this wire to neutral events and back.
 
 mod decode;
+mod delta;
 mod encode;
 mod open;
 

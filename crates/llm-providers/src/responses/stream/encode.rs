@@ -1,5 +1,6 @@
 //! Writes a stream's events.
 
+use super::delta::Delta;
 use super::open::{Open, PartKind, Status, whole_arguments};
 use crate::chat::{Citation, FinishReason, REPLY_CITATIONS, StreamEvent, Usage, chars};
 use crate::codec::{Object, Untranslatable};
@@ -11,8 +12,7 @@ use crate::responses::mark::Names;
 use crate::responses::reply::encode_usage;
 use crate::sse;
 use crate::stream::{Around, Filler};
-use bytes::{BufMut, Bytes, BytesMut};
-use serde::Serialize;
+use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
 
 /// Encodes neutral events as a stream of this wire.
@@ -44,23 +44,6 @@ pub struct StreamEncoder {
     usage: Usage,
     /// An event of the open part that says something.
     around: Around,
-}
-
-/// The events that make up nearly all of a stream: written without a tree.
-#[derive(Serialize, Clone, Copy)]
-struct Delta<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    sequence_number: u64,
-    item_id: &'a str,
-    output_index: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content_index: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    summary_index: Option<usize>,
-    delta: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    logprobs: Option<[(); 0]>,
 }
 
 impl StreamEncoder {
@@ -255,12 +238,12 @@ impl StreamEncoder {
                     delta: "",
                     ..delta
                 };
-                write_delta(&empty, &mut event);
+                empty.write(&mut event);
                 self.around = Around::of(&event, &[r#""sequence_number":0"#, r#""delta":"""#]);
             }
             let fillers = [Filler::Number(sequence), Filler::Text(text)];
             if !self.around.write(&fillers, out) {
-                write_delta(&delta, out);
+                delta.write(out);
             }
         }
         Ok(())
@@ -336,7 +319,7 @@ impl StreamEncoder {
                 delta: text,
                 logprobs: None,
             };
-            write_delta(&delta, out);
+            delta.write(out);
         }
         Ok(())
     }
@@ -362,7 +345,7 @@ impl StreamEncoder {
                     delta: json,
                     logprobs: None,
                 };
-                write_delta(&delta, out);
+                delta.write(out);
                 Ok(())
             }
             _ => Err(Untranslatable(())),
@@ -589,13 +572,4 @@ fn fields(object: Value) -> Object {
         Value::Object(fields) => Object(fields),
         _ => Object::default(),
     }
-}
-
-fn write_delta(delta: &Delta<'_>, out: &mut BytesMut) {
-    out.put_slice(b"event: ");
-    out.put_slice(delta.kind.as_bytes());
-    out.put_slice(b"\ndata: ");
-    // Writing texts and numbers to memory cannot fail.
-    let _ = serde_json::to_writer(out.writer(), delta);
-    out.put_slice(b"\n\n");
 }
