@@ -283,8 +283,13 @@ impl<'d> Facts<'d> {
             }
         });
         if let Some(mut signal) = found {
-            // a name in running text is weaker than the field meant for it
-            signal.rank = signal.rank.min(Rank::Family);
+            // a name in running text is weaker than the field meant for it; one that blames the
+            // server is often a client's, for whatever it was told in the words behind it
+            let most = match signal.outcome.kind {
+                ErrorKind::Overloaded | ErrorKind::ServerError => Rank::Weak,
+                _ => Rank::Family,
+            };
+            signal.rank = signal.rank.min(most);
             self.note(signal, Field::Text);
         }
     }

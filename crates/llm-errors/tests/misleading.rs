@@ -406,3 +406,34 @@ fn a_word_that_has_another_sense_here_does_not_change_the_class() {
         );
     }
 }
+
+#[test]
+fn an_error_named_in_front_by_a_client_does_not_hide_what_the_words_behind_it_say() {
+    use ErrorKind as K;
+    for (status, text, kind) in [
+        (
+            503,
+            "proxy.ServiceUnavailableError: invalid api key",
+            K::AuthInvalidKey,
+        ),
+        (
+            503,
+            "proxy.ServiceUnavailableError: the prompt exceeds the model's maximum context length of 8192 tokens",
+            K::ContextLength,
+        ),
+        (
+            500,
+            "InternalServerError: your credit balance is too low",
+            K::Billing,
+        ),
+        (
+            503,
+            "proxy.ServiceUnavailableError: please come back later",
+            K::Overloaded,
+        ),
+    ] {
+        let verdict = reply(status, text);
+        assert_eq!(verdict.kind, kind, "{text}");
+        assert_eq!(verdict.context_requested_tokens, 0, "{text}");
+    }
+}
