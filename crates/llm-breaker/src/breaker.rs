@@ -17,7 +17,7 @@ use crate::snapshot::{Alert, Snapshot, State};
 use crate::streak::Times;
 use crate::sync::{AtomicU64, Ordering};
 use crate::ticket::{Kind, Permit, Rejected, Ticket};
-use crate::trip::GOOD_MASK;
+use crate::trip::{GOOD_MASK, HARD_STREAK};
 use crate::window::Window;
 
 /// How a call ended, as far as the target's health is concerned.
@@ -25,6 +25,9 @@ use crate::window::Window;
 pub enum Outcome {
     /// A good answer.
     Success,
+    /// A stream has begun: the target answers, and how good the answer is will show at its end. As [`Success`](Self::Success),
+    /// but the streak of bad answers goes on until [`Breaker::ended_well`].
+    Begun,
     /// The target or the way to it is broken: crash, timeout, connection failure.
     Hard,
     /// The target is there and cannot take more: rate limit, overload. Never feeds the streak.
@@ -317,6 +320,14 @@ impl Breaker {
             return None;
         }
         self.settle_in(gate, &ticket, outcome, now)
+    }
+
+    /// What was booked as [`Outcome::Begun`] was good to its end: no streak of bad answers goes on past it.
+    #[inline]
+    pub fn ended_well(&self) {
+        if self.hot.streaks.load(Ordering::Relaxed) >> 32 != 0 {
+            self.hot.streaks.fetch_and(HARD_STREAK, Ordering::Relaxed);
+        }
     }
 
     /// Books a bad answer of a member that an [`EjectionCap`](crate::EjectionCap) spares: it opens for bad answers in a row, a

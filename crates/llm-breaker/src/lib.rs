@@ -48,6 +48,7 @@
 //! | [`Outcome`] | streak | window | probe | ramp |
 //! |---|---|---|---|---|
 //! | `Success` | ends it | good | starts the ramp | goes on |
+//! | `Begun` | ends that of failures; that of bad answers with [`Breaker::ended_well`] | good | starts the ramp | goes on |
 //! | `Hard` | +1 | failure | opens again, for longer | first: starts again; second soon after: opens |
 //! | `Soft` | – | half a failure | opens again, as long as before | starts again |
 //! | `BadAnswer` | +1 on its own | half a failure | opens again, for longer | starts again |

@@ -22,6 +22,9 @@ const ASKED_ONE: u64 = 1 << ASKED_SHIFT;
 const FAILED_BIT: u64 = 1 << 31;
 pub(crate) const GOOD_MASK: u64 = (1 << 24) - 1;
 
+/// The streaks' word: bad answers 32 | hard failures 32.
+pub(crate) const HARD_STREAK: u64 = (1 << 32) - 1;
+
 impl Breaker {
     #[inline]
     pub(crate) fn succeed(&self, t: u64) {
@@ -31,12 +34,24 @@ impl Breaker {
         }
     }
 
+    /// The same for an answer that has only begun.
+    fn begin(&self, t: u64) {
+        self.window.good(t);
+        if self.hot.streaks.load(Ordering::Relaxed) & HARD_STREAK != 0 {
+            self.hot.streaks.fetch_and(!HARD_STREAK, Ordering::Relaxed);
+        }
+    }
+
     /// A result while closed.
     pub(crate) fn judge(&self, gate: Gate, outcome: Outcome, t: u64) -> Option<Change> {
         let reason = match outcome {
             Outcome::Neutral => return None,
             Outcome::Success => {
                 self.succeed(t);
+                return None;
+            }
+            Outcome::Begun => {
+                self.begin(t);
                 return None;
             }
             Outcome::Hard => {
@@ -101,8 +116,12 @@ impl Breaker {
     pub(crate) fn judge_ramp(&self, gate: Gate, outcome: Outcome, t: u64) -> Option<Change> {
         match outcome {
             Outcome::Neutral => None,
-            Outcome::Success => {
-                self.succeed(t);
+            Outcome::Success | Outcome::Begun => {
+                if outcome == Outcome::Begun {
+                    self.begin(t);
+                } else {
+                    self.succeed(t);
+                }
                 let ramp = self.hot.ramp.fetch_add(1, Ordering::Relaxed) + 1;
                 if self.ramp_percent(gate, ramp & GOOD_MASK, t) < 100 {
                     return None;
@@ -156,7 +175,7 @@ impl Breaker {
                 self.enter_open(gate, next, t)
                     .then_some(Change::Opened { reason })
             }
-            Outcome::Success => {
+            Outcome::Success | Outcome::Begun => {
                 // Only the probe's owner is here: the past is forgotten before anyone is let in.
                 self.window.clear();
                 self.window.take_goods();

@@ -109,7 +109,7 @@ impl Model {
                     };
                     self.life += 1;
                 }
-                Outcome::Success => {
+                Outcome::Success | Outcome::Begun => {
                     let level = self.level;
                     *self = Self {
                         at: Where::Ramp { since: t },
@@ -124,7 +124,7 @@ impl Model {
             Where::Ramp { since } => {
                 self.note(outcome, t);
                 match outcome {
-                    Outcome::Success => {
+                    Outcome::Success | Outcome::Begun => {
                         self.good += 1;
                         if self.percent(since, t) == 100 {
                             self.at = Where::Closed;
@@ -170,6 +170,10 @@ impl Model {
                 self.bad_run.clear();
                 self.results.push((t, 0.0));
             }
+            Outcome::Begun => {
+                self.hard_run.clear();
+                self.results.push((t, 0.0));
+            }
             Outcome::Hard => self.results.push((t, 1.0)),
             _ => self.results.push((t, 0.5)),
         }
@@ -199,6 +203,7 @@ enum Step {
     Pass(u64),
     Acquire,
     Settle(usize, Outcome),
+    EndedWell,
     Abandon(usize),
     Lose(usize),
     Hold(u64),
@@ -208,6 +213,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let outcome = prop_oneof![
         3 => Just(Outcome::Success),
+        1 => Just(Outcome::Begun),
         6 => Just(Outcome::Hard),
         2 => Just(Outcome::Soft),
         2 => Just(Outcome::BadAnswer),
@@ -218,6 +224,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0u64..90_000).prop_map(Step::Pass),
         12 => Just(Step::Acquire),
         12 => (0usize..4, outcome).prop_map(|(at, outcome)| Step::Settle(at, outcome)),
+        1 => Just(Step::EndedWell),
         1 => (0usize..4).prop_map(Step::Abandon),
         1 => (0usize..4).prop_map(Step::Lose),
         1 => (0u64..30_000).prop_map(Step::Hold),
@@ -263,6 +270,10 @@ proptest! {
                     let (ticket, pass) = out.remove(at);
                     breaker.settle(ticket, outcome, clock.now);
                     model.settle(pass, outcome, t);
+                }
+                Step::EndedWell => {
+                    breaker.ended_well();
+                    model.bad_run.clear();
                 }
                 Step::Abandon(at) if at < out.len() => {
                     let (ticket, pass) = out.remove(at);

@@ -498,8 +498,11 @@ impl Plan {
         let target = self.target_of(live.attempt)?;
         let tickets = match (live.tickets, own) {
             (Some(tickets), _) => tickets,
-            // The gates know of this answer since its first token.
-            (None, Outcome::Success) => return None,
+            // The gates know since its first token that it came, and now that it was good.
+            (None, Outcome::Success) => {
+                slot.health.gate.ended_well();
+                return None;
+            }
             // It broke after that: evidence of its own.
             (None, _) => Tickets {
                 own: slot.health.gate.acquire_anyway(now),
@@ -529,7 +532,7 @@ impl Plan {
             Told::As(outcome) => (outcome, gate.settle(tickets.own, outcome, now)),
             Told::Spared(outcome) => (outcome, gate.settle_spared(tickets.own, now)),
         };
-        if outcome == Outcome::Success {
+        if matches!(outcome, Outcome::Success | Outcome::Begun) {
             table.well(slot);
         }
         if matches!(own, Some(Change::Closed | Change::Ramping)) {

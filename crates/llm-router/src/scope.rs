@@ -307,7 +307,8 @@ impl Shared {
     /// broken by itself. Of an account only its own failures speak, and those set it aside.
     pub(crate) const fn outcome(&self, own: Outcome) -> Outcome {
         match own {
-            Outcome::Success => Outcome::Success,
+            // Bad answers are no sign of what is shared: nothing of them is left to show.
+            Outcome::Success | Outcome::Begun => Outcome::Success,
             Outcome::Neutral => Outcome::Neutral,
             _ if is_account(self.key.scope) => Outcome::Neutral,
             Outcome::Hard | Outcome::Soft | Outcome::BadAnswer => Outcome::Soft,

@@ -93,7 +93,7 @@ impl Plan {
                 slot,
                 candidate.target,
                 tickets,
-                Told::As(Outcome::Success),
+                Told::As(Outcome::Begun),
                 now,
             );
         }

@@ -99,7 +99,7 @@ pub(super) fn outcome(result: HopResult, live: &Live, now: Instant) -> Option<Ca
         HopResult::Failed(verdict) => match reaction::consequence(&verdict).outcome {
             Outcome::Hard | Outcome::Soft => Some(CallOutcome::Error),
             Outcome::BadAnswer => Some(CallOutcome::Poor),
-            Outcome::Neutral | Outcome::Success => None,
+            Outcome::Neutral | Outcome::Success | Outcome::Begun => None,
         },
         HopResult::Running | HopResult::Diverged | HopResult::Cancelled => None,
     }

@@ -158,3 +158,37 @@ fn bad_answers_open_the_breaker_by_their_own_streak() {
     let snapshot = table.gate(small).snapshot(now + ms(60));
     assert_ne!(snapshot.state, llm_breaker::State::Closed);
 }
+
+#[test]
+fn bad_answers_that_streamed_open_it_as_well_and_a_good_one_between_them_ends_their_row() {
+    let opened = |bad_ones: &[bool]| {
+        let now = origin();
+        let table = table(Policy::interactive(), now);
+        let route = table.route("r").unwrap();
+        let small = table.targets().next().unwrap();
+        for (nth, is_bad) in (0..).zip(bad_ones) {
+            let at = now + ms(nth * 10);
+            let mut plan = Plan::new(
+                Arc::clone(&table),
+                route,
+                Request::new().streamed(),
+                at,
+                nth,
+            );
+            let (attempt, name, _) = sent(&mut plan, at);
+            assert_eq!(name, "small");
+            plan.on(Event::FirstToken(attempt), at);
+            assert_eq!(plan.poll(at), Action::Accept(attempt));
+            if *is_bad {
+                plan.on(Event::Bad(attempt, bad()), at);
+            } else {
+                plan.on(Event::Succeeded(attempt, Tokens::default()), at);
+            }
+        }
+        table.gate(small).snapshot(now + ms(900)).state != llm_breaker::State::Closed
+    };
+    assert!(opened(&[true; 5]));
+    assert!(!opened(&[
+        true, true, true, true, false, true, true, true, true
+    ]));
+}
