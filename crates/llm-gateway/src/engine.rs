@@ -257,6 +257,7 @@ fn policy(route: &config::Route) -> Policy {
     let mut policy = match route.preset {
         Preset::Interactive => Policy::interactive(),
         Preset::Background => Policy::background(),
+        Preset::Agent => Policy::agent(),
     };
     let given = &route.windows;
     policy.deadline = route.deadline.unwrap_or(policy.deadline);
@@ -349,6 +350,7 @@ mod tests {
     fn what_is_not_given_is_the_presets() {
         assert_eq!(policy_of(""), Policy::interactive());
         assert_eq!(policy_of("preset = \"background\""), Policy::background());
+        assert_eq!(policy_of("preset = \"agent\""), Policy::agent());
     }
 
     #[test]

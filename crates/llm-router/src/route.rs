@@ -247,13 +247,24 @@ impl Policy {
                 first_token: Duration::from_secs(60),
                 ..Windows::default()
             },
-            backoff: Backoff::default(),
-            hedging: Hedging::Off,
-            strategy: Strategy::Weighted,
-            fail_open: FailOpen::Never,
-            max_cost: None,
-            on_cut: OnCut::Continue,
-            truncate: Truncate::Never,
+            ..Self::interactive()
+        }
+    }
+
+    /// For one step of many, which a failure would throw away: three minutes, 5 attempts a target, 5 s of patience, which
+    /// keeps it where its prompt is cached.
+    #[must_use]
+    pub fn agent() -> Self {
+        Self {
+            deadline: Duration::from_secs(180),
+            patience: Duration::from_secs(5),
+            attempts: 5,
+            max_sends: 12,
+            windows: Windows {
+                first_token: Duration::from_secs(30),
+                ..Windows::default()
+            },
+            ..Self::interactive()
         }
     }
 }

@@ -71,6 +71,8 @@ pub(crate) enum Preset {
     Interactive,
     /// Nobody does.
     Background,
+    /// A program does, with many steps behind it.
+    Agent,
 }
 
 /// How long one attempt may take, where the route says so.
@@ -160,6 +162,7 @@ fn route(
     let presets = [
         ("interactive", Preset::Interactive),
         ("background", Preset::Background),
+        ("agent", Preset::Agent),
     ];
     let preset = reader
         .choice(table, "preset", &presets)

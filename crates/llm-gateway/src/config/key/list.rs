@@ -417,9 +417,9 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         Section::Route,
         "preset",
-        "`\"interactive\"` or `\"background\"`",
+        "`\"interactive\"`, `\"background\"` or `\"agent\"`",
         "`\"interactive\"`",
-        "Where the defaults below come from: someone waits (the figures shown), or nobody does (10 minutes, 10 s of patience, 6 attempts, 16 calls).",
+        "Where the defaults below come from: someone waits (the figures shown), nobody does (10 minutes, 10 s of patience, 6 attempts, 16 calls), or a program that would lose many steps does (3 minutes, 5 s of patience, 5 attempts, 12 calls, 30 s to the first token).",
     ),
     key(
         Section::Route,
