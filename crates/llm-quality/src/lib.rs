@@ -73,6 +73,7 @@
 //! the tool calls are facts and need no rate; `schema_invalid` and `off_topic` are as good as the caller's schema and measure, and cost what those cost.
 //! `wrong_language` was tried on prose in 14 of its 20 languages, and on one sample of each against all others. A `schema_invalid` is never wrong about
 //! the schema; what a schema may cost is bounded when it is compiled (`Schema::try_new`).
+//! Holding 48 KiB of objects against a dozen string fields took 11 µs per KiB more than the JSON check, and compiling that schema 95 µs.
 //!
 //! Times are those of one run of `cargo bench -p llm-quality` on a shared two-core virtual machine with other builds running, answers of
 //! 16 KiB, the first row's cost taken off the others above `invalid_json`. One sentence takes 2 µs in all, mostly for clearing the memory of the loop
