@@ -43,8 +43,8 @@ fn rate_limits() -> Vec<Scenario> {
         )
         .across()
         .ask(Answer(SECOND), 1..=1, 1..=1)
-        // Far less than the 20 s, and room for a busy machine.
-        .but(|ask| ask.within_ms = 8_000)
+        // Far less than the 20 s.
+        .but(|ask| ask.within_ms = 3_000)
         .ask(Answer(SECOND), 1..=1, 2..=2),
         Scenario::new(
             "429, retry after 1 s: waited out, the first answers",
