@@ -5,7 +5,7 @@ use crate::chat::{Assembly, FinishReason, Reply, StreamEvent};
 use crate::exchange::MAX_REPLY_BYTES;
 use crate::sse::{self, Frames};
 use crate::stream::{Facts, Glance};
-use crate::wire::{Dialect, Reader};
+use crate::wire::{Dialect, Reader, Wire};
 use bytes::{Bytes, BytesMut};
 
 /// Reads a whole answer. `None` where its shape is not the dialect's, or where it holds more than the
@@ -43,32 +43,59 @@ pub fn encode_stream(dialect: Dialect, reply: &Reply, include_usage: bool) -> Op
 /// reason: a part of an answer is never taken for the whole.
 #[must_use]
 pub fn decode_stream(dialect: Dialect, stream: &[u8]) -> Option<Reply> {
-    let mut reader = dialect.wire().target().reader();
+    let stream = Bytes::copy_from_slice(stream);
+    let reply = gather(dialect.wire(), stream, &mut Facts::default()).ok()?;
+    reply.lost.is_empty().then_some(reply)
+}
+
+/// Why the events of a stream do not make a whole answer.
+#[derive(Debug)]
+pub(crate) enum Ungathered {
+    /// One of them is this error.
+    Error(Vec<u8>),
+    /// There is no finish reason.
+    Cut,
+    /// One of them is broken, or says what the neutral form cannot hold.
+    Shape,
+}
+
+/// Puts the server-sent events of a target together to a whole answer.
+pub(crate) fn gather(wire: Wire, stream: Bytes, facts: &mut Facts) -> Result<Reply, Ungathered> {
+    let mut reader = wire.target().reader();
     let mut frames = Frames::new(MAX_REPLY_BYTES);
     let mut events = Vec::new();
-    frames.push(Bytes::copy_from_slice(stream));
+    frames.push(stream);
     while let Some(frame) = frames.next() {
-        read_frame(reader.as_mut(), &frame.ok()?, &mut events)?;
+        let frame = frame.map_err(|_| Ungathered::Shape)?;
+        read_frame(reader.as_mut(), &frame, facts, &mut events)?;
     }
-    read_frame(reader.as_mut(), &frames.rest(), &mut events)?;
-    if !reader.lost().is_empty() {
-        return None;
-    }
+    read_frame(reader.as_mut(), &frames.rest(), facts, &mut events)?;
     let mut assembly = Assembly::default();
     for event in events {
         assembly.push(event);
     }
-    let reply = assembly.finish();
-    reply.finish.is_some().then_some(reply)
+    let mut reply = assembly.finish();
+    reply.lost.extend_from_slice(reader.lost());
+    reply
+        .finish
+        .is_some()
+        .then_some(reply)
+        .ok_or(Ungathered::Cut)
 }
 
-fn read_frame(reader: &mut dyn Reader, frame: &[u8], events: &mut Vec<StreamEvent>) -> Option<()> {
+fn read_frame(
+    reader: &mut dyn Reader,
+    frame: &[u8],
+    facts: &mut Facts,
+    events: &mut Vec<StreamEvent>,
+) -> Result<(), Ungathered> {
     let event = sse::parse(frame);
     let Some(data) = event.data else {
-        return Some(());
+        return Ok(());
     };
-    match reader.read(event.name, &data, &mut Facts::default(), events) {
-        Ok(Glance::Error | Glance::Broken) | Err(_) => None,
-        Ok(_) => Some(()),
+    match reader.read(event.name, &data, facts, events) {
+        Ok(Glance::Error) => Err(Ungathered::Error(data.into_owned())),
+        Ok(Glance::Broken) | Err(_) => Err(Ungathered::Shape),
+        Ok(_) => Ok(()),
     }
 }

@@ -12,7 +12,7 @@ use llm_providers::{
     Call, Dialect, Endpoint, Exchange, Failure, ReplyStream, ReqwestTransport, Windows, exchange,
     form,
 };
-use llm_sim::{Script, Sim, SimHandle};
+use llm_sim::{Fault, Reply, Rule, Script, Sim, SimHandle};
 use std::time::{Duration, SystemTime};
 
 const OPENAI: Dialect = Dialect::OpenAiChat;
@@ -405,4 +405,96 @@ async fn a_whole_answer_that_is_cut_or_garbled_is_a_failure() {
             );
         }
     }
+}
+
+/// A server that answers every call with these bytes, whatever was asked.
+async fn recorded(content_type: &str, body: &str) -> SimHandle {
+    let rule = Rule::new()
+        .response_header("content-type", content_type)
+        .fault(Fault::Reply(Reply::new(200).body(body)));
+    let script = Script::builder().rule(rule).build().unwrap();
+    let sim = Sim::builder().script(script).start().await;
+    sim.expect("the loopback has a free port")
+}
+
+#[tokio::test]
+async fn a_server_that_streams_unasked_is_understood_and_a_part_is_never_the_whole() {
+    let healthy = start("").await;
+    for upstream in [OPENAI, ANTHROPIC] {
+        let (events, _) = stream(&healthy, upstream, upstream).await.unwrap();
+        for caller in [OPENAI, ANTHROPIC] {
+            let whole = |events: String| async move {
+                let sim = recorded("text/event-stream; charset=utf-8", &events).await;
+                send(&endpoint(&sim, upstream), &call(caller, false)).await
+            };
+            let Ok(Exchange::Whole(answer)) = whole(events.clone()).await else {
+                unreachable!("the events make a whole answer")
+            };
+            let reply = form::decode_whole(caller, &answer.body).unwrap();
+            assert_eq!(
+                (reply.text().as_str(), reply.finish),
+                (TEXT, Some(FinishReason::Stop))
+            );
+            let counted = answer.facts.usage.output_tokens > 0;
+            assert_eq!(
+                counted,
+                upstream == ANTHROPIC,
+                "OpenAI counts only where asked to"
+            );
+
+            let finish = events.find("four").unwrap();
+            let cut = events.get(..finish).unwrap().rfind("\n\n").unwrap() + 2;
+            let failure = whole(events.get(..cut).unwrap().into()).await.unwrap_err();
+            assert_eq!(failure.verdict.kind, ErrorKind::Truncated);
+            assert_eq!(failure.message(), None, "words of the model are no message");
+            let error = r#"data: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
+            let broken = format!("{}{error}\n\n", events.get(..cut).unwrap());
+            let failure = whole(broken).await.unwrap_err();
+            assert_eq!(failure.verdict.kind, ErrorKind::Overloaded);
+            let failure = whole(": nothing\n\n".into()).await.unwrap_err();
+            assert_ne!(failure.verdict.kind, ErrorKind::Other);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_gzipped_answer_that_nobody_asked_for_is_unpacked() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    /// `{"choices":[{"index":0,"message":{"role":"assistant","content":"packed"},"finish_reason":"stop"}]}`
+    const PACKED: &[u8] = &[
+        0x1f, 0x8b, 0x8, 0x0, 0x0, 0x0, 0x0, 0x0, 0x2, 0x3, 0xd, 0xc9, 0x31, 0xa, 0xc4, 0x30, 0xc,
+        0x44, 0xd1, 0xbb, 0x4c, 0xed, 0x22, 0xb5, 0xaf, 0xb2, 0x84, 0x20, 0x1c, 0x25, 0x11, 0xd9,
+        0x95, 0x4c, 0xc6, 0xc5, 0x82, 0xf1, 0xdd, 0xe3, 0xea, 0x3f, 0xf8, 0x1d, 0xe5, 0xa, 0x2b,
+        0x4a, 0xe4, 0x4f, 0x87, 0xf9, 0xae, 0x7f, 0xe4, 0x25, 0xe1, 0xa7, 0xa4, 0x9c, 0x8a, 0xdc,
+        0xf1, 0xc4, 0x77, 0x16, 0x42, 0x1a, 0x9b, 0x78, 0x43, 0x42, 0x9, 0x6f, 0x3a, 0x95, 0x51,
+        0xa5, 0xdc, 0xba, 0x63, 0x24, 0x1c, 0xe6, 0xc6, 0x6b, 0x7b, 0x54, 0x18, 0x3e, 0xf, 0x5b,
+        0x54, 0x8c, 0x75, 0xbc, 0xca, 0x8c, 0xd2, 0xf4, 0x62, 0x0, 0x0, 0x0,
+    ];
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/v1", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"}]}") {
+            let read = socket.read_buf(&mut asked).await.unwrap();
+            assert!(read > 0, "the request ended early");
+        }
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
+            PACKED.len()
+        );
+        socket.write_all(head.as_bytes()).await.unwrap();
+        socket.write_all(PACKED).await.unwrap();
+        String::from_utf8(asked).unwrap()
+    });
+    let endpoint = Endpoint::builder(Provider::OpenAi, "m")
+        .base_url(base)
+        .build()
+        .unwrap();
+    let Ok(Exchange::Whole(whole)) = send(&endpoint, &call(OPENAI, false)).await else {
+        unreachable!("the answer is whole")
+    };
+    assert_eq!(whole.chat().unwrap().text(), "packed");
+    let asked = server.await.unwrap();
+    assert!(asked.contains("accept-encoding: identity\r\n"), "{asked}");
 }

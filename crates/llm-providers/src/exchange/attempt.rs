@@ -4,6 +4,8 @@ use super::{MAX_REPLY_BYTES, Whole, timed_out};
 use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, MAX_ERROR_BODY_BYTES};
+use crate::form::{self, Ungathered};
+use crate::framing::Framing;
 use crate::stream::{
     Clocks, Course, Facts, Glance, Name, Parts, REPLY_TOOL_CALLS, Reading, ReplyStream, Stuck,
     Translator,
@@ -60,15 +62,21 @@ impl Attempt<'_> {
     /// Reads a whole answer.
     pub(super) async fn whole(&self, body: Body, mut facts: Facts) -> Result<Whole, Failure> {
         let body = self.collect(body, Bytes::new()).await?;
-        self.check(&body, &mut facts)?;
         let dialect = self.call.dialect();
-        let body = if self.endpoint.wire() == dialect {
-            body
+        let reply = if self.is_streamed(&body, &facts.headers) {
+            // Some servers stream whether they are asked to or not.
+            Some(self.gather(&body, &mut facts)?)
         } else {
-            let reply = self.decode(&body, &mut facts)?;
+            self.check(&body, &mut facts)?;
+            let same = self.endpoint.wire() == dialect;
+            (!same)
+                .then(|| self.decode(&body, &mut facts))
+                .transpose()?
+        };
+        let body = reply.map_or(body, |reply| {
             let (created, dropped) = (self.seconds(), &mut facts.dropped);
             dialect.caller().encode_reply(&reply, created, dropped)
-        };
+        });
         Ok(Whole {
             body,
             facts,
@@ -145,27 +153,59 @@ impl Attempt<'_> {
         let unrolled = translator().unroll(&reply);
         let bytes = unrolled.map_err(|stuck| match stuck {
             Stuck::Diverged => Failure::diverged(),
-            Stuck::Shape | Stuck::ToolCall => self.garbled(&document, &facts),
+            Stuck::Shape | Stuck::ToolCall => self.garbled(&facts),
         })?;
         let course = Course::Pass(dialect.caller().watch());
         let parts = parts(stream::empty().boxed(), course, facts);
         Ok(ReplyStream::complete(bytes, parts))
     }
 
-    /// Reads a whole answer that has to be written anew. A tool call whose arguments are no object
-    /// fails the attempt; where the output limit cut them, the call is left out of an answer that
-    /// says so.
+    /// True where a stream of events came in place of a whole answer.
+    fn is_streamed(&self, body: &[u8], headers: &HeaderMap) -> bool {
+        let sse = self.endpoint.wire().target().framing() == Framing::Sse;
+        let declared = headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
+        let asked = self.call.asked().is_none();
+        asked && sse && declared && !is_document(body, headers)
+    }
+
+    /// Puts a streamed answer together.
+    fn gather(&self, body: &Bytes, facts: &mut Facts) -> Result<chat::Reply, Failure> {
+        let gathered = form::gather(self.endpoint.wire(), body.clone(), facts);
+        let reply = gathered.map_err(|why| match why {
+            Ungathered::Error(event) => {
+                let provider = self.endpoint.provider();
+                let verdict = classify_stream_error(provider, &event, Phase::FirstByte);
+                self.failed(verdict, &event.into(), facts)
+            }
+            Ungathered::Cut => Failure::new(Verdict::new(ErrorKind::Truncated, Phase::FirstByte)),
+            Ungathered::Shape => self.garbled(facts),
+        })?;
+        let blank =
+            |part: &chat::Part| matches!(part, chat::Part::Text(text) if text.text.is_empty());
+        if reply.parts.iter().all(blank) {
+            return Err(self.garbled(facts));
+        }
+        self.complete(reply, facts)
+    }
+
+    /// Reads a whole answer that has to be written anew.
     fn decode(&self, body: &Bytes, facts: &mut Facts) -> Result<chat::Reply, Failure> {
         let decoded = self.endpoint.wire().target().decode(body);
-        let mut reply = decoded.ok_or_else(|| self.garbled(body, facts))?;
+        self.complete(decoded.ok_or_else(|| self.garbled(facts))?, facts)
+    }
+
+    /// Makes an answer fit to be written. A tool call whose arguments are no object fails the attempt; where the output
+    /// limit cut them, the call is left out of an answer that says so.
+    fn complete(&self, mut reply: chat::Reply, facts: &mut Facts) -> Result<chat::Reply, Failure> {
         for name in &reply.lost {
             facts.drop_once(name);
         }
         self.name(facts).fill(&mut reply.id, &mut reply.model);
         if reply.has_broken_calls() {
             if reply.finish != Some(chat::FinishReason::Length) {
-                let verdict = Verdict::new(ErrorKind::ToolCallInvalid, Phase::FirstByte);
-                return Err(self.failed(verdict, body, facts));
+                return Err(self.unread(ErrorKind::ToolCallInvalid, facts));
             }
             reply.remove_broken_calls();
             facts.dropped.push(REPLY_TOOL_CALLS);
@@ -239,13 +279,20 @@ impl Attempt<'_> {
                 let verdict = classify_stream_error(provider, body, Phase::FirstByte);
                 Err(self.failed(verdict, body, facts))
             }
-            None => Err(self.garbled(body, facts)),
+            None => Err(self.garbled(facts)),
         }
     }
 
-    fn garbled(&self, body: &Bytes, facts: &Facts) -> Failure {
-        let verdict = Verdict::new(ErrorKind::EmptyOutput, Phase::FirstByte);
-        self.failed(verdict, body, facts)
+    /// A 200 in which no answer can be found.
+    fn garbled(&self, facts: &Facts) -> Failure {
+        self.unread(ErrorKind::EmptyOutput, facts)
+    }
+
+    /// A 200 whose answer cannot be given on. Its body is no provider's message and is not kept.
+    fn unread(&self, kind: ErrorKind, facts: &Facts) -> Failure {
+        let verdict = Verdict::new(kind, Phase::FirstByte);
+        Failure::from_reply(verdict, self.status, Bytes::new())
+            .with_request_id(facts.request_id.clone())
     }
 
     fn failed(&self, verdict: Verdict, body: &Bytes, facts: &Facts) -> Failure {

@@ -9,7 +9,7 @@ use crate::prefill;
 use crate::stream::Resume;
 use crate::transport::HttpRequest;
 use crate::wire::Terms;
-use http::header::ACCEPT;
+use http::header::{ACCEPT, ACCEPT_ENCODING};
 use http::{HeaderMap, HeaderValue};
 
 /// What no dialect has a place for in another's: left out, it would change the answer unseen.
@@ -133,6 +133,8 @@ pub(super) fn prepare(
         "application/json"
     };
     headers.insert(ACCEPT, HeaderValue::from_static(accept));
+    // Compressed events would come in clumps; without this header any coding may be sent.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let uri = endpoint.uri(call.is_stream()).clone();
     Ok(Outgoing {
         request: HttpRequest::new(uri, headers, body, windows.connect),

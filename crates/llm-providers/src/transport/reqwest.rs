@@ -18,7 +18,8 @@ pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// One pool of connections for all endpoints. reqwest's own retries and redirects are off (it
 /// would resend bodies unseen), `TCP_NODELAY` is on, TLS is rustls with ring and the system's
-/// roots, no matter what provider the process has installed, if any. Cheap to clone.
+/// roots, no matter what provider the process has installed, if any. A gzipped answer, which nobody
+/// asks for and some proxies give, is unpacked. Cheap to clone.
 #[derive(Clone)]
 pub struct ReqwestTransport {
     client: Client,
