@@ -6,7 +6,7 @@ use crate::degrade;
 use crate::error::{Error, What};
 use crate::keep::Keep;
 use crate::loops::Loops;
-use crate::observe::{Outcome, Report};
+use crate::observe::{Outcome, Report, Told};
 use crate::options::CallOptions;
 use crate::span;
 use futures_util::future::BoxFuture;
@@ -34,6 +34,9 @@ pub(crate) struct Drive {
     started: Instant,
     streamed: bool,
     reported: bool,
+    request_id: Box<str>,
+    /// At most two an upstream call: its own failure, and that of its stream.
+    told: Vec<Told>,
 }
 
 type Running<'a> = (AttemptId, BoxFuture<'a, Result<Exchange, Failure>>);
@@ -52,7 +55,7 @@ pub(crate) async fn send(
     if let Some(shadow) = client.table.shadow(route, &request, now()) {
         look_for_recovery(&client, &call, shadow);
     }
-    let mut drive = Drive::new(&client, route, request);
+    let mut drive = Drive::new(&client, route, request, options.request_id.clone());
     let end = drive.run(&call, None, Vec::new()).await;
     let dialect = call.dialect();
     let keep = Keep::of(&client, route, &call, &options);
@@ -121,7 +124,7 @@ pub(crate) enum End {
 }
 
 impl Drive {
-    fn new(client: &Arc<Inner>, route: RouteId, request: Request) -> Self {
+    fn new(client: &Arc<Inner>, route: RouteId, request: Request, request_id: Box<str>) -> Self {
         let started = now();
         let table = Arc::clone(&client.table);
         Self {
@@ -130,6 +133,8 @@ impl Drive {
             started,
             streamed: request.streamed,
             reported: false,
+            request_id,
+            told: Vec::new(),
         }
     }
 
@@ -150,7 +155,9 @@ impl Drive {
         self.reported = true;
         let report = Report {
             table: &self.client.table,
+            request_id: &self.request_id,
             trace: self.plan.trace(),
+            told: &self.told,
             outcome,
             facts,
             streamed: self.streamed,
@@ -227,6 +234,7 @@ impl Drive {
                             Event::Diverged(attempt, tokens)
                         }
                         Err(failure) => {
+                            self.hear(attempt, &failure);
                             let verdict = failure.verdict;
                             let own = call.dialect().wire();
                             let wire = self.wire_of(attempt).unwrap_or(own);
@@ -332,6 +340,15 @@ impl Drive {
             finding: bad.finding,
             tokens: tokens(stream.facts()),
         })
+    }
+
+    /// Notes what the provider told with a failure.
+    pub(crate) fn hear(&mut self, attempt: AttemptId, failure: &Failure) {
+        self.told.push(Told {
+            hop: attempt.index(),
+            status: failure.status,
+            provider_request_id: failure.request_id().map(Into::into),
+        });
     }
 
     /// Rate limits are read from good replies: the pace is slowed before the provider says 429.

@@ -91,6 +91,6 @@ pub use self::client::Client;
 pub use self::degrade::{Degraded, Mode, StaticAnswer};
 pub use self::error::{Error, What};
 pub use self::look::Quality;
-pub use self::observe::{Observer, Outcome, Report};
+pub use self::observe::{Observer, Outcome, Report, Told};
 pub use self::options::CallOptions;
 pub use self::rewrite::Rewrite;

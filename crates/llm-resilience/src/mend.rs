@@ -35,6 +35,7 @@ impl Search {
     ///
     /// Dropped before its end, it cancels whatever is under way and ends the request.
     pub(crate) async fn run(mut self, attempt: AttemptId, broken: Broken) -> Mended {
+        self.drive.hear(attempt, &self.failure.0);
         self.drive.plan.on(Event::Broken(attempt, broken), now());
         let seam = self.seam.as_ref();
         let end = self.drive.run(&self.call, seam, vec![self.failure]).await;

@@ -22,8 +22,12 @@ pub trait Observer: Send + Sync + fmt::Debug {
 pub struct Report<'a> {
     /// The table whose names the trace refers to.
     pub table: &'a Table,
+    /// What the caller of this library calls the request; empty where it gave no name.
+    pub request_id: &'a str,
     /// Every upstream call, with verdicts, waits and tokens.
     pub trace: &'a Trace,
+    /// What providers told with their failures, in the order they came.
+    pub told: &'a [Told],
     /// What the caller got.
     pub outcome: Outcome,
     /// What the answering provider told: its model's name, tokens, finish reason.
@@ -32,6 +36,18 @@ pub struct Report<'a> {
     pub streamed: bool,
     /// From the request to its end.
     pub took: Duration,
+}
+
+/// What a provider told with a failure, for whoever asks it what happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Told {
+    /// Which upstream call failed: its place among the trace's hops.
+    pub hop: usize,
+    /// The HTTP status, where a reply came. It may be 200: an error inside an answer or a stream.
+    pub status: Option<u16>,
+    /// The provider's own name for the request, of at most 256 bytes.
+    pub provider_request_id: Option<Box<str>>,
 }
 
 /// What the caller got.
@@ -69,19 +85,27 @@ pub(crate) struct Log;
 impl Observer for Log {
     fn finished(&self, report: &Report<'_>) {
         let route = report.table.route_name(report.trace.route);
-        for hop in &report.trace.hops {
+        let request_id = (!report.request_id.is_empty()).then_some(report.request_id);
+        for (index, hop) in report.trace.hops.iter().enumerate() {
             if let llm_router::HopResult::Failed(verdict) = hop.result {
                 let target = report.table.target_name(hop.target);
+                let told = report.told.iter().rev().find(|told| told.hop == index);
+                let status = told.and_then(|told| told.status);
+                let provider_request_id = told.and_then(|told| told.provider_request_id.as_deref());
+                let ended = hop.ended_after.unwrap_or(hop.sent_after);
+                let took_ms = millis(ended.saturating_sub(hop.sent_after));
                 if verdict.advice.alert {
                     tracing::error!(
-                        route, target, error.type = verdict.kind.as_str(),
+                        request_id, route, target, error.type = verdict.kind.as_str(),
                         scope = verdict.scope.as_str(),
+                        status, provider_request_id, took_ms,
                         "an operator is needed: the target is set aside"
                     );
                 } else {
                     tracing::warn!(
-                        route, target, error.type = verdict.kind.as_str(),
+                        request_id, route, target, error.type = verdict.kind.as_str(),
                         phase = verdict.phase.as_str(),
+                        status, provider_request_id, took_ms,
                         "upstream call failed"
                     );
                 }
@@ -114,12 +138,17 @@ impl Observer for Log {
             tracing::error!(route, payer, %threshold, %spent, "the spend of the last hour is high");
         }
         tracing::debug!(
+            request_id,
             route,
             outcome = report.outcome.as_str(),
             sends = report.trace.sends(),
-            took_ms = u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
+            took_ms = millis(report.took),
             trail = %report.trace.describe(report.table),
             "request finished"
         );
     }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

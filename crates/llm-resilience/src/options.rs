@@ -12,6 +12,8 @@ use std::time::Duration;
 pub struct CallOptions {
     /// Whose call it is: answers are never shared between tenants. Only a hash of it is kept.
     pub tenant: Box<str>,
+    /// What the caller calls the request: observers and the log repeat it. Empty: it has no name.
+    pub request_id: Box<str>,
     /// Replaces the route's deadline.
     pub deadline: Option<Duration>,
     /// Under the sticky strategy, calls of the same number go to the same target as long as it is
@@ -35,6 +37,7 @@ pub struct CallOptions {
 impl fmt::Debug for CallOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CallOptions")
+            .field("request_id", &self.request_id)
             .field("deadline", &self.deadline)
             .field("stick_to", &self.stick_to)
             .field("side_effects", &self.side_effects)
@@ -52,6 +55,13 @@ impl CallOptions {
     #[must_use]
     pub fn tenant(mut self, tenant: impl Into<Box<str>>) -> Self {
         self.tenant = tenant.into();
+        self
+    }
+
+    /// Names the request, for observers and the log.
+    #[must_use]
+    pub fn request_id(mut self, id: impl Into<Box<str>>) -> Self {
+        self.request_id = id.into();
         self
     }
 

@@ -152,7 +152,9 @@ fn pieces(
 
 /// What the caller's headers ask for beyond the body.
 fn options(headers: &HeaderMap, stick_to: Option<&StickTo>, id: &str) -> CallOptions {
-    let mut options = CallOptions::default().tenant(tenant(headers));
+    let mut options = CallOptions::default()
+        .tenant(tenant(headers))
+        .request_id(id);
     options.side_effects = says(headers, &reply::SIDE_EFFECTS);
     options.stick_to = stick_to.map_or(0, |stick_to| stick_to.number(headers, id));
     options

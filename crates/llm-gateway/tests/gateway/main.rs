@@ -12,6 +12,7 @@ mod choosing;
 mod command_line;
 mod embeddings;
 mod everything_down;
+mod logging;
 mod operation;
 mod policy;
 #[cfg(unix)]
