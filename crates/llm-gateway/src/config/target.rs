@@ -215,7 +215,17 @@ fn provider(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Option<Provider
     let at = table
         .get("provider")
         .map_or(table.at, |value| value.span().start);
-    let mend = unknown_mend(text, Provider::ALL.iter().map(|provider| provider.as_str()));
+    let mend = match meant(text) {
+        Some(Provider::Other) => {
+            "write \"other\", and base_url and dialect of the server".to_owned()
+        }
+        Some(provider) => format!("write \"{}\"", provider.as_str()),
+        None => {
+            let known = Provider::ALL.iter().map(|provider| provider.as_str());
+            let known = unknown_mend(text, known);
+            format!("{known}; any other server that speaks one of the dialects is \"other\"")
+        }
+    };
     reader.fault(
         at,
         table.path_of("provider"),
@@ -223,6 +233,29 @@ fn provider(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Option<Provider
         mend,
     );
     None
+}
+
+/// The provider that other gateways and SDKs call by this name.
+fn meant(name: &str) -> Option<Provider> {
+    Some(match name.to_ascii_lowercase().replace('-', "_").as_str() {
+        "azure" | "azure_ai" => Provider::AzureOpenAi,
+        "google" | "google_genai" | "google_ai_studio" | "google_gemini" => Provider::Gemini,
+        "vertex_ai" | "vertexai" | "google_vertex" | "gcp_vertex" => Provider::Vertex,
+        "aws" | "amazon" | "aws_bedrock" | "amazon_bedrock" => Provider::Bedrock,
+        "claude" => Provider::Anthropic,
+        "together_ai" | "togetherai" => Provider::Together,
+        "fireworks_ai" => Provider::Fireworks,
+        "x_ai" | "grok" => Provider::Xai,
+        "hosted_vllm" => Provider::Vllm,
+        "nvidia" | "nim" => Provider::NvidiaNim,
+        "dashscope" | "qwen" | "alibaba" => Provider::DashScope,
+        "z_ai" | "zai" => Provider::Zhipu,
+        "github" => Provider::GithubModels,
+        "openai_compatible" | "openai_like" | "custom_openai" | "custom" | "generic" => {
+            Provider::Other
+        }
+        _ => return None,
+    })
 }
 
 /// Finds targets that lead back to the gateway itself: calls would go round and round.

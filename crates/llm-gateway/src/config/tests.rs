@@ -340,6 +340,17 @@ fn an_unknown_provider_names_the_nearest() {
         "{text}"
     );
     assert!(text.contains("did you mean `openai`?"), "{text}");
+    for (theirs, ours) in [
+        ("vertex_ai", "mend: write \"vertex\""),
+        ("openai-compatible", "mend: write \"other\", and base_url"),
+        (
+            "telepathy",
+            "any other server that speaks one of the dialects is \"other\"",
+        ),
+    ] {
+        let text = faults("provider = \"openai\"", &format!("provider = \"{theirs}\""));
+        assert!(text.contains(ours), "{text}");
+    }
 }
 
 #[test]
