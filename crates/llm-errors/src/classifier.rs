@@ -457,11 +457,10 @@ fn sizes(dictionary: &Dictionary, facts: &Facts<'_>) -> (u32, u32) {
         limit = dictionary.limit(&facts.text).map_or(0, tokens);
     }
     if asked == 0 {
-        asked = dictionary.asked(&facts.text).map_or(0, tokens);
         // what fits is not refused: it is the number of the limit, read twice
-        if asked == limit {
-            asked = 0;
-        }
+        asked = dictionary
+            .asked(&facts.text, |size| tokens(size) != limit)
+            .map_or(0, tokens);
     }
     (limit, asked)
 }

@@ -5,7 +5,7 @@ use crate::index::Index;
 use crate::kind::ErrorKind;
 use crate::lexicon::Lexicon;
 use crate::mark::Marks;
-use crate::pattern::{MAX_CAPTURES, Pattern};
+use crate::pattern::Pattern;
 use crate::provider::Provider;
 use crate::rule::{
     Kinds, Outcome, Rank, Rule, RuleError, Signal, TextRule, code_key, family, parse,
@@ -71,12 +71,6 @@ fn first<T>(patterns: &[Pattern], text: &Text, ask: impl Fn(&Pattern) -> Option<
         .iter()
         .filter(|pattern| pattern.may_occur(text))
         .find_map(ask)
-}
-
-/// What the first pattern that occurs in the text captures.
-fn captured(patterns: &Index, text: &Text) -> Option<([u64; MAX_CAPTURES], usize)> {
-    let found = patterns.first(text, Kinds::ALL, |_| true)?;
-    patterns.get(found)?.capture(text)
 }
 
 /// Does one of the patterns occur in the text?
@@ -326,14 +320,28 @@ impl Dictionary {
 
     /// The context window that the text states, in thousandths of tokens.
     pub(crate) fn limit(&self, text: &Text) -> Option<u64> {
-        let (values, _) = captured(&self.limits, text)?;
+        let found = self.limits.first(text, Kinds::ALL, |_| true)?;
+        let (values, _) = self.limits.get(found)?.capture(text)?;
         values.first().copied()
     }
 
-    /// The size asked for that the text states: the sum of what the first pattern captures.
-    pub(crate) fn asked(&self, text: &Text) -> Option<u64> {
-        let (values, len) = captured(&self.asked, text)?;
-        Some(values.iter().take(len).sum())
+    /// The size asked for that the text states: the sum of what a pattern captures, of the first
+    /// few that occur the first whose sum is `likely`.
+    pub(crate) fn asked(&self, text: &Text, likely: impl Fn(u64) -> bool) -> Option<u64> {
+        const TRIED: usize = 4;
+        let mut from = 0;
+        for _ in 0..TRIED {
+            let found = self
+                .asked
+                .first(text, Kinds::ALL, |number| number >= from)?;
+            from = found + 1;
+            let (values, len) = self.asked.get(found)?.capture(text)?;
+            let size = values.iter().take(len).sum();
+            if likely(size) {
+                return Some(size);
+            }
+        }
+        None
     }
 
     /// An allowance and the size of one request, where the text states both, in thousandths.

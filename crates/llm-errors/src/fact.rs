@@ -11,7 +11,7 @@ use crate::scan::{Path, Value, milli, scan, unescape};
 use crate::shape::{is_document, is_error_part, printed_object};
 use crate::text::Text;
 use crate::verdict::{Basis, Hint, HintSource};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// JSON in a JSON string is followed this deep.
 const MAX_NESTING: u8 = 3;
@@ -439,7 +439,10 @@ impl<'d> Facts<'d> {
             }
             (Key::WaitMillis, Value::Number(raw) | Value::Str(raw)) => self.seconds(milli(raw), 1),
             (Key::ResetAt, Value::Number(raw) | Value::Str(raw)) => {
-                if let Some(at) = duration::instant(raw) {
+                // without a clock a date says nothing
+                if self.now != UNIX_EPOCH
+                    && let Some(at) = duration::instant(raw)
+                {
                     let wait = at.duration_since(self.now).unwrap_or_default();
                     self.hint(wait, HintSource::Body, Basis::Date);
                 }

@@ -154,6 +154,13 @@ const NAMES: &[(Key, &[&str])] = &[
             "title",
             "status_msg",
             "status_message",
+            "originalmessage",
+            "original_message",
+            "error_detail",
+            "faultstring",
+            "reasonphrase",
+            "err_msg",
+            "errmsg",
         ],
     ),
     (

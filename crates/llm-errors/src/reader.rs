@@ -135,6 +135,11 @@ impl<'a> Reader<'a> {
                 {
                     self.at += 2;
                 }
+                Class::High if let Some(letter) = latin(self.bytes, self.at) => {
+                    previous_lower = true;
+                    key.push(letter);
+                    self.at += 1;
+                }
                 _ => break,
             }
             self.at += 1;
@@ -334,18 +339,38 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The plain letter under the accent of the two bytes at `at`: `é` is `e` to every rule, as many
+/// people write it so.
+pub(crate) fn latin(bytes: &[u8], at: usize) -> Option<u8> {
+    let (Some(0xc3), Some(second)) = (bytes.get(at), bytes.get(at + 1)) else {
+        return None;
+    };
+    match second | 0x20 {
+        0xa0..=0xa6 => Some(b'a'),
+        0xa7 => Some(b'c'),
+        0xa8..=0xab => Some(b'e'),
+        0xac..=0xaf => Some(b'i'),
+        0xb1 => Some(b'n'),
+        0xb2..=0xb6 | 0xb8 => Some(b'o'),
+        0xb9..=0xbc => Some(b'u'),
+        0xbd => Some(b'y'),
+        0xbf => Some(b's'),
+        _ => None,
+    }
+}
+
 /// Units that may be joined to a number, each in the bytes of a window.
 #[expect(
     clippy::indexing_slicing,
     reason = "computed at compile time, where a wrong index is an error"
 )]
-const UNITS: [u64; 24] = {
-    let names: [&[u8]; 24] = [
+const UNITS: [u64; 30] = {
+    let names: [&[u8]; 30] = [
         b"s", b"sec", b"secs", b"second", b"seconds", b"ms", b"m", b"min", b"mins", b"minute",
         b"minutes", b"h", b"hr", b"hrs", b"hour", b"hours", b"d", b"day", b"days", b"kb", b"mb",
-        b"gb", b"us", b"ns",
+        b"gb", b"us", b"ns", b"req", b"reqs", b"rpm", b"rps", b"tpm", b"qps",
     ];
-    let mut units = [0; 24];
+    let mut units = [0; 30];
     let mut number = 0;
     while number < names.len() {
         let name = names[number];

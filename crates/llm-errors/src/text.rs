@@ -4,7 +4,7 @@ use crate::address::RETIRED;
 use crate::lexicon::{Lexicon, NUMBER, QUOTED, STOP, UNKNOWN};
 use crate::moment::Moment;
 use crate::presence::Presence;
-use crate::reader::{Class, Figure, Reader, class};
+use crate::reader::{Class, Figure, Reader, class, latin};
 use crate::word::{Word, is_lower, plain_numeral, window};
 
 /// Words kept of all messages of one reply.
@@ -242,7 +242,13 @@ impl Text {
                     return;
                 }
                 let number = lexicon.find(shape.key);
-                if number == UNKNOWN && (shape.underscores > 0 || shape.humps > 1) {
+                // `apiKey` is two words, `Groq` is one
+                let before = start.checked_sub(1).and_then(|at| reader.bytes.get(at));
+                let humped = shape.humps > 1
+                    || (shape.humps == 1
+                        && byte.is_ascii_lowercase()
+                        && !matches!(before, Some(b'[' | b'.' | b'/')));
+                if number == UNKNOWN && (shape.underscores > 0 || humped) {
                     // `InternalError.Algo.InvalidParameter` is one name
                     reader.dotted_name();
                     let name = reader.bytes.get(start..reader.at).unwrap_or_default();
@@ -283,6 +289,11 @@ impl Text {
                     .filter(|word| **word > QUOTED)
                     .take(2)
                     .count();
+                let known = if self.leads_to_report(lexicon) {
+                    0
+                } else {
+                    known
+                };
                 if let Some(len) = reader.quotation(known) {
                     let inner = reader
                         .bytes
@@ -314,9 +325,19 @@ impl Text {
                 }
             }
             Class::Escape => reader.at += 2,
+            Class::High if latin(reader.bytes, reader.at).is_some() => {
+                self.push(lexicon.find(reader.word().key));
+            }
             Class::High => self.high(lexicon, reader),
             Class::Greater => {
-                self.push(lexicon.number(b"gt"));
+                // an arrow compares nothing, nor does the end of a tag
+                let before = reader.bytes.get(..reader.at).unwrap_or_default();
+                let arrow = matches!(before.last(), Some(b'=' | b'-'));
+                let mut near = before.iter().rev().take(MAX_NAME_BYTES);
+                let tag = near.find(|byte| matches!(byte, b'<' | b' '));
+                if !arrow && tag != Some(&b'<') {
+                    self.push(lexicon.number(b"gt"));
+                }
                 reader.at += 1;
             }
             Class::Stop | Class::Other => reader.at += 1,
@@ -331,6 +352,14 @@ impl Text {
             if rest.first() == Some(&0xe3) && rest.starts_with("。".as_bytes()) {
                 self.stop();
                 reader.at += 3;
+            } else if is_cyrillic(rest) {
+                // a script with spaces: a term is how a word begins
+                if let Some(number) = cyrillic_term(lexicon, rest) {
+                    self.push(number);
+                }
+                while is_cyrillic(reader.bytes.get(reader.at..).unwrap_or_default()) {
+                    reader.at += 2;
+                }
             } else if let Some((number, len)) = lexicon.term(rest) {
                 self.push(number);
                 reader.at += len;
@@ -349,6 +378,19 @@ impl Text {
         let last = self.words().last().copied().unwrap_or(UNKNOWN);
         let leads = [&b"in"[..], b"after", b"within", b"wait"];
         last != UNKNOWN && leads.iter().any(|lead| lexicon.number(lead) == last)
+    }
+
+    /// Is what follows in quotes a report, rather than an echo: "failed with message '...'"?
+    fn leads_to_report(&self, lexicon: &Lexicon) -> bool {
+        match self.words() {
+            [.., with, message] => {
+                *with == lexicon.number(b"with")
+                    && [&b"message"[..], b"error"]
+                        .iter()
+                        .any(|word| lexicon.number(word) == *message)
+            }
+            _ => false,
+        }
     }
 
     /// Reads a quoted path such as `tools[0].function_declarations`: of its parts only known
@@ -391,4 +433,30 @@ impl Text {
             self.push(lexicon.number(part));
         }
     }
+}
+
+/// Do the bytes begin with a letter of the Cyrillic script?
+fn is_cyrillic(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xd0 | 0xd1, 0x80..=0xbf, ..])
+}
+
+/// The term with which a Cyrillic word begins; a term of up to three letters is the whole word.
+fn cyrillic_term(lexicon: &Lexicon, word: &[u8]) -> Option<u16> {
+    /// As long as any term is.
+    const MAX_BYTES: usize = 32;
+    const SHORT_BYTES: usize = 6;
+    let mut small = [0; MAX_BYTES];
+    let word = word.get(..word.len().min(MAX_BYTES))?;
+    let small = small.get_mut(..word.len())?;
+    small.copy_from_slice(word);
+    // a capital at the beginning of a sentence
+    if let [first @ 0xd0, second @ 0x90..=0xaf, ..] = small {
+        (*first, *second) = match second {
+            0x90..=0x9f => (0xd0, *second + 0x20),
+            _ => (0xd1, *second - 0x20),
+        };
+    }
+    let (number, len) = lexicon.term(small)?;
+    let whole = !is_cyrillic(small.get(len..)?);
+    (len > SHORT_BYTES || whole).then_some(number)
 }

@@ -54,7 +54,7 @@ fn in_numerals(marks: &Marks, text: &Text) -> Option<Duration> {
         let follows = after.iter().any(|word| marks.cause.contains(word));
         let other = near
             .iter()
-            .any(|word| *word == marks.last || *word == marks.per);
+            .any(|word| [marks.last, marks.per, marks.maximum].contains(word));
         if !other
             && ((led && caused)
                 || follows
@@ -78,6 +78,10 @@ fn in_words(marks: &Marks, text: &Text) -> Option<Duration> {
         let unit = marks.unit_millis(*pair.last()?)?;
         let count = marks.count(*pair.first()?)?;
         let (before, after) = sentence(words, at, at + 2);
+        let (before, half) = match before {
+            [before @ .., half] if *half == marks.half => (before, 2),
+            _ => (before, 1),
+        };
         let led = match before {
             [.., cause, last] if *last == marks.during => *cause == marks.wait,
             [.., last] => marks.lead.contains(last),
@@ -90,7 +94,7 @@ fn in_words(marks: &Marks, text: &Text) -> Option<Duration> {
             [and, more, ..] if *and == marks.and => *more != NUMBER && marks.count(*more).is_none(),
             _ => true,
         };
-        (led && meant && whole).then(|| Duration::from_millis(count * unit))
+        (led && meant && whole).then(|| Duration::from_millis(count * unit / half))
     })
 }
 

@@ -34,6 +34,7 @@ fn a_wait_is_read_in_every_form_that_leaves_no_doubt() {
             30.0,
         ),
         ("Rate limited. After two minutes you may retry.", 120.0),
+        ("Rate limit reached. Try again in half an hour.", 1800.0),
     ] {
         assert_eq!(
             wait(message),
@@ -64,7 +65,7 @@ fn what_is_not_sure_is_not_read() {
     for message in [
         "Rate limit reached. Try again in a few seconds.",
         "Rate limit reached. Try again in a couple of minutes.",
-        "Rate limit reached. Try again in half an hour.",
+        "Rate limit reached: the queue was full for maxWaitMs (15000ms).",
         "Rate limit reached. Try again in a minute and a half.",
         "Rate limit reached. Try again in one minute and 30 tokens later.",
         "Rate limit reached: resets at 01:02:03.",
