@@ -21,6 +21,8 @@ const MAX_STRING_BYTES: usize = 4096;
 const SHORT_STRING_BYTES: usize = 640;
 /// Messages whose words are read only when they are asked for; more are read at once.
 const MAX_UNREAD: usize = 4;
+/// Sentences under unknown names that are kept.
+const MAX_SPARE: usize = 4;
 /// Bytes of an answer's text that are kept to look for a refusal.
 const MAX_OPENING_BYTES: usize = 192;
 
@@ -65,6 +67,10 @@ pub(crate) struct Facts<'d> {
     /// Places and lengths of messages in it whose words nobody has asked for yet.
     unread: [(usize, usize); MAX_UNREAD],
     unread_count: usize,
+    /// Places and lengths of sentences under names that nobody knows: read where nothing else
+    /// says a word.
+    spare: [(usize, usize); MAX_SPARE],
+    spare_count: usize,
     pub(crate) text: Text,
     pub(crate) signal: Option<(Signal, Field)>,
     /// A status that the body states, 400 to 599, or 0.
@@ -100,6 +106,8 @@ impl<'d> Facts<'d> {
             body: &[],
             unread: [(0, 0); MAX_UNREAD],
             unread_count: 0,
+            spare: [(0, 0); MAX_SPARE],
+            spare_count: 0,
             text: Text::new(),
             signal: None,
             status: 0,
@@ -240,6 +248,34 @@ impl<'d> Facts<'d> {
         true
     }
 
+    /// Keeps the place of a sentence in the body whose name tells nothing.
+    fn keep_spare(&mut self, raw: &[u8]) {
+        let place = raw.as_ptr().addr().wrapping_sub(self.body.as_ptr().addr());
+        let inside = place
+            .checked_add(raw.len())
+            .is_some_and(|end| end <= self.body.len());
+        if inside && let Some(free) = self.spare.get_mut(self.spare_count) {
+            *free = (place, raw.len().min(MAX_STRING_BYTES));
+            self.spare_count += 1;
+        }
+    }
+
+    /// Reads the sentences whose names tell nothing, where no other words were found.
+    fn read_spare(&mut self) {
+        let spare = self.spare;
+        for (place, len) in spare.iter().take(self.spare_count) {
+            let body = self.body;
+            let raw = body.get(*place..place + len).unwrap_or_default();
+            if raw.contains(&b'\\') {
+                self.unescaped(raw, &mut [0; MAX_STRING_BYTES]);
+            } else {
+                self.nested(raw);
+            }
+            self.text.stop();
+        }
+        self.spare_count = 0;
+    }
+
     /// Reads the words of the messages that were passed over so far.
     pub(crate) fn read_messages(&mut self) {
         let unread = self.unread;
@@ -249,6 +285,9 @@ impl<'d> Facts<'d> {
             self.text.stop();
         }
         self.unread_count = 0;
+        if self.spare_count > 0 && self.text.is_empty() {
+            self.read_spare();
+        }
     }
 
     #[inline(never)]
@@ -362,6 +401,12 @@ impl<'d> Facts<'d> {
         if path.enveloped() {
             self.take_error(path, value);
         }
+        if let Value::Str(raw) = value
+            && path.may_be_spare()
+            && is_sentence(raw)
+        {
+            self.keep_spare(raw);
+        }
     }
 
     /// Takes one value as part of an error.
@@ -391,6 +436,7 @@ impl<'d> Facts<'d> {
             {
                 self.message(path, raw);
             }
+            (Key::Text, Value::Str(raw)) if path.parent() == Key::Error => self.message(path, raw),
             // some relays put the sentence where the parameter's name belongs
             (Key::Param, Value::Str(raw)) if raw.contains(&b' ') => self.message(path, raw),
             (
@@ -578,4 +624,9 @@ impl<'d> Facts<'d> {
 
 fn tokens(raw: &[u8]) -> u32 {
     milli(raw).map_or(0, |milli| u32::try_from(milli / 1000).unwrap_or(u32::MAX))
+}
+
+/// Several words, or a script that writes them without spaces.
+fn is_sentence(raw: &[u8]) -> bool {
+    raw.contains(&b' ') || raw.iter().any(|byte| *byte >= 0x80)
 }

@@ -97,6 +97,7 @@ impl Key {
             self,
             Self::Root
                 | Self::Error
+                | Self::Status
                 | Self::Detail
                 | Self::Details
                 | Self::Cause
@@ -144,7 +145,22 @@ static TABLE: [(u64, Key); SLOTS] = {
 };
 
 const NAMES: &[(Key, &[&str])] = &[
-    (Key::Error, &["error", "errors", "exception"]),
+    (
+        Key::Error,
+        &[
+            "error",
+            "errors",
+            "exception",
+            "err",
+            "failure",
+            "original_error",
+            "originalerror",
+            "provider_error",
+            "upstream_error",
+            "last_error",
+            "lasterror",
+        ],
+    ),
     (
         Key::Message,
         &[
@@ -159,13 +175,32 @@ const NAMES: &[(Key, &[&str])] = &[
             "error_detail",
             "faultstring",
             "reasonphrase",
-            "err_msg",
-            "errmsg",
+            "explanation",
+            "usermessage",
+            "user_message",
+            "developermessage",
+            "statustext",
+            "status_text",
+            "resultmsg",
+            "result_msg",
+            "ret_msg",
+            "retmsg",
+            "failure_reason",
+            "failurereason",
         ],
     ),
     (
         Key::ErrorMessage,
-        &["errormessage", "error_message", "error_msg", "errormsg"],
+        &[
+            "errormessage",
+            "error_message",
+            "error_msg",
+            "errormsg",
+            "err_msg",
+            "errmsg",
+            "error_text",
+            "errortext",
+        ],
     ),
     (Key::Detail, &["detail"]),
     (Key::Description, &["description"]),
@@ -245,6 +280,11 @@ const NAMES: &[(Key, &[&str])] = &[
             "fault",
             "result",
             "header",
+            "meta",
+            "payload",
+            "upstream",
+            "extensions",
+            "info",
             "internalserverexception",
             "modelstreamerrorexception",
             "validationexception",

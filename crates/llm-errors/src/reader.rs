@@ -309,19 +309,6 @@ impl<'a> Reader<'a> {
     pub(crate) fn quotation(&self, known: usize) -> Option<usize> {
         let mark = self.peek()?;
         let before = self.at.checked_sub(1).and_then(|at| self.bytes.get(at));
-        // what a client printed as the message itself is not an echo
-        if known < 2 || before == Some(&b'=') {
-            let long = self
-                .bytes
-                .get(self.at + 1..)
-                .unwrap_or_default()
-                .iter()
-                .take(48)
-                .any(|byte| *byte == b' ');
-            if long && mark != b'`' {
-                return None;
-            }
-        }
         let rest = self.bytes.get(self.at + 1..)?;
         let rest = rest.get(..rest.len().min(MAX_QUOTED_BYTES + 1))?;
         let mut at = 0;
@@ -332,10 +319,13 @@ impl<'a> Reader<'a> {
             }
             let next = rest.get(at + 1);
             if next.is_none_or(|next| !next.is_ascii_alphanumeric()) {
-                return Some(at);
+                break;
             }
             at += 1;
         }
+        // what a client printed as the message itself is not an echo
+        let printed = (known < 2 || before == Some(&b'=')) && mark != b'`';
+        (!printed || !rest.get(..at)?.contains(&b' ')).then_some(at)
     }
 }
 

@@ -81,6 +81,18 @@ impl Path {
         self.strange == 0
     }
 
+    /// May a sentence here be the message of an error that nobody knows the shape of? Not where it
+    /// is read anyway, and not inside an echo or an answer.
+    pub(crate) fn may_be_spare(&self) -> bool {
+        let named = match self.key {
+            Key::Strange | Key::Envelope => true,
+            Key::Message | Key::ErrorMessage | Key::Detail => !self.enveloped(),
+            _ => false,
+        };
+        let unclaimed = |key: &Key| key.is_envelope() || *key == Key::Strange;
+        named && self.depth <= 4 && self.keys.iter().take(self.depth).all(unclaimed)
+    }
+
     /// Containers around the value, the root included.
     pub(crate) const fn depth(&self) -> usize {
         self.depth

@@ -289,7 +289,7 @@ impl Text {
                     .filter(|word| **word > QUOTED)
                     .take(2)
                     .count();
-                let known = if self.leads_to_report(lexicon) {
+                let known = if self.leads_to_report(lexicon, reader) {
                     0
                 } else {
                     known
@@ -380,15 +380,19 @@ impl Text {
         last != UNKNOWN && leads.iter().any(|lead| lexicon.number(lead) == last)
     }
 
-    /// Is what follows in quotes a report, rather than an echo: "failed with message '...'"?
-    fn leads_to_report(&self, lexicon: &Lexicon) -> bool {
-        match self.words() {
-            [.., with, message] => {
-                *with == lexicon.number(b"with")
-                    && [&b"message"[..], b"error"]
-                        .iter()
-                        .any(|word| lexicon.number(word) == *message)
-            }
+    /// Is what follows in quotes a report, rather than an echo: "failed with message '...'",
+    /// `error: "..."`, `details = "..."`, `ApiError('...')`?
+    fn leads_to_report(&self, lexicon: &Lexicon, reader: &Reader<'_>) -> bool {
+        let before = reader.bytes.get(..reader.at).unwrap_or_default();
+        let among = |word: u16, names: &[&[u8]]| {
+            word != UNKNOWN && names.iter().any(|name| lexicon.number(name) == word)
+        };
+        let named = |word: u16| among(word, &[b"message", b"error", b"reason", b"detail"]);
+        match (before.trim_ascii_end(), self.words()) {
+            ([.., b'='], _) => true,
+            ([.., b':'], [.., last]) => named(*last),
+            ([.., called, b'('], _) => called.is_ascii_alphanumeric(),
+            (_, [.., with, last]) => among(*with, &[b"with"]) && named(*last),
             _ => false,
         }
     }

@@ -40,6 +40,9 @@ fn in_numerals(marks: &Marks, text: &Text) -> Option<Duration> {
             continue;
         }
         let Some((millis, end)) = duration_at(marks, text, at) else {
+            if let Some(millis) = header_value(marks, words, at, numeral.milli) {
+                return Some(Duration::from_millis(millis));
+            }
             continue;
         };
         passed = end;
@@ -66,6 +69,20 @@ fn in_numerals(marks: &Marks, text: &Text) -> Option<Duration> {
         }
     }
     None
+}
+
+/// A header that somebody wrote into the text, whose value is the number at word `at`:
+/// `retry-after: 30` in seconds, `retry-after-ms=2500`. Nothing may follow that it could count.
+fn header_value(marks: &Marks, words: &[u16], at: usize, milli: u64) -> Option<u64> {
+    let last = words.get(at + 1).is_none_or(|word| *word == STOP);
+    match words.get(..at)? {
+        [.., retry, after, unit] if *retry == marks.retry && *after == marks.after => {
+            let unit = marks.unit_millis(*unit)?;
+            Some(milli.saturating_mul(unit) / 1000)
+        }
+        [.., retry, after] if *retry == marks.retry && *after == marks.after && last => Some(milli),
+        _ => None,
+    }
 }
 
 /// A duration whose number is a word: "try again in a minute", "wait for thirty seconds".

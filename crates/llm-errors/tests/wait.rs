@@ -35,6 +35,8 @@ fn a_wait_is_read_in_every_form_that_leaves_no_doubt() {
         ),
         ("Rate limited. After two minutes you may retry.", 120.0),
         ("Rate limit reached. Try again in half an hour.", 1800.0),
+        ("Rate limited. Retry-After: 30", 30.0),
+        ("Rate limited (retry-after-ms=2500).", 2.5),
     ] {
         assert_eq!(
             wait(message),
@@ -72,6 +74,7 @@ fn what_is_not_sure_is_not_read() {
         "Rate limit reached: resets at midnight.",
         "Rate limit reached. You may send ten requests in a minute, no more.",
         "Rate limit reached. Try again later.",
+        "Rate limit reached. Retry after 3 attempts.",
         "Rate limit reached: 10 requests a minute. Retry later.",
     ] {
         assert_eq!(wait(message), None, "{message}");
