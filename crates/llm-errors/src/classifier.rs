@@ -271,9 +271,10 @@ impl Classifier {
         let failed = facts.error
             || (facts.json
                 && facts.speaks()
-                && (facts
-                    .signal
-                    .is_some_and(|(signal, _)| signal.rank >= Rank::Weak)
+                && (facts.coded
+                    || facts
+                        .signal
+                        .is_some_and(|(signal, _)| signal.rank >= Rank::Weak)
                     || self
                         .dictionary
                         .text(provider, 0, &facts.text, Kinds::ALL)

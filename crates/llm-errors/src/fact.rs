@@ -1,5 +1,8 @@
 //! What a reply says, gathered in one pass: codes, words, waits, sizes, and how an answer ended.
 
+mod message;
+
+use self::message::is_sentence;
 use crate::dictionary::Dictionary;
 use crate::duration;
 use crate::evidence::Field;
@@ -7,18 +10,12 @@ use crate::key::Key;
 use crate::kind::ErrorKind;
 use crate::provider::Provider;
 use crate::rule::{Rank, Signal};
-use crate::scan::{Path, Value, milli, scan, unescape};
-use crate::shape::{is_document, is_error_part, printed_object};
+use crate::scan::{Path, Value, milli, scan};
+use crate::shape::{is_document, is_error_part};
 use crate::text::Text;
 use crate::verdict::{Basis, Hint, HintSource};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// JSON in a JSON string is followed this deep.
-const MAX_NESTING: u8 = 3;
-/// Bytes of a string that are unescaped; the rest is not read.
-const MAX_STRING_BYTES: usize = 4096;
-/// Most strings fit into this.
-const SHORT_STRING_BYTES: usize = 640;
 /// Messages whose words are read only when they are asked for; more are read at once.
 const MAX_UNREAD: usize = 4;
 /// Sentences under unknown names that are kept.
@@ -81,6 +78,8 @@ pub(crate) struct Facts<'d> {
     pub(crate) asked: u32,
     /// Something calls itself an error.
     pub(crate) error: bool,
+    /// A code in numbers that is none of success.
+    pub(crate) coded: bool,
     pub(crate) answer: Answer,
     /// The beginning of the answer's text, as words.
     pub(crate) opening: Option<Text>,
@@ -122,6 +121,7 @@ impl<'d> Facts<'d> {
             limit: 0,
             asked: 0,
             error: false,
+            coded: false,
             answer: Answer {
                 ending: None,
                 finished: false,
@@ -188,149 +188,6 @@ impl<'d> Facts<'d> {
     /// The document has words, and is no answer.
     pub(crate) fn speaks(&self) -> bool {
         !self.answer.present && !self.answer.content && !self.text.is_empty()
-    }
-
-    /// Reads plain text, and the object that a client may have printed inside it.
-    fn plain(&mut self, text: &[u8]) {
-        let object = (self.level < MAX_NESTING)
-            .then(|| printed_object(text))
-            .flatten();
-        let Some(at) = object else {
-            self.words(text);
-            return;
-        };
-        let (before, rest) = text.split_at(at);
-        self.words(before);
-        self.text.stop();
-        self.level += 1;
-        let read = scan(rest, |path, value| self.take(path, value));
-        self.level -= 1;
-        self.text.stop();
-        self.words(rest.get(read..).unwrap_or_default());
-    }
-
-    /// Reads a message: the content of the JSON string at `path`.
-    fn message(&mut self, path: &Path, raw: &[u8]) {
-        let raw = raw
-            .get(..raw.len().min(MAX_STRING_BYTES))
-            .unwrap_or_default();
-        if path.escaped() {
-            if raw.len() <= SHORT_STRING_BYTES {
-                self.unescaped(raw, &mut [0; SHORT_STRING_BYTES]);
-            } else {
-                self.unescaped(raw, &mut [0; MAX_STRING_BYTES]);
-            }
-        } else if path.braced() {
-            self.nested(raw);
-        } else if self.leave_unread(raw) {
-            return;
-        } else {
-            self.words(raw);
-        }
-        self.text.stop();
-    }
-
-    /// Keeps the place of a message in the body. False where it stands elsewhere, or the places
-    /// are used up.
-    fn leave_unread(&mut self, raw: &[u8]) -> bool {
-        let place = raw.as_ptr().addr().wrapping_sub(self.body.as_ptr().addr());
-        let inside = place
-            .checked_add(raw.len())
-            .is_some_and(|end| end <= self.body.len());
-        if self.answers || !inside {
-            return false;
-        }
-        let Some(free) = self.unread.get_mut(self.unread_count) else {
-            return false;
-        };
-        *free = (place, raw.len());
-        self.unread_count += 1;
-        true
-    }
-
-    /// Keeps the place of a sentence in the body whose name tells nothing.
-    fn keep_spare(&mut self, raw: &[u8]) {
-        let place = raw.as_ptr().addr().wrapping_sub(self.body.as_ptr().addr());
-        let inside = place
-            .checked_add(raw.len())
-            .is_some_and(|end| end <= self.body.len());
-        if inside && let Some(free) = self.spare.get_mut(self.spare_count) {
-            *free = (place, raw.len().min(MAX_STRING_BYTES));
-            self.spare_count += 1;
-        }
-    }
-
-    /// Reads the sentences whose names tell nothing, where no other words were found.
-    fn read_spare(&mut self) {
-        let spare = self.spare;
-        for (place, len) in spare.iter().take(self.spare_count) {
-            let body = self.body;
-            let raw = body.get(*place..place + len).unwrap_or_default();
-            if raw.contains(&b'\\') {
-                self.unescaped(raw, &mut [0; MAX_STRING_BYTES]);
-            } else {
-                self.nested(raw);
-            }
-            self.text.stop();
-        }
-        self.spare_count = 0;
-    }
-
-    /// Reads the words of the messages that were passed over so far.
-    pub(crate) fn read_messages(&mut self) {
-        let unread = self.unread;
-        for (place, len) in unread.iter().take(self.unread_count) {
-            let body = self.body;
-            self.words(body.get(*place..place + len).unwrap_or_default());
-            self.text.stop();
-        }
-        self.unread_count = 0;
-        if self.spare_count > 0 && self.text.is_empty() {
-            self.read_spare();
-        }
-    }
-
-    #[inline(never)]
-    fn unescaped(&mut self, raw: &[u8], buffer: &mut [u8]) {
-        let len = unescape(raw, buffer);
-        self.nested(buffer.get(..len).unwrap_or_default());
-    }
-
-    fn nested(&mut self, text: &[u8]) {
-        let trimmed = text.trim_ascii_start();
-        if self.level < MAX_NESTING
-            && matches!(trimmed.first(), Some(b'{' | b'['))
-            && is_document(trimmed)
-            && printed_object(trimmed).is_some()
-        {
-            self.level += 1;
-            scan(trimmed, |path, value| self.take(path, value));
-            self.level -= 1;
-        } else {
-            self.plain(text);
-        }
-    }
-
-    fn words(&mut self, text: &[u8]) {
-        let mut found: Option<Signal> = None;
-        let (dictionary, provider) = (self.dictionary, self.provider);
-        self.text.read(&dictionary.lexicon, text, |name| {
-            if let Some(signal) = dictionary.code(provider, name)
-                && found.is_none_or(|known| known.rank < signal.rank)
-            {
-                found = Some(signal);
-            }
-        });
-        if let Some(mut signal) = found {
-            // a name in running text is weaker than the field meant for it; one that blames the
-            // server is often a client's, for whatever it was told in the words behind it
-            let most = match signal.outcome.kind {
-                ErrorKind::Overloaded | ErrorKind::ServerError => Rank::Weak,
-                _ => Rank::Family,
-            };
-            signal.rank = signal.rank.min(most);
-            self.note(signal, Field::Text);
-        }
     }
 
     /// Keeps the stronger signal; of two equals the one nearer to the source. Of two certain ones
@@ -444,6 +301,7 @@ impl<'d> Facts<'d> {
                 Value::Str(raw),
             ) => self.message(path, raw),
             (Key::Code, Value::Str(raw) | Value::Number(raw)) => {
+                self.coded |= raw.len() > 3 && raw.iter().all(u8::is_ascii_digit);
                 self.status_like(raw);
                 if is_error_part(path) {
                     self.code(raw, Field::Code);
@@ -624,9 +482,4 @@ impl<'d> Facts<'d> {
 
 fn tokens(raw: &[u8]) -> u32 {
     milli(raw).map_or(0, |milli| u32::try_from(milli / 1000).unwrap_or(u32::MAX))
-}
-
-/// Several words, or a script that writes them without spaces.
-fn is_sentence(raw: &[u8]) -> bool {
-    raw.contains(&b' ') || raw.iter().any(|byte| *byte >= 0x80)
 }

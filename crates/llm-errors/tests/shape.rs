@@ -1,0 +1,146 @@
+//! The same words in every shape that errors come in: envelopes, lists, JSON in strings, the prints
+//! of clients, XML, YAML and lines of a stream. What they say does not depend on it.
+
+use llm_errors::{ErrorKind, Phase, Provider, Reply, classify_reply, classify_stream_error};
+use serde_json::{Value, json};
+use std::time::SystemTime;
+
+/// What is said, in how many shapes it must be understood.
+const SAID: [(&str, ErrorKind); 6] = [
+    ("Rate limit exceeded, be slower", ErrorKind::RateLimitOther),
+    (
+        "The quota of this day is used up",
+        ErrorKind::QuotaExhausted,
+    ),
+    (
+        "That is no valid key: invalid API key",
+        ErrorKind::AuthInvalidKey,
+    ),
+    ("Our model is overloaded just now", ErrorKind::Overloaded),
+    (
+        "Such a prompt is too long for the context window",
+        ErrorKind::ContextLength,
+    ),
+    ("Insufficient balance on the account", ErrorKind::Billing),
+];
+
+fn documents(said: &str) -> Vec<Value> {
+    let error = json!({"message": said});
+    let nested = json!({"error": error}).to_string();
+    vec![
+        json!([{"error": error}]),
+        json!({"detail": said}),
+        json!({"detail": {"error": error}}),
+        json!({"detail": [{"msg": said}]}),
+        json!({"errors": [said]}),
+        json!({"errors": [error]}),
+        json!({"errors": {"base": [said]}}),
+        json!({"errors": {"general": said}}),
+        json!({"errors": [{"message": "Error", "extensions": {"exception": error}}]}),
+        json!({"message": nested}),
+        json!({"error": {"message": json!({"error": {"message": nested}}).to_string()}}),
+        json!({"error": json!({"error": nested}).to_string()}),
+        json!({"error": {"error": {"error": error}}}),
+        json!({"type": "about:blank", "title": "Error", "detail": said}),
+        json!({"fault": {"faultstring": said, "detail": {"errorcode": "a.b.C"}}}),
+        json!({"status": {"code": 8, "message": said}}),
+        json!({"meta": {"code": 1, "message": said}}),
+        json!({"base_resp": {"status_code": 1999, "status_msg": said}}),
+        json!({"Response": {"Error": {"Code": "X", "Message": said}}}),
+        json!({"success": false, "errorMessage": said}),
+        json!({"ok": false, "reason": said}),
+        json!({"ret": -1, "ret_msg": said}),
+        json!({"resultCode": "E1", "resultMsg": said}),
+        json!({"err": said}),
+        json!({"err": error}),
+        json!({"failure": error}),
+        json!({"payload": {"error": error}}),
+        json!({"error": {"text": said}}),
+        json!({"error": {"explanation": said}}),
+        json!({"error": {"messages": [said]}}),
+        json!({"userMessage": said}),
+        json!({"what_went_wrong": said}),
+        json!({"status": "error", "info": said}),
+        json!({"error": "failed", "error_description": said}),
+        json!({"error": {"message": "Provider error", "original_error": said}}),
+        json!({"error": {"message": "Upstream request failed", "upstream": {"error": error}}}),
+        json!({"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": said}}),
+        json!(said),
+        json!(nested),
+    ]
+}
+
+fn texts(said: &str) -> Vec<String> {
+    let object = json!({"error": {"message": said}});
+    vec![
+        said.to_owned(),
+        format!("rpc error: code = Unknown desc = {said}"),
+        format!(
+            "<_InactiveRpcError of RPC:\n\tstatus = StatusCode.UNKNOWN\n\tdetails = \"{said}\"\n>"
+        ),
+        format!("<?xml version=\"1.0\"?>\n<Error><Code>X</Code><Message>{said}</Message></Error>"),
+        format!("Error code: 400 - {{'error': {{'message': '{said}', 'type': None}}}}"),
+        format!("ApiError('{said}')"),
+        format!("{{ error: {{ message: '{said}' }} }}"),
+        format!("error:\n  code: 17\n  message: {said}\n"),
+        format!("error:\n  message: \"{said}\"\n"),
+        format!("level=error msg=\"{said}\""),
+        format!("failed with message \"{said}\""),
+        format!("data: {object}\n\n"),
+        format!("event: error\ndata: {object}\n\ndata: [DONE]\n\n"),
+        format!("data: {said}\n\n"),
+        format!("\u{feff}{object}"),
+    ]
+}
+
+#[test]
+fn what_is_said_counts_in_every_shape() {
+    for (said, kind) in SAID {
+        let documents = documents(said)
+            .into_iter()
+            .map(|document| document.to_string());
+        for body in documents.chain(texts(said)) {
+            let reply = Reply::new(500, &(), body.as_bytes(), SystemTime::UNIX_EPOCH);
+            let found = classify_reply(Provider::Other, &reply).kind;
+            assert_eq!(found, kind, "as a reply: {body}");
+            let found = classify_stream_error(Provider::Other, body.as_bytes(), Phase::MidStream);
+            assert_eq!(found.kind, kind, "in a stream: {body}");
+        }
+    }
+}
+
+#[test]
+fn what_is_repeated_from_the_request_is_no_message() {
+    let echo = "rate limit exceeded, insufficient balance";
+    for body in [
+        json!({"error": {"message": "Bad field"}, "request": {"prompt": echo}}),
+        json!({"error": {"message": "Bad field"}, "note": echo}),
+        json!({"input": echo}),
+        json!({"request": {"input": {"text": echo}}}),
+        json!({"messages": [{"role": "user", "content": echo}]}),
+    ] {
+        let body = body.to_string();
+        let reply = Reply::new(400, &(), body.as_bytes(), SystemTime::UNIX_EPOCH);
+        let found = classify_reply(Provider::Other, &reply).kind;
+        assert_eq!(found, ErrorKind::InvalidRequest, "{body}");
+    }
+}
+
+#[test]
+fn an_answer_of_nothing_but_a_code_and_words_is_an_error() {
+    let answer = |body: Value| {
+        let body = body.to_string();
+        let reply = Reply::new(200, &(), body.as_bytes(), SystemTime::UNIX_EPOCH);
+        llm_errors::classify_answer(Provider::Other, &reply).map(|verdict| verdict.kind)
+    };
+    assert_eq!(
+        answer(json!({"code": 10013, "message": "the input did not pass the review"})),
+        Some(ErrorKind::ContentFilter)
+    );
+    assert_eq!(
+        answer(json!({"code": 40001, "message": "that went badly"})),
+        Some(ErrorKind::ServerError)
+    );
+    assert_eq!(answer(json!({"code": 0, "message": "all is well"})), None);
+    assert_eq!(answer(json!({"code": 200, "message": "all is well"})), None);
+}
