@@ -445,7 +445,8 @@ async fn a_server_that_streams_unasked_is_understood_and_a_part_is_never_the_who
             let finish = events.find("four").unwrap();
             let cut = events.get(..finish).unwrap().rfind("\n\n").unwrap() + 2;
             let failure = whole(events.get(..cut).unwrap().into()).await.unwrap_err();
-            assert_eq!(failure.verdict.kind, ErrorKind::Truncated);
+            assert_eq!(failure.verdict.kind, ErrorKind::Network);
+            assert!(failure.verdict.is_retryable());
             assert_eq!(failure.message(), None, "words of the model are no message");
             let error = r#"data: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
             let broken = format!("{}{error}\n\n", events.get(..cut).unwrap());

@@ -179,7 +179,11 @@ impl Attempt<'_> {
                 let verdict = classify_stream_error(provider, &event, Phase::FirstByte);
                 self.failed(verdict, &event.into(), facts)
             }
-            Ungathered::Cut => Failure::new(Verdict::new(ErrorKind::Truncated, Phase::FirstByte)),
+            Ungathered::Cut => {
+                // As a whole answer whose connection is lost.
+                let verdict = classify_transport(TransportFault::Closed, Phase::FirstByte);
+                Failure::new(verdict)
+            }
             Ungathered::Shape => self.garbled(facts),
         })?;
         let blank =
