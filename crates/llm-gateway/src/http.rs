@@ -2,6 +2,7 @@
 
 mod ask;
 mod call;
+mod count;
 mod explain;
 mod foreign;
 mod health;
@@ -71,6 +72,8 @@ pub(crate) enum Face {
 enum Resource<'p> {
     Completion(Dialect),
     Embeddings,
+    /// How many tokens a call has.
+    Count(Dialect),
     /// Something that a provider keeps: a response, a conversation.
     Kept,
     Models,
@@ -160,11 +163,14 @@ pub(crate) async fn handle(app: &App, face: Face, request: Request<Incoming>) ->
         Some(
             Resource::Completion(_)
             | Resource::Embeddings
+            | Resource::Count(_)
             | Resource::Kept
             | Resource::Models
             | Resource::Model(_),
         ) if face == Face::Admin => (None, Dialect::OpenAiChat),
-        Some(Resource::Completion(dialect)) => (Some(Resource::Completion(dialect)), dialect),
+        Some(it @ (Resource::Completion(dialect) | Resource::Count(dialect))) => {
+            (Some(it), dialect)
+        }
         other => {
             let dialect = spoken(request.headers(), request.uri().path());
             (other, dialect)
@@ -184,10 +190,9 @@ pub(crate) async fn handle(app: &App, face: Face, request: Request<Incoming>) ->
         let path = request.uri().path().to_owned();
         return refuse(app, &Problem::UnknownPath(path), dialect, &id);
     };
-    let allowed = if matches!(resource, Resource::Completion(_) | Resource::Embeddings) {
-        "POST"
-    } else {
-        "GET"
+    let allowed = match resource {
+        Resource::Completion(_) | Resource::Embeddings | Resource::Count(_) => "POST",
+        _ => "GET",
     };
     let method = request.method();
     let fits = method.as_str() == allowed
@@ -205,6 +210,7 @@ pub(crate) async fn handle(app: &App, face: Face, request: Request<Incoming>) ->
         Resource::Embeddings => {
             call::complete(app, Dialect::OpenAiChat, Call::embeddings, request, &id).await
         }
+        Resource::Count(dialect) => count::count(app, request, dialect, &id).await,
         Resource::Kept => refuse(app, &Problem::NothingKept, dialect, &id),
         Resource::Models => model::list(app, dialect, &id),
         Resource::Model(name) => {
@@ -243,6 +249,8 @@ fn resource(path: &str) -> Option<Resource<'_>> {
         "/embeddings" => Some(Resource::Embeddings),
         "/responses" => Some(Resource::Completion(Dialect::OpenAiResponses)),
         "/messages" => Some(Resource::Completion(Dialect::AnthropicMessages)),
+        "/messages/count_tokens" => Some(Resource::Count(Dialect::AnthropicMessages)),
+        "/responses/input_tokens" => Some(Resource::Count(Dialect::OpenAiResponses)),
         "/models" => Some(Resource::Models),
         "/healthz" => Some(Resource::Health),
         "/readyz" => Some(Resource::Ready),
@@ -317,6 +325,10 @@ mod tests {
             Some(Resource::Completion(Dialect::OpenAiResponses))
         );
         assert_eq!(resource("/v1/embeddings"), Some(Resource::Embeddings));
+        assert_eq!(
+            resource("/v1/messages/count_tokens"),
+            Some(Resource::Count(Dialect::AnthropicMessages))
+        );
         for path in [
             "/v1/responses/resp_1",
             "/responses/resp_1/input_items",

@@ -44,6 +44,8 @@ pub struct Considered<'a> {
     pub canary: Option<CanaryState>,
     /// The chance that it is the first to be called, `0.0..=1.0`.
     pub share: f64,
+    /// Tokens that it is expected to count of the prompt: the estimate, corrected by what its answers told.
+    pub prompt_tokens: u64,
     /// What the call is expected to cost there; nothing where the price is not known.
     pub cost: Spend,
     /// Why it cannot be called; `None` where it can.
@@ -170,6 +172,7 @@ impl Table {
             edge,
             canary,
             share: 0.0,
+            prompt_tokens: slot.health.estimate.apply(request.expected.input_tokens),
             cost: select::expected_cost(slot, request),
             refusal: select::refusal(self, candidate, request, side, now),
             back_in,

@@ -62,7 +62,7 @@ fn parse(dialect: Dialect, body: Bytes) -> Result<Call, BadRequest> {
     })
 }
 
-fn bad_body(why: &dyn std::fmt::Display, field: Option<&'static str>) -> Problem {
+pub(super) fn bad_body(why: &dyn std::fmt::Display, field: Option<&'static str>) -> Problem {
     Problem::BadBody {
         why: why.to_string(),
         field,
@@ -70,7 +70,7 @@ fn bad_body(why: &dyn std::fmt::Display, field: Option<&'static str>) -> Problem
 }
 
 /// What the router would be asked.
-fn demand(
+pub(super) fn demand(
     app: &App,
     route: &str,
     headers: &HeaderMap,
@@ -124,6 +124,7 @@ fn candidate(app: &App, one: &Considered<'_>, now: Instant) -> Value {
         "refusal": one.refusal.map(|refusal| refusal.as_str()),
         "back_in_ms": u64::try_from(one.back_in.as_millis()).unwrap_or(u64::MAX),
         "in_flight": one.in_flight,
+        "prompt_tokens": one.prompt_tokens,
         "latency_ms": u64::try_from(one.latency.as_millis()).unwrap_or(u64::MAX),
         "headroom": one.headroom,
         "health": health(&one.health, now),

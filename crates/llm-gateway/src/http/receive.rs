@@ -3,7 +3,7 @@
 use crate::reply::Problem;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, EXPECT};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use std::time::Duration;
@@ -25,6 +25,13 @@ pub(super) async fn body(
     limit: usize,
     timeout: Duration,
 ) -> Result<Bytes, Problem> {
+    let packed = headers.get(CONTENT_ENCODING);
+    if packed.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Problem::BadHeader {
+            name: "content-encoding",
+            mend: "send the body as it is, not compressed",
+        });
+    }
     let stated: Option<usize> = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())

@@ -148,3 +148,21 @@ async fn models_are_listed_in_both_shapes() {
         "not served here",
     );
 }
+
+#[tokio::test]
+async fn a_compressed_body_is_told_apart_from_a_broken_one() {
+    let (_sim, gateway) = set().await;
+    let request = gateway.request("/v1/chat/completions");
+    let request = request.header("content-encoding", "gzip");
+    is_openai_error(
+        &gateway.send(request, "\u{1f}\u{8b}").await,
+        400,
+        "content-encoding cannot be read: send the body as it is, not compressed",
+    );
+    let request = gateway.request("/v1/chat/completions");
+    let request = request.header("content-encoding", "identity");
+    let seen = gateway
+        .send(request, crate::support::openai("hi", false))
+        .await;
+    assert_eq!(seen.status, 200);
+}

@@ -10,6 +10,7 @@
 mod bad_input;
 mod choosing;
 mod command_line;
+mod counting;
 mod embeddings;
 mod everything_down;
 mod logging;
