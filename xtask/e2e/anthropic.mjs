@@ -8,7 +8,9 @@ async function ask(call, partial) {
   if (call.op === "models") {
     const models = [];
     for await (const model of client.models.list()) models.push(model.id);
-    return { models };
+    const messages = [{ role: "user", content: call.prompt }];
+    const { input_tokens: counted } = await client.messages.countTokens({ model: call.model, messages });
+    return { models, counted };
   }
   const content = [{ type: "text", text: call.prompt }];
   if (call.image) {

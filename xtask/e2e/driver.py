@@ -48,7 +48,9 @@ class OpenAi:
         )
 
     def models(self, call):
-        return {"models": [model.id for model in self.client.models.list()]}
+        counted = self.client.responses.input_tokens.count(model=call["model"], input=call["prompt"])
+        models = [model.id for model in self.client.models.list()]
+        return {"models": models, "counted": counted.input_tokens}
 
     def embeddings(self, call):
         # The SDK asks for base64 and decodes it.
@@ -161,7 +163,11 @@ class Anthropic:
         )
 
     def models(self, call):
-        return {"models": [model.id for model in self.client.models.list()]}
+        counted = self.client.messages.count_tokens(
+            model=call["model"], messages=[{"role": "user", "content": call["prompt"]}]
+        )
+        models = [model.id for model in self.client.models.list()]
+        return {"models": models, "counted": counted.input_tokens}
 
     def ask(self, call, partial):
         content = [{"type": "text", "text": call["prompt"]}]

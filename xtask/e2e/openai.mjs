@@ -11,7 +11,8 @@ async function ask(call, partial) {
   if (call.op === "models") {
     const models = [];
     for await (const model of client.models.list()) models.push(model.id);
-    return { models };
+    const { input_tokens: counted } = await client.responses.inputTokens.count({ model: call.model, input: call.prompt });
+    return { models, counted };
   }
   if (call.op === "embeddings") return embeddings(client, call);
   const content = call.image

@@ -174,6 +174,11 @@ pub(super) fn seen(ask: &Ask, case: &Case, sdk: Sdk, answer: &Value) -> Vec<Stri
                 listed.is_some_and(|list| list.iter().any(|model| model == "chat")),
                 "the route is not in the list".to_owned(),
             );
+            let counted = answer.get("counted").and_then(Value::as_u64);
+            must(
+                counted.is_some_and(|tokens| tokens > 0),
+                "the prompt's tokens were not counted".to_owned(),
+            );
         }
     }
     wrong

@@ -151,7 +151,7 @@ pub(super) enum Expect {
     Broken,
     /// The SDK hangs up after the second piece of text, and the first provider's call is cancelled soon after.
     HangUp,
-    /// The list of models holds the route.
+    /// The list of models holds the route, and the prompt's tokens are counted.
     Models,
     /// A vector for each of the texts, of the length asked for, made by this provider.
     Vectors(usize),

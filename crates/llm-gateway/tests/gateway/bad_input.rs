@@ -161,8 +161,6 @@ async fn a_compressed_body_is_told_apart_from_a_broken_one() {
     );
     let request = gateway.request("/v1/chat/completions");
     let request = request.header("content-encoding", "identity");
-    let seen = gateway
-        .send(request, crate::support::openai("hi", false))
-        .await;
+    let seen = gateway.send(request, openai("hi", false)).await;
     assert_eq!(seen.status, 200);
 }
