@@ -19,6 +19,7 @@
 mod around;
 mod glance;
 mod joint;
+mod plain;
 mod seam;
 mod template;
 mod translate;

@@ -4,6 +4,7 @@ mod decode;
 mod delta;
 mod encode;
 mod open;
+mod whole;
 
 pub use self::decode::StreamDecoder;
 pub use self::encode::StreamEncoder;

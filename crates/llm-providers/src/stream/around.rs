@@ -1,5 +1,6 @@
 //! Nearly all events that are written differ in a text and a number at most: what surrounds them is written once.
 
+use super::plain::plain_length;
 use bytes::{BufMut, BytesMut};
 
 /// An event with gaps for what changes. The default is none.
@@ -55,6 +56,12 @@ impl Around {
             from = *gap;
             // Writing texts and numbers to memory cannot fail.
             let _ = match filler {
+                Filler::Text(text) if plain_length(text.as_bytes()) == text.len() => {
+                    out.put_u8(b'"');
+                    out.put_slice(text.as_bytes());
+                    out.put_u8(b'"');
+                    Ok(())
+                }
                 Filler::Text(text) => serde_json::to_writer(out.writer(), text),
                 Filler::Number(number) => serde_json::to_writer(out.writer(), number),
             };

@@ -4,6 +4,7 @@
 //! well formed, means what that one meant. So does one that differs in [`IDLE`] fields as well. One field of a wire may hold an
 //! object that changes from event to event and is read by itself.
 
+use super::plain::plain_length;
 use crate::splice::span_of;
 use serde_json::value::RawValue;
 use std::ops::Range;
@@ -191,8 +192,11 @@ impl Gap {
         match self {
             Self::Text => string_end(bytes),
             Self::Word => {
-                let ends = |byte: &u8| !byte.is_ascii_graphic() || matches!(byte, b'"' | b'\\');
-                bytes.iter().position(ends)
+                let length = memchr::memchr(b'"', bytes)?;
+                let plain = |byte: &u8| byte.is_ascii_graphic() & (*byte != b'\\');
+                // Without a way out of the loop it is done many bytes at once.
+                let all = |word: &[u8]| word.iter().fold(true, |all, byte| all & plain(byte));
+                bytes.get(..length).is_some_and(all).then_some(length)
             }
             Self::Number => {
                 let length = bytes.iter().position(|byte| !byte.is_ascii_digit())?;
@@ -225,6 +229,7 @@ fn object_end(bytes: &[u8]) -> Option<usize> {
 fn string_end(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
+        at += plain_length(bytes.get(at..)?);
         match *bytes.get(at)? {
             b'"' => return Some(at),
             b'\\' => match *bytes.get(at + 1)? {
@@ -241,8 +246,7 @@ fn string_end(bytes: &[u8]) -> Option<usize> {
                 }
                 _ => return None,
             },
-            0..0x20 => return None,
-            _ => at += 1,
+            _ => return None,
         }
     }
 }

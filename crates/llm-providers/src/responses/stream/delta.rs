@@ -1,6 +1,7 @@
 //! The events that make up nearly all of a stream.
 
-use bytes::{BufMut, BytesMut};
+use super::whole::write;
+use bytes::BytesMut;
 use serde::Serialize;
 
 /// More of what an item says: written without a tree.
@@ -23,11 +24,6 @@ pub(super) struct Delta<'a> {
 impl Delta<'_> {
     /// Appends the event.
     pub(super) fn write(&self, out: &mut BytesMut) {
-        out.put_slice(b"event: ");
-        out.put_slice(self.kind.as_bytes());
-        out.put_slice(b"\ndata: ");
-        // Writing texts and numbers to memory cannot fail.
-        let _ = serde_json::to_writer(out.writer(), self);
-        out.put_slice(b"\n\n");
+        write(self.kind, self, out);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::delta::Delta;
 use super::open::{Open, PartKind, Status, whole_arguments};
+use super::whole::{ItemEvent, PartEvent, TextDone, Whole, write};
 use crate::chat::{Citation, FinishReason, REPLY_CITATIONS, StreamEvent, Usage, chars};
 use crate::codec::{Object, Untranslatable};
 use crate::exchange::MAX_REPLY_BYTES;
@@ -172,8 +173,9 @@ impl StreamEncoder {
         self.id = self.names.response(id);
         self.model = model.to_owned();
         for name in ["response.created", "response.in_progress"] {
+            let number = self.next();
             let response = self.response((Status::InProgress, None));
-            self.write(name, fields(json!({"response": response})), out);
+            response.write(name, number, out);
         }
     }
 
@@ -371,10 +373,9 @@ impl StreamEncoder {
         if !self.started {
             self.start("", "", out);
         }
-        let event =
-            json!({"output_index": self.output.len(), "item": open.item(Status::InProgress)});
+        let item = open.item(Status::InProgress);
         self.open = Some(open);
-        self.write("response.output_item.added", fields(event), out);
+        self.write_item("response.output_item.added", &item, out);
     }
 
     fn begin_part(&mut self, kind: PartKind, out: &mut BytesMut) {
@@ -385,13 +386,16 @@ impl StreamEncoder {
             *part = Some(kind);
             self.before_part = self.said;
             self.around = Around::default();
-            let event = json!({
-                "item_id": id,
-                "output_index": self.output.len(),
-                "content_index": parts.len(),
-                "part": kind.value("", &[]),
-            });
-            self.write("response.content_part.added", fields(event), out);
+            let event = PartEvent {
+                content_index: parts.len(),
+                item_id: id,
+                output_index: self.output.len(),
+                part: &kind.value("", &[]),
+                sequence_number: self.sequence,
+                kind: "response.content_part.added",
+            };
+            self.sequence += 1;
+            write(event.kind, &event, out);
         }
     }
 
@@ -410,33 +414,53 @@ impl StreamEncoder {
         let Some(kind) = part.take() else {
             return;
         };
-        let place = |event: Value| {
-            let mut event = fields(event);
-            event.set("item_id", id.as_str());
-            event.set("output_index", output_index);
-            event.set("content_index", parts.len());
-            event
+        let content_index = parts.len();
+        let mut sequence = self.sequence;
+        let mut next = || {
+            sequence += 1;
+            sequence - 1
         };
         let whole = kind.value(text, annotations);
         annotations.clear();
-        let done = match kind {
-            PartKind::Text => Some((
-                "response.output_text.done",
-                place(json!({"text": text, "logprobs": []})),
-            )),
-            PartKind::ToldText => None,
-            PartKind::Refusal => {
-                let event = place(json!({"refusal": text}));
-                Some(("response.refusal.done", event))
+        match kind {
+            PartKind::Text => {
+                let done = TextDone {
+                    content_index,
+                    item_id: id,
+                    logprobs: [],
+                    output_index,
+                    sequence_number: next(),
+                    text,
+                    kind: "response.output_text.done",
+                };
+                write(done.kind, &done, out);
             }
+            PartKind::ToldText => {}
+            PartKind::Refusal => {
+                let kind = "response.refusal.done";
+                let done = json!({
+                    "content_index": content_index,
+                    "item_id": id,
+                    "output_index": output_index,
+                    "refusal": text,
+                    "sequence_number": next(),
+                    "type": kind,
+                });
+                write(kind, &done, out);
+            }
+        }
+        let closed = PartEvent {
+            content_index,
+            item_id: id,
+            output_index,
+            part: &whole,
+            sequence_number: next(),
+            kind: "response.content_part.done",
         };
-        let closed = place(json!({"part": whole}));
+        write(closed.kind, &closed, out);
         text.clear();
         parts.push(whole);
-        if let Some((name, done)) = done {
-            self.write(name, done, out);
-        }
-        self.write("response.content_part.done", closed, out);
+        self.sequence = sequence;
     }
 
     /// Ends the item that is open, if one is.
@@ -476,9 +500,8 @@ impl StreamEncoder {
         }
         if let Some(open) = self.open.take() {
             let item = open.item(status);
-            let event = json!({"output_index": output_index, "item": &item});
+            self.write_item("response.output_item.done", &item, out);
             self.output.push(item);
-            self.write("response.output_item.done", fields(event), out);
         }
     }
 
@@ -508,55 +531,32 @@ impl StreamEncoder {
             Status::Incomplete => "response.incomplete",
             Status::Completed | Status::InProgress => "response.completed",
         };
-        let response = self.response(outcome);
-        self.write(name, fields(json!({"response": response})), out);
+        let number = self.next();
+        self.response(outcome).write(name, number, out);
     }
 
-    /// The answer as an object. Its output is complete only once no item is open.
-    fn response(&self, (status, reason): (Status, Option<&'static str>)) -> Value {
-        let mut response = Object(serde_json::Map::new());
-        response.set("id", self.id.as_str());
-        response.set("object", "response");
-        response.set("created_at", self.created);
-        response.set("status", status.as_str());
-        response.set("background", false);
-        response.set("model", self.model.as_str());
-        response.set("output", self.output.as_slice());
-        response.set(
-            "incomplete_details",
-            json!(reason.map(|reason| json!({"reason": reason}))),
-        );
-        let usage = (status != Status::InProgress).then(|| encode_usage(&self.usage));
-        response.set("usage", json!(usage));
-        response.set("parallel_tool_calls", true);
-        response.set("tool_choice", "auto");
-        response.set("tools", Vec::<Value>::new());
-        response.set("text", json!({"format": {"type": "text"}}));
-        response.set("truncation", "disabled");
-        response.set("metadata", json!({}));
-        // It can be fetched from nowhere, and no later request can refer to it.
-        response.set("store", false);
-        const UNSET: [&str; 9] = [
-            "error",
-            "instructions",
-            "max_output_tokens",
-            "previous_response_id",
-            "reasoning",
-            "service_tier",
-            "temperature",
-            "top_p",
-            "user",
-        ];
-        for name in UNSET {
-            response.set(name, Value::Null);
-        }
-        response.0.into()
+    /// The answer as far as it has come.
+    fn response(&self, outcome: (Status, Option<&'static str>)) -> Whole<'_> {
+        let usage = (outcome.0 != Status::InProgress).then(|| encode_usage(&self.usage));
+        let named = (self.id.as_str(), self.model.as_str(), self.created);
+        Whole::new(named, &self.output, outcome, usage)
     }
 
     fn next(&mut self) -> u64 {
         let number = self.sequence;
         self.sequence += 1;
         number
+    }
+
+    /// An item at the end of the output.
+    fn write_item(&mut self, kind: &'static str, item: &Value, out: &mut BytesMut) {
+        let event = ItemEvent {
+            item,
+            output_index: self.output.len(),
+            sequence_number: self.next(),
+            kind,
+        };
+        write(kind, &event, out);
     }
 
     fn write(&mut self, name: &'static str, mut event: Object, out: &mut BytesMut) {
