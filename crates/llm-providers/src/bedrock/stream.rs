@@ -10,7 +10,9 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct BlockStart<'a> {
+    content_block_index: Option<u64>,
     #[serde(borrow)]
     start: Option<Start<'a>>,
 }
@@ -32,7 +34,9 @@ struct ToolStart<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct BlockDelta<'a> {
+    content_block_index: Option<u64>,
     #[serde(borrow)]
     delta: Delta<'a>,
 }
@@ -87,6 +91,8 @@ pub(super) struct StreamReader {
     calls: u32,
     /// The open block is a tool call; whether it has had arguments.
     open_call: Option<bool>,
+    /// That block's number.
+    call_number: Option<u64>,
     /// Characters of text so far, and how many of them precede the open block.
     chars: usize,
     before_block: usize,
@@ -117,7 +123,7 @@ impl Reader for StreamReader {
         }
         match name {
             b"messageStart" => Ok(Glance::Life),
-            b"contentBlockStart" => parsed(data, |block| self.start(block, out)),
+            b"contentBlockStart" => parsed(data, |block| Ok(self.start(block, out))),
             b"contentBlockDelta" => parsed(data, |block| self.delta(block, facts, out)),
             b"contentBlockStop" => {
                 // A call without arguments is an empty object, not an empty text.
@@ -136,7 +142,7 @@ impl Reader for StreamReader {
             }
             b"messageStop" => parsed(data, |stop: Stop<'_>| {
                 let Some(reason) = finish_reason(&stop.stop_reason) else {
-                    return Glance::Error;
+                    return Ok(Glance::Error);
                 };
                 self.stopped = true;
                 facts.finish = Some(reason);
@@ -144,14 +150,14 @@ impl Reader for StreamReader {
                     reason,
                     stop_sequence: None,
                 });
-                Glance::Life
+                Ok(Glance::Life)
             }),
             b"metadata" => parsed(data, |metadata: Metadata| {
                 if let Some(usage) = metadata.usage {
                     facts.usage = usage.into_usage();
                     out.push(StreamEvent::Usage(facts.usage));
                 }
-                Glance::End
+                Ok(Glance::End)
             }),
             // A message that is none, and one of an unknown sort.
             b"" => Ok(Glance::Broken),
@@ -176,10 +182,10 @@ impl Reader for StreamReader {
 /// Reads an event's payload. A known event of an unknown shape may have carried a part of the answer.
 fn parsed<'a, T: Deserialize<'a>>(
     data: &'a [u8],
-    then: impl FnOnce(T) -> Glance,
+    then: impl FnOnce(T) -> Result<Glance, Untranslatable>,
 ) -> Result<Glance, Untranslatable> {
     match serde_json::from_slice(data) {
-        Ok(event) => Ok(then(event)),
+        Ok(event) => then(event),
         Err(error) if error.is_data() => Err(Untranslatable(())),
         Err(_) => Ok(Glance::Broken),
     }
@@ -188,6 +194,7 @@ fn parsed<'a, T: Deserialize<'a>>(
 impl StreamReader {
     fn start(&mut self, block: BlockStart<'_>, out: &mut Vec<StreamEvent>) -> Glance {
         self.open_call = None;
+        self.call_number = block.content_block_index;
         let Some(call) = block.start.and_then(|start| start.tool_use) else {
             return Glance::Life;
         };
@@ -206,7 +213,7 @@ impl StreamReader {
         block: BlockDelta<'_>,
         facts: &mut Facts,
         out: &mut Vec<StreamEvent>,
-    ) -> Glance {
+    ) -> Result<Glance, Untranslatable> {
         let before = out.len();
         let delta = block.delta;
         let filled = |text: Option<Cow<'_, str>>| {
@@ -218,6 +225,10 @@ impl StreamReader {
             out.push(StreamEvent::Text(text));
         }
         if let Some(json) = filled(delta.tool_use.and_then(|call| call.input)) {
+            // A part of another call than the open one would be put into the wrong place.
+            if self.open_call.is_none() || block.content_block_index != self.call_number {
+                return Err(Untranslatable(()));
+            }
             self.open_call = Some(true);
             out.push(StreamEvent::ToolArguments {
                 index: self.calls.saturating_sub(1),
@@ -242,10 +253,10 @@ impl StreamReader {
                 }
             }
         }
-        if out.len() > before + sealed {
+        Ok(if out.len() > before + sealed {
             Glance::Content
         } else {
             Glance::Life
-        }
+        })
     }
 }

@@ -218,6 +218,10 @@ impl StreamDecoder {
         let known = self.calls.iter().rposition(|(index, known)| {
             *index == wire_index && (id.is_empty() || name.is_empty() || *known == id)
         });
+        if known.is_none() && name.is_empty() {
+            // Arguments of a call that has not begun, or a call of nothing.
+            return Err(Untranslatable(()));
+        }
         let position = known.unwrap_or_else(|| {
             let id = if id.is_empty() { name.clone() } else { id };
             self.calls.push((wire_index, id.clone()));

@@ -61,6 +61,8 @@ pub(crate) struct Translator {
     unsayable: bool,
     name: Name,
     out: BytesMut,
+    /// Tool calls so far.
+    calls: u32,
     /// The arguments of each tool call so far; all together at most [`MAX_EVENT_BYTES`], and what goes
     /// beyond is not judged.
     arguments: Vec<String>,
@@ -93,6 +95,7 @@ impl Translator {
             unsayable: false,
             name,
             out: BytesMut::new(),
+            calls: 0,
             arguments: Vec::new(),
             argument_bytes: 0,
             joint: None,
@@ -177,7 +180,12 @@ impl Translator {
             is_read = is_read && self.reader.read_aside(aside, facts, &mut self.events);
         }
         is_read = is_read && self.reader.take_text(&text);
-        self.events.insert(0, StreamEvent::Text(text));
+        let text = StreamEvent::Text(text);
+        if self.events.is_empty() {
+            self.events.push(text);
+        } else {
+            self.events.insert(0, text);
+        }
         if is_read {
             self.unsayable = false;
         } else {
@@ -274,7 +282,14 @@ impl Translator {
     /// the output limit cut says so itself.
     fn judge(&mut self, event: &StreamEvent) -> Result<(), Stuck> {
         match event {
-            StreamEvent::ToolCall { .. } => self.arguments.push(String::new()),
+            StreamEvent::ToolCall { .. } => {
+                self.calls = self.calls.saturating_add(1);
+                self.arguments.push(String::new());
+            }
+            // Of a call that has not begun.
+            StreamEvent::ToolArguments { index, .. } if *index >= self.calls => {
+                return Err(Stuck::Shape);
+            }
             StreamEvent::ToolArguments { index, json } => {
                 self.argument_bytes = self.argument_bytes.saturating_add(json.len());
                 let call = usize::try_from(*index)

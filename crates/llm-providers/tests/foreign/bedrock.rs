@@ -438,3 +438,48 @@ proptest! {
         expect_answer(reply);
     }
 }
+
+#[tokio::test]
+async fn arguments_of_another_block_fail_the_stream() {
+    let start = |index: u32, name: &str| {
+        let call = json!({"toolUse": {"toolUseId": name, "name": name}});
+        (
+            "contentBlockStart",
+            json!({"contentBlockIndex": index, "start": call}),
+        )
+    };
+    let more = |index: u32| {
+        let delta = json!({"toolUse": {"input": "{}"}});
+        (
+            "contentBlockDelta",
+            json!({"contentBlockIndex": index, "delta": delta}),
+        )
+    };
+    let stop = |index: u32| ("contentBlockStop", json!({"contentBlockIndex": index}));
+    let orderly = vec![
+        start(0, "a"),
+        more(0),
+        stop(0),
+        start(1, "b"),
+        more(1),
+        stop(1),
+    ];
+    let swapped = vec![
+        start(0, "a"),
+        more(1),
+        stop(0),
+        start(1, "b"),
+        more(0),
+        stop(1),
+    ];
+    let stray = vec![more(0), start(0, "a"), stop(0)];
+    for (events, good) in [(orderly, true), (swapped, false), (stray, false)] {
+        let end = ("messageStop", json!({"stopReason": "tool_use"}));
+        let all = events.into_iter().chain([end]);
+        let stream: Vec<u8> = all
+            .flat_map(|(name, payload)| event(name, payload))
+            .collect();
+        let seen = answer(&endpoint(CLAUDE), Dialect::OpenAiChat, vec![bytes(stream)]).await;
+        assert_eq!(seen.is_ok(), good);
+    }
+}

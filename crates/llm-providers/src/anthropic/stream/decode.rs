@@ -12,6 +12,8 @@ use serde_json::value::RawValue;
 struct Event<'a> {
     #[serde(rename = "type")]
     kind: Option<String>,
+    /// The block's number.
+    index: Option<u64>,
     #[serde(borrow)]
     message: Option<Start<'a>>,
     #[serde(borrow)]
@@ -74,6 +76,8 @@ enum Open {
 #[derive(Debug, Default)]
 pub struct StreamDecoder {
     open: Open,
+    /// The number of the open block, where it has one.
+    number: Option<u64>,
     calls: u32,
     usage: Usage,
     /// Characters of text so far, and how many of them precede the open block.
@@ -123,13 +127,16 @@ impl StreamDecoder {
             }
             "content_block_start" => {
                 let block = event.content_block.ok_or(Untranslatable(()))?;
+                self.number = event.index;
                 self.decode_block(block, out);
             }
             "content_block_delta" => {
                 let delta = event.delta.ok_or(Untranslatable(()))?;
-                self.decode_delta(delta, out);
+                self.belongs(event.index)?;
+                self.decode_delta(delta, out)?;
             }
             "content_block_stop" => {
+                self.belongs(event.index)?;
                 // A call without arguments is an empty object, not an empty text.
                 if self.open == (Open::Tool { silent: true }) {
                     out.push(StreamEvent::ToolArguments {
@@ -156,6 +163,14 @@ impl StreamDecoder {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Blocks come one after the other: a part of another than the open one would be put into the wrong place.
+    fn belongs(&self, number: Option<u64>) -> Result<(), Untranslatable> {
+        match (number, self.number) {
+            (Some(number), Some(open)) if number != open => Err(Untranslatable(())),
+            _ => Ok(()),
+        }
     }
 
     fn say(&mut self, text: Option<String>, out: &mut Vec<StreamEvent>) {
@@ -218,10 +233,14 @@ impl StreamDecoder {
         }
     }
 
-    fn decode_delta(&mut self, delta: Delta<'_>, out: &mut Vec<StreamEvent>) {
+    fn decode_delta(
+        &mut self,
+        delta: Delta<'_>,
+        out: &mut Vec<StreamEvent>,
+    ) -> Result<(), Untranslatable> {
         let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
         if self.open == Open::Foreign {
-            return;
+            return Ok(());
         }
         if let Some(raw) = delta.citation {
             match citation::decode(&lenient(raw)) {
@@ -233,11 +252,15 @@ impl StreamDecoder {
         out.extend(filled(delta.thinking).map(StreamEvent::Thinking));
         out.extend(filled(delta.signature).map(StreamEvent::ThinkingSignature));
         if let Some(json) = filled(delta.partial_json) {
+            if !matches!(self.open, Open::Tool { .. }) {
+                return Err(Untranslatable(()));
+            }
             self.open = Open::Tool { silent: false };
             out.push(StreamEvent::ToolArguments {
                 index: self.calls.saturating_sub(1),
                 json,
             });
         }
+        Ok(())
     }
 }
