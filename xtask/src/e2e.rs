@@ -21,7 +21,7 @@ use crate::{shell, witness};
 use driver::{Driver, Sdk, Wire};
 use install::Sdks;
 use play::Case;
-use scenario::{Modes, Scenario};
+use scenario::{Modes, Players, Scenario};
 use stack::{Programs, Providers};
 
 /// Workers for each SDK that plays all there is: most scenarios wait more than they work. The others have one.
@@ -185,7 +185,9 @@ fn checks(sdk: Sdk, filter: &str) -> VecDeque<Check> {
 
 /// What the two providers speak: the SDK's own dialect, and where the scenario asks for it others in either place.
 fn wires(scenario: &Scenario, own: Wire) -> Vec<[Wire; 2]> {
-    if scenario.across {
+    if scenario.across && scenario.players == Players::Embedders {
+        Wire::EMBEDDERS.to_vec()
+    } else if scenario.across {
         own.crossings().to_vec()
     } else {
         vec![[own, own]]

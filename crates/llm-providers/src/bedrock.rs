@@ -11,6 +11,7 @@
 //!   it. An exception inside it is classified like any other failure.
 //! - Signatures on Claude's reasoning are the same here as at Anthropic, so they pass.
 
+mod embedding;
 mod reply;
 mod request;
 mod stream;

@@ -2,9 +2,20 @@
 //!
 //! One row a provider. Addresses were read in public documentation: those of Hugging Face, OpenRouter,
 //! Together, Cerebras and Ollama on 2026-11-23; those of Gemini, Vertex, Bedrock, Cohere, Groq,
-//! Fireworks, Mistral, DeepSeek and xAI on 2026-11-26. The other rows are not yet checked against their
-//! providers' references. Every part of a row can be overridden in
-//! [`EndpointBuilder`](crate::EndpointBuilder).
+//! Fireworks, Mistral, DeepSeek and xAI on 2026-11-26, as were these:
+//!
+//! - GitHub Models: <https://docs.github.com/en/github-models/quickstart>
+//! - Moonshot: <https://platform.kimi.ai/docs/api/overview>, as quoted by
+//!   <https://www.developersdigest.tech/reference/api-compatibility/moonshot>
+//! - `DashScope`: <https://www.alibabacloud.com/help/en/model-studio/base-url>, the address that all workspaces of Singapore share;
+//!   one a workspace is recommended there, and given as `base_url`
+//! - Zhipu: <https://docs.z.ai/api-reference/introduction>; the coding plan has another
+//! - `SiliconFlow`: <https://www.siliconflow.com/blog/openai-sdk-siliconflow-compatibility-checks>; in China `.cn`
+//! - NVIDIA NIM: <https://build.nvidia.com>, as quoted by <https://docs.pipecat.ai/server/services/llm/nvidia>
+//! - Perplexity: <https://docs.spring.io/spring-ai/reference/2.1-SNAPSHOT/integrations/models/openai-compatible/perplexity.html>
+//!
+//! Those of OpenAI, Azure and Anthropic are the defaults of their own SDKs, with which `cargo xtask witness` and `e2e` are run;
+//! `SambaNova`'s stands in many public programs, but on no page that was read. Every part of a row can be overridden in [`EndpointBuilder`](crate::EndpointBuilder).
 
 use crate::openai::Quirks;
 use crate::wire::Wire;

@@ -15,6 +15,21 @@ pub struct Encoded {
     pub dropped: Vec<&'static str>,
 }
 
+/// Why a call cannot be said to a target at all.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unsayable {
+    /// Without this the answer would be about something else.
+    Missing(Vec<&'static str>),
+    /// A field has a shape that the caller's own dialect does not allow.
+    Unreadable(BadRequest),
+}
+
+impl From<BadRequest> for Unsayable {
+    fn from(bad: BadRequest) -> Self {
+        Self::Unreadable(bad)
+    }
+}
+
 /// The fields of a JSON object, taken out one by one: what is left was not understood.
 pub(crate) struct Fields(pub(crate) Map<String, Value>);
 

@@ -9,6 +9,7 @@
 //!   `reply.citations`.
 //! - Nothing in an answer names the model.
 
+pub(crate) mod embedding;
 mod reply;
 mod request;
 mod stream;

@@ -1,11 +1,16 @@
 //! Embeddings: texts in, vectors out.
 //!
-//! One wire: OpenAI's `POST /embeddings`
+//! Callers have one wire: OpenAI's `POST /embeddings`
 //! (<https://developers.openai.com/api/reference/resources/embeddings/methods/create>, types of `openai-python`,
 //! `src/openai/types/embedding_create_params.py`, read 2026-11-26). Azure, Mistral, Together, Fireworks, vLLM,
-//! llama.cpp and the compatible addresses of Gemini, Cohere and Ollama speak it too. A call passes as it came but for
+//! llama.cpp and the compatible addresses of Gemini, Cohere and Ollama speak it too. There a call passes as it came but for
 //! the model's name: inputs of every form, `dimensions` and `encoding_format` reach the provider untouched, and its
 //! vectors the caller.
+//!
+//! Cohere, Gemini, Ollama, Vertex and Bedrock have wires of their own, each in its folder. What they cannot be told makes
+//! the target fail before anything is sent: inputs that are tokens or pictures, a length of vectors that the model does not have,
+//! more texts than one request may hold. `input_type` (`search_document`, `search_query`, `classification`, `clustering`),
+//! which OpenAI's wire does not know, is read from the call and passed on where there is a place for it.
 //!
 //! A 200 is an answer only if it holds a vector for every input, and of the length that was asked for: a server that
 //! leaves `dimensions` out of account would corrupt an index unseen.
@@ -13,14 +18,21 @@
 //! Vectors of two models are of two *spaces*: they cannot be compared, even where they are of one length. Whoever
 //! chooses between targets must therefore stay in one space; [`Request`] and [`Reply`] do not say which it is.
 
+mod ask;
+mod native;
 mod scan;
 mod watch;
 
+pub(crate) use self::ask::{Ask, InputType};
+pub(crate) use self::native::{Embedder, Values, Vectors, Way, encode, judge, way, whole, write};
 pub(crate) use self::scan::{Asked, Scan, scan};
 pub(crate) use self::watch::glance;
 
+use crate::catalog;
 use crate::codec::Object;
+use crate::wire::Wire;
 use bytes::Bytes;
+use llm_errors::Provider;
 use serde::Deserialize;
 
 /// What a Rust caller asks for.
@@ -87,6 +99,13 @@ impl Request {
         out.set("encoding_format", "float");
         out.into_bytes()
     }
+}
+
+/// Whether a way is known to vectors of `model` at `provider`, on `wire` or, where none is given, on the provider's own.
+#[must_use]
+pub fn is_offered(provider: Provider, model: &str, wire: Option<Wire>) -> bool {
+    let wire = wire.unwrap_or_else(|| catalog::wire(provider, model));
+    way(provider, model, wire).is_some()
 }
 
 #[derive(Deserialize)]

@@ -12,6 +12,7 @@
 //!   one get the placeholder that Google documents for histories of other models.
 
 mod citation;
+mod embedding;
 mod model;
 mod reply;
 mod request;

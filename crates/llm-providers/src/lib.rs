@@ -109,6 +109,7 @@
 
 mod address;
 pub mod anthropic;
+mod base64;
 mod bedrock;
 mod call;
 pub mod catalog;

@@ -7,6 +7,7 @@
 //! - Tool calls come whole, without an id, so one is made up; results name the tool.
 //! - Pictures are bytes in the request: a URL cannot be carried.
 
+mod embedding;
 mod reply;
 mod request;
 mod wire;

@@ -169,7 +169,7 @@ impl Exchange<'_> {
             return Ok(self.wrong(call, &self.no_such_place()));
         };
         // Limits come before the answer is made, and a call holds its place until the last byte is sent.
-        let (slot, extra) = match self.admit(wire) {
+        let (slot, mut extra) = match self.admit(wire) {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 call.decided_by(Decider::Limits);
@@ -189,7 +189,12 @@ impl Exchange<'_> {
         };
         match self.good(wire, call.number, json) {
             Err(problem) => Ok(self.wrong(call, &problem)),
-            Ok(Good::Whole { body, chunks }) => {
+            Ok(Good::Whole {
+                body,
+                chunks,
+                headers,
+            }) => {
+                extra.extend(headers);
                 let gaps = u32::try_from(chunks.saturating_sub(1)).unwrap_or(u32::MAX);
                 let generation = self
                     .pace

@@ -42,6 +42,8 @@ impl Framing {
             Wire::OpenAiChat
             | Wire::OpenAiEmbeddings
             | Wire::GeminiEmbeddings
+            | Wire::VertexEmbeddings
+            | Wire::BedrockEmbeddings
             | Wire::CohereEmbeddings
             | Wire::OllamaEmbeddings
             | Wire::Models => Self::Chat,

@@ -11,6 +11,8 @@ pub(crate) mod ollama;
 pub(crate) mod openai;
 pub(crate) mod responses;
 
+pub(crate) use self::embedding::Embedder;
+
 use std::fmt;
 
 use bytes::Bytes;
@@ -34,12 +36,16 @@ pub enum Wire {
     GeminiGenerate,
     /// `POST …/models/{model}:embedContent` and `:batchEmbedContents`, Gemini's embeddings.
     GeminiEmbeddings,
+    /// `POST …/publishers/google/models/{model}:predict` and `:embedContent`, embeddings on Vertex.
+    VertexEmbeddings,
     /// The same as [`GeminiGenerate`](Self::GeminiGenerate) below `…/publishers/google/models/`, Gemini on Vertex.
     VertexGemini,
     /// `POST …/publishers/anthropic/models/{model}:rawPredict` and `:streamRawPredict`, Anthropic's messages on Vertex.
     VertexAnthropic,
     /// `POST …/model/{id}/converse` and `…/converse-stream`, Bedrock's Converse.
     BedrockConverse,
+    /// `POST …/model/{id}/invoke`, embeddings on Bedrock: Titan's, and Cohere's.
+    BedrockEmbeddings,
     /// `POST …/v2/chat`, Cohere's chat.
     CohereChat,
     /// `POST …/v2/embed`, Cohere's embeddings.
@@ -54,16 +60,18 @@ pub enum Wire {
 
 impl Wire {
     /// Every wire.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::OpenAiChat,
         Self::OpenAiResponses,
         Self::OpenAiEmbeddings,
         Self::AnthropicMessages,
         Self::GeminiGenerate,
         Self::GeminiEmbeddings,
+        Self::VertexEmbeddings,
         Self::VertexGemini,
         Self::VertexAnthropic,
         Self::BedrockConverse,
+        Self::BedrockEmbeddings,
         Self::CohereChat,
         Self::CohereEmbeddings,
         Self::OllamaChat,
@@ -81,9 +89,11 @@ impl Wire {
             Self::AnthropicMessages => "anthropic_messages",
             Self::GeminiGenerate => "gemini_generate",
             Self::GeminiEmbeddings => "gemini_embeddings",
+            Self::VertexEmbeddings => "vertex_embeddings",
             Self::VertexGemini => "vertex_gemini",
             Self::VertexAnthropic => "vertex_anthropic",
             Self::BedrockConverse => "bedrock_converse",
+            Self::BedrockEmbeddings => "bedrock_embeddings",
             Self::CohereChat => "cohere_chat",
             Self::CohereEmbeddings => "cohere_embeddings",
             Self::OllamaChat => "ollama_chat",
@@ -119,6 +129,8 @@ impl Wire {
             Some(Self::OpenAiResponses)
         } else if converse(path).is_some() {
             Some(Self::BedrockConverse)
+        } else if invoke(path).is_some() {
+            Some(Self::BedrockEmbeddings)
         } else if path.ends_with("/v2/chat") {
             Some(Self::CohereChat)
         } else if path.ends_with("/v2/embed") {
@@ -145,6 +157,7 @@ impl Wire {
             "generateContent" | "streamGenerateContent" if is_vertex => Some(Self::VertexGemini),
             "generateContent" | "streamGenerateContent" => Some(Self::GeminiGenerate),
             "embedContent" | "batchEmbedContents" if !is_vertex => Some(Self::GeminiEmbeddings),
+            "embedContent" | "predict" if is_vertex => Some(Self::VertexEmbeddings),
             "rawPredict" | "streamRawPredict" if place.contains("/publishers/anthropic/") => {
                 Some(Self::VertexAnthropic)
             }
@@ -167,8 +180,10 @@ impl Wire {
             }
             Self::AnthropicMessages => Some(Family::Anthropic),
             Self::GeminiGenerate | Self::GeminiEmbeddings => Some(Family::Google),
-            Self::VertexGemini | Self::VertexAnthropic => Some(Family::Vertex),
-            Self::BedrockConverse => Some(Family::Aws),
+            Self::VertexGemini | Self::VertexAnthropic | Self::VertexEmbeddings => {
+                Some(Family::Vertex)
+            }
+            Self::BedrockConverse | Self::BedrockEmbeddings => Some(Family::Aws),
             Self::CohereChat | Self::CohereEmbeddings => Some(Family::Cohere),
             Self::OllamaChat | Self::OllamaEmbeddings => Some(Family::Ollama),
             Self::Models => None,
@@ -197,6 +212,7 @@ impl Target {
                 Some(
                     Wire::GeminiGenerate
                     | Wire::GeminiEmbeddings
+                    | Wire::VertexEmbeddings
                     | Wire::VertexGemini
                     | Wire::VertexAnthropic,
                 ),
@@ -212,6 +228,10 @@ impl Target {
                     stream: is_streamed,
                 }
             }
+            (Some(Wire::BedrockEmbeddings), _) => Self {
+                model: invoke(path).map(decoded),
+                stream: false,
+            },
             _ => Self {
                 model: field("model").and_then(Value::as_str).map(str::to_owned),
                 stream: field("stream")
@@ -236,6 +256,12 @@ fn converse(path: &str) -> Option<(&str, bool)> {
     };
     let (_, model) = place.split_once("/model/")?;
     Some((model, is_streamed))
+}
+
+/// The id in `…/model/{id}/invoke`.
+fn invoke(path: &str) -> Option<&str> {
+    let (_, model) = path.strip_suffix("/invoke")?.split_once("/model/")?;
+    Some(model)
 }
 
 /// Undoes percent-encoding: AWS's SDKs encode the colon in a model's id, and the slash of an ARN.
@@ -349,7 +375,12 @@ mod tests {
                 "/model/anthropic.claude-3-haiku-20240307-v1%3A0/converse-stream",
                 Some(Wire::BedrockConverse),
             ),
-            ("/model/m/invoke", None),
+            ("/model/m/invoke", Some(Wire::BedrockEmbeddings)),
+            ("/model/m/invoke-with-response-stream", None),
+            (
+                "/v1/projects/p/locations/l/publishers/google/models/e:predict",
+                Some(Wire::VertexEmbeddings),
+            ),
             ("/v2/chat", Some(Wire::CohereChat)),
             ("/api/chat", Some(Wire::OllamaChat)),
             ("/v1beta/models/g:countTokens", None),

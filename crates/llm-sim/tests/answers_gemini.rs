@@ -134,17 +134,42 @@ async fn embeddings_come_one_or_many() {
         .await
         .json();
     assert_eq!(one["embedding"]["values"].as_array().unwrap().len(), 3);
-    let many = json!({"requests": [{"content": content}, {"content": content}]}).to_string();
-    let many = post(
-        sim.addr(),
-        "/v1beta/models/e:batchEmbedContents",
-        &[],
-        &many,
-    )
-    .await
-    .json();
+    let batch = async |requests: Vec<Value>| {
+        let body = json!({"requests": requests}).to_string();
+        let path = "/v1beta/models/e:batchEmbedContents";
+        post(sim.addr(), path, &[], &body).await
+    };
+    let request = json!({"model": "models/e", "content": content});
+    let many = batch(vec![request.clone(); 2]).await.json();
     assert_eq!(many["embeddings"].as_array().unwrap().len(), 2);
     assert_eq!(many["embeddings"][0], many["embeddings"][1]);
+    assert_eq!(many["usageMetadata"]["promptTokenCount"], 4);
+    let nameless = json!({"content": content});
+    assert_eq!(batch(vec![nameless]).await.status, Some(400));
+    assert_eq!(batch(vec![request; 101]).await.status, Some(400));
+}
+
+#[tokio::test]
+async fn vertex_embeds_by_prediction_or_by_content() {
+    let sim = start("context_window = 3").await;
+    let place = "/v1/projects/p/locations/l/publishers/google/models";
+    let predict = async |text: &str, cut: bool| {
+        let body = json!({"instances": [{"content": text}], "parameters": {"autoTruncate": cut}});
+        let path = format!("{place}/text-embedding-005:predict");
+        post(sim.addr(), &path, &[], &body.to_string()).await
+    };
+    let seen = predict("one two three", false).await.json();
+    let told = &seen["predictions"][0]["embeddings"];
+    assert_eq!(told["statistics"]["token_count"], 3);
+    assert_eq!(told["values"].as_array().unwrap().len(), 8);
+    let cut = predict("one two three four", true).await.json();
+    assert_eq!(cut["predictions"][0]["embeddings"], *told, "cut unseen");
+    assert_eq!(predict("one two three four", false).await.status, Some(400));
+
+    let body = json!({"content": {"parts": [{"text": "one two three"}]}, "autoTruncate": false});
+    let path = format!("{place}/gemini-embedding-2:embedContent");
+    let seen = post(sim.addr(), &path, &[], &body.to_string()).await.json();
+    assert_eq!(seen["embedding"]["values"], told["values"]);
 }
 
 #[tokio::test]

@@ -228,6 +228,47 @@ async fn embeddings_have_each_providers_shape() {
 }
 
 #[tokio::test]
+async fn embeddings_are_refused_where_the_provider_refuses_them() {
+    let sim = start("context_window = 2").await;
+    let status = async |path: &str, body: Value| {
+        let seen = post(sim.addr(), path, &[], &body.to_string()).await;
+        seen.status
+    };
+    let cohere = async |body| status("/v2/embed", body).await;
+    let texts = |count| vec!["x"; count];
+    let kind = "classification";
+    assert_eq!(
+        cohere(json!({"model": "e", "texts": ["x"]})).await,
+        Some(400)
+    );
+    let all = json!({"model": "e", "texts": texts(96), "input_type": kind});
+    assert_eq!(cohere(all).await, Some(200));
+    let more = json!({"model": "e", "texts": texts(97), "input_type": kind});
+    assert_eq!(cohere(more).await, Some(400));
+    let long = json!({"model": "e", "texts": ["a b c"], "input_type": kind});
+    assert_eq!(cohere(long.clone()).await, Some(200), "cut unseen");
+    let mut whole = long;
+    whole["truncate"] = json!("NONE");
+    assert_eq!(cohere(whole).await, Some(400));
+    let ollama = json!({"model": "e", "input": "a b c", "truncate": false});
+    assert_eq!(status("/api/embed", ollama).await, Some(400));
+
+    let titan = "/model/amazon.titan-embed-text-v2%3A0/invoke";
+    assert_eq!(status(titan, json!({"inputText": "a b"})).await, Some(200));
+    assert_eq!(status(titan, json!({"texts": ["a b"]})).await, Some(400));
+    assert_eq!(
+        status(titan, json!({"inputText": "a b c"})).await,
+        Some(400)
+    );
+    let cohere = json!({"texts": ["a b", "c"], "input_type": kind});
+    let path = "/model/us.cohere.embed-v4%3A0/invoke";
+    let seen = post(sim.addr(), path, &[], &cohere.to_string())
+        .await
+        .json();
+    assert_eq!(seen["embeddings"]["float"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn embeddings_can_be_an_error_with_status_200() {
     let sim = start("[[rule]]\nerror_event = { preset = \"server_error\" }").await;
     for (path, body, place) in [
@@ -236,7 +277,11 @@ async fn embeddings_can_be_an_error_with_status_200() {
             r#"{"model": "e", "input": "x"}"#,
             "/error/message",
         ),
-        ("/v2/embed", r#"{"model": "e", "texts": ["x"]}"#, "/message"),
+        (
+            "/v2/embed",
+            r#"{"model": "e", "texts": ["x"], "input_type": "clustering"}"#,
+            "/message",
+        ),
         ("/api/embed", r#"{"model": "e", "input": "x"}"#, "/error"),
         (
             "/v1beta/models/e:embedContent",

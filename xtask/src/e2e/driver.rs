@@ -123,6 +123,11 @@ pub(super) enum Wire {
     OpenAi,
     Responses,
     Anthropic,
+    /// Wires on which the providers alone speak: here of vectors.
+    Cohere,
+    Gemini,
+    Ollama,
+    Bedrock,
 }
 
 impl Wire {
@@ -132,6 +137,10 @@ impl Wire {
             Self::OpenAi => "openai",
             Self::Responses => "openai_responses",
             Self::Anthropic => "anthropic",
+            Self::Cohere => "cohere",
+            Self::Gemini => "gemini",
+            Self::Ollama => "ollama",
+            Self::Bedrock => "bedrock",
         }
     }
 
@@ -141,6 +150,10 @@ impl Wire {
             Self::OpenAi => matches!(name, "openai_chat" | "openai_embeddings"),
             Self::Responses => name == "openai_responses",
             Self::Anthropic => name == "anthropic_messages",
+            Self::Cohere => name == "cohere_embeddings",
+            Self::Gemini => name == "gemini_embeddings",
+            Self::Ollama => name == "ollama_embeddings",
+            Self::Bedrock => name == "bedrock_embeddings",
         }
     }
 
@@ -148,9 +161,47 @@ impl Wire {
     pub(super) const fn provider(self) -> &'static str {
         match self {
             Self::OpenAi | Self::Responses => "openai",
-            Self::Anthropic => "anthropic",
+            _ => self.as_str(),
         }
     }
+
+    /// What follows the host in a provider's address, as its default has it.
+    pub(super) const fn path(self) -> &'static str {
+        match self {
+            Self::OpenAi | Self::Responses | Self::Anthropic | Self::Ollama => "/v1",
+            Self::Cohere => "/v2",
+            Self::Gemini => "/v1beta",
+            Self::Bedrock => "",
+        }
+    }
+
+    /// Further lines of a target that speaks it.
+    pub(super) const fn lines(self) -> &'static str {
+        match self {
+            Self::Responses => "dialect = \"openai_responses\"\n",
+            Self::Ollama => "dialect = \"ollama_chat\"\n",
+            Self::Bedrock => "region = \"us-east-1\"\n",
+            Self::OpenAi | Self::Anthropic | Self::Cohere | Self::Gemini => "",
+        }
+    }
+
+    /// What the model called `name` is called by a provider that speaks it.
+    pub(super) fn model(self, name: &str) -> String {
+        match self {
+            // By the maker's name in it the form of a request is known.
+            Self::Bedrock => format!("cohere.embed-v4-model-{name}"),
+            _ => format!("model-{name}"),
+        }
+    }
+
+    /// What the two providers speak where vectors are asked for and a scenario is played with other wires as well.
+    pub(super) const EMBEDDERS: [[Self; 2]; 5] = [
+        [Self::OpenAi, Self::OpenAi],
+        [Self::Cohere, Self::Bedrock],
+        [Self::Gemini, Self::OpenAi],
+        [Self::Ollama, Self::Gemini],
+        [Self::OpenAi, Self::Cohere],
+    ];
 
     /// What the two providers speak where a scenario is played with other dialects as well, by callers of this one.
     pub(super) const fn crossings(self) -> [[Self; 2]; 4] {
@@ -159,6 +210,8 @@ impl Wire {
             C => [[C, C], [A, A], [C, A], [A, C]],
             A => [[A, A], [C, C], [A, C], [C, A]],
             R => [[R, R], [A, R], [R, C], [C, A]],
+            // No SDK of these plays.
+            other => [[other, other]; 4],
         }
     }
 }

@@ -342,7 +342,7 @@ fn of_model(which: usize, answer: &Value, must: &mut impl FnMut(bool, String)) {
         .unwrap_or_default();
     let name = NAMES.get(which).copied().unwrap_or_default();
     must(
-        model == format!("model-{name}"),
+        model.ends_with(&format!("model-{name}")),
         format!("answered by model `{model}`, not `model-{name}`"),
     );
 }

@@ -139,14 +139,13 @@ impl Providers {
             };
             let provider = wire.provider();
             let variable = format!("E2E_{}_KEY", name.to_uppercase());
+            let (path, model) = (wire.path(), wire.model(name));
             write!(
                 text,
-                "\n[targets.{name}]\nprovider = \"{provider}\"\nbase_url = \"http://{address}/v1\"\n\
-                 model = \"model-{name}\"\napi_key = {{ env = \"{variable}\" }}\ncontext_window = {window}\n"
+                "\n[targets.{name}]\nprovider = \"{provider}\"\nbase_url = \"http://{address}{path}\"\n\
+                 model = \"{model}\"\napi_key = {{ env = \"{variable}\" }}\ncontext_window = {window}\n"
             )?;
-            if wire == Wire::Responses {
-                text.push_str("dialect = \"openai_responses\"\n");
-            }
+            text.push_str(wire.lines());
             if scenario.players == Players::Embedders {
                 text.push_str("embeddings = \"one space\"\n");
             }

@@ -80,6 +80,79 @@ async fn vectors_come_from_the_fallback_and_then_from_the_cache() {
     assert_eq!(seen.status, 503, "a message is no vector: {}", seen.text());
 }
 
+/// Two providers with wires of their own say that they have one space, which the simulator's vectors are in.
+#[tokio::test]
+async fn vectors_come_from_wires_of_other_providers() {
+    let first = Sim::builder().seed(1).start().await.unwrap();
+    let second = Sim::builder().seed(1).start().await.unwrap();
+    let gateway = Gateway::serve(&format!(
+        r#"
+[targets.first]
+provider = "cohere"
+model = "embed-v4.0"
+base_url = "{}/v2"
+embeddings = "e"
+
+[targets.second]
+provider = "ollama"
+dialect = "ollama_chat"
+model = "the-same-elsewhere"
+base_url = "{}"
+embeddings = "e"
+
+[routes.embed]
+tiers = [["first"], ["second"]]
+"#,
+        first.base_url(),
+        second.base_url()
+    ));
+    let ask = async |input: serde_json::Value| {
+        let body = json!({"model": "embed", "input": input, "dimensions": 16}).to_string();
+        gateway.post("/v1/embeddings", body).await
+    };
+    let seen = ask(json!(["one", "two"])).await;
+    assert_eq!(seen.status, 200, "{}", seen.text());
+    assert_eq!(seen.header("x-llm-target"), Some("first"));
+    let good = seen.json();
+    assert_eq!(good["model"], "embed-v4.0");
+    assert_eq!(good["usage"]["prompt_tokens"], 2);
+
+    // More texts than Cohere takes at once.
+    let seen = ask(json!(vec!["x"; 97])).await;
+    assert_eq!(seen.header("x-llm-target"), Some("second"));
+    assert_eq!(seen.json()["data"].as_array().unwrap().len(), 97);
+    assert_eq!(first.count(), 1, "nothing was sent");
+
+    let rule = Rule::new().preset(Preset::Unavailable);
+    first.set_script(Script::builder().rule(rule).build().unwrap());
+    let seen = ask(json!(["one", "two"])).await;
+    assert_eq!(seen.header("x-llm-target"), Some("second"));
+    assert_eq!(seen.json()["data"], good["data"], "the same vectors");
+
+    // Tokens mean nothing to either.
+    let seen = ask(json!([[1, 2], [3]])).await;
+    assert_eq!(seen.status, 400, "{}", seen.text());
+    assert_eq!(seen.json()["error"]["code"], "unsupported_feature");
+}
+
+#[test]
+fn a_target_whose_vectors_cannot_be_asked_for_is_refused() {
+    let config = configuration("http://127.0.0.1:9", "http://127.0.0.1:9", ["e", "e"]);
+    let config = config.replacen("\"openai\"", "\"anthropic\"", 1);
+    let path = file(&config);
+    let output = Command::new(BINARY)
+        .arg("check")
+        .arg(&path)
+        .output()
+        .unwrap();
+    std::fs::remove_file(path).unwrap();
+    assert!(!output.status.success());
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("targets.first.embeddings"), "{said}");
+    assert!(said.contains("no embeddings of `embed-large`"), "{said}");
+}
+
 #[tokio::test]
 async fn conversations_and_embeddings_do_not_meet() {
     let sim = Sim::builder().start().await.unwrap();

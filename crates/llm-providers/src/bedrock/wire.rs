@@ -1,10 +1,11 @@
 //! The wire as the rest of the crate sees it.
 
 use super::stream::StreamReader;
-use super::{reply, request};
+use super::{embedding, reply, request};
 use crate::address::escape;
 use crate::chat::{Reply, Request};
 use crate::codec::Encoded;
+use crate::embedding::Embedder;
 use crate::framing::Framing;
 use crate::stream::{Facts, Glance};
 use crate::wire::{Reader, Target, Terms};
@@ -26,7 +27,7 @@ impl Target for BedrockConverse {
     }
 
     fn encode(&self, request: &Request, terms: &Terms<'_>) -> Encoded {
-        request::encode_request(request, terms.model, terms.default_max_tokens)
+        request::encode_request(request, terms)
     }
 
     fn decode(&self, body: &[u8]) -> Option<Reply> {
@@ -39,6 +40,10 @@ impl Target for BedrockConverse {
 
     fn framing(&self) -> Framing {
         Framing::EventStream
+    }
+
+    fn embedder(&self, model: &str, _on_vertex: bool) -> Option<&'static dyn Embedder> {
+        embedding::embedder(model)
     }
 
     fn reader(&self) -> Box<dyn Reader> {

@@ -1,9 +1,11 @@
 //! The wire as the rest of the crate sees it.
 
+use super::embedding::CohereEmbed;
 use super::stream::StreamReader;
 use super::{reply, request};
 use crate::chat::{Reply, Request};
 use crate::codec::Encoded;
+use crate::embedding::Embedder;
 use crate::stream::{Facts, Glance};
 use crate::wire::{Reader, Target, Terms};
 
@@ -25,6 +27,10 @@ impl Target for CohereChat {
 
     fn glance(&self, body: &[u8], facts: &mut Facts) -> Glance {
         reply::glance(body, facts)
+    }
+
+    fn embedder(&self, _model: &str, _on_vertex: bool) -> Option<&'static dyn Embedder> {
+        Some(&CohereEmbed)
     }
 
     fn reader(&self) -> Box<dyn Reader> {

@@ -7,6 +7,7 @@
 
 use super::token::{Token, TokenCache};
 use super::{Credential, CredentialError};
+use crate::base64;
 use crate::transport::{HttpRequest, Transport};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -200,9 +201,9 @@ impl Account {
             "exp": issued.as_secs() + STATEMENT.as_secs(),
         });
         let mut statement = String::new();
-        base64url(header.to_string().as_bytes(), &mut statement);
+        base64::url(header.to_string().as_bytes(), &mut statement);
         statement.push('.');
-        base64url(claims.to_string().as_bytes(), &mut statement);
+        base64::url(claims.to_string().as_bytes(), &mut statement);
         let mut signature = vec![0; self.key.public().modulus_len()];
         self.key
             .sign(
@@ -213,7 +214,7 @@ impl Account {
             )
             .map_err(|_| CredentialError::Malformed)?;
         statement.push('.');
-        base64url(&signature, &mut statement);
+        base64::url(&signature, &mut statement);
         Ok(statement)
     }
 }
@@ -245,18 +246,4 @@ fn read_token(answer: &[u8], now: SystemTime) -> Result<Token, CredentialError> 
         header,
         until: now + Duration::from_secs(answer.expires_in.min(86_400)),
     })
-}
-
-/// Base64 in the alphabet of URLs, without padding (RFC 4648, section 5).
-fn base64url(bytes: &[u8], out: &mut String) {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    for three in bytes.chunks(3) {
-        let at = |index: usize| u32::from(three.get(index).copied().unwrap_or(0));
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
-        for digit in 0..=three.len() {
-            let shift = 18_u32.saturating_sub(6 * u32::try_from(digit).unwrap_or(0));
-            let index = usize::try_from(bits >> shift & 63).unwrap_or(0);
-            out.push(char::from(ALPHABET.get(index).copied().unwrap_or(b'A')));
-        }
-    }
 }

@@ -24,6 +24,18 @@ pub(crate) struct Asked {
     pub(crate) vectors: usize,
     /// Of what length, where the caller said so.
     pub(crate) dimensions: Option<u32>,
+    /// Whether their bytes are written, in base64, in place of their numbers.
+    pub(crate) is_base64: bool,
+}
+
+impl Asked {
+    /// Whether a vector of so many numbers is one of those.
+    pub(crate) fn fits(self, length: usize) -> bool {
+        match self.dimensions {
+            Some(dimensions) => usize::try_from(dimensions).is_ok_and(|wished| length == wished),
+            None => length > 0,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -33,6 +45,8 @@ struct Body<'a> {
     input: Option<Input>,
     #[serde(borrow)]
     dimensions: Option<&'a RawValue>,
+    #[serde(borrow)]
+    encoding_format: Option<&'a RawValue>,
 }
 
 /// Reads `body`. Whether the provider takes so many inputs, or such, is its own judgement.
@@ -64,6 +78,7 @@ pub(crate) fn scan(body: &[u8]) -> Result<Scan, BadRequest> {
         asked: Asked {
             vectors: input.vectors,
             dimensions,
+            is_base64: parsed.encoding_format.map(RawValue::get) == Some("\"base64\""),
         },
         estimated_input_tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
     })

@@ -90,12 +90,7 @@ pub(crate) fn glance(body: &[u8], asked: Asked, facts: &mut Facts) -> Glance {
     if let Some(usage) = body.usage {
         facts.usage.input_tokens = usage.input_tokens();
     }
-    let fits = |item: &Item| match asked.dimensions {
-        Some(dimensions) => {
-            usize::try_from(dimensions).is_ok_and(|wished| item.embedding.0 == wished)
-        }
-        None => item.embedding.0 > 0,
-    };
+    let fits = |item: &Item| asked.fits(item.embedding.0);
     if body.data.len() == asked.vectors && body.data.iter().all(fits) {
         facts.finish = Some(FinishReason::Stop);
         Glance::Content
@@ -115,6 +110,7 @@ mod tests {
         let asked = Asked {
             vectors,
             dimensions,
+            is_base64: false,
         };
         (
             glance(body.to_string().as_bytes(), asked, &mut facts),

@@ -2,6 +2,7 @@
 
 use super::{MAX_REPLY_BYTES, Whole, timed_out};
 use crate::call::Call;
+use crate::embedding::{Asked, Embedder};
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, MAX_ERROR_BODY_BYTES};
 use crate::form::{self, Ungathered};
@@ -62,6 +63,9 @@ impl Attempt<'_> {
     /// Reads a whole answer.
     pub(super) async fn whole(&self, body: Body, mut facts: Facts) -> Result<Whole, Failure> {
         let body = self.collect(body, Bytes::new()).await?;
+        if let (Some(embedder), Some(asked)) = (self.endpoint.embedder(), self.call.asked()) {
+            return self.vectors(embedder, asked, &body, facts);
+        }
         let dialect = self.call.dialect();
         let reply = if self.is_streamed(&body, &facts.headers) {
             // Some servers stream whether they are asked to or not.
@@ -81,6 +85,26 @@ impl Attempt<'_> {
             body,
             facts,
             dialect,
+        })
+    }
+
+    /// Reads vectors from a wire that has its own way for them.
+    fn vectors(
+        &self,
+        embedder: &dyn Embedder,
+        asked: Asked,
+        body: &Bytes,
+        mut facts: Facts,
+    ) -> Result<Whole, Failure> {
+        let vectors = embedder.decode(body);
+        let glance = embedding::judge(vectors.as_ref(), body, asked, &mut facts);
+        self.weigh(glance, body, &facts)?;
+        let vectors = vectors.ok_or_else(|| self.garbled(&facts))?;
+        let tokens = facts.usage.input_tokens;
+        Ok(Whole {
+            body: embedding::write(&vectors, self.endpoint.model(), asked, tokens),
+            facts,
+            dialect: self.call.dialect(),
         })
     }
 
@@ -263,6 +287,11 @@ impl Attempt<'_> {
             Some(asked) => embedding::glance(body, asked, facts),
             None => self.endpoint.wire().target().glance(body, facts),
         };
+        self.weigh(glance, body, facts)
+    }
+
+    /// The same of one that has been looked at.
+    fn weigh(&self, glance: Glance, body: &Bytes, facts: &Facts) -> Result<(), Failure> {
         let reply = Reply::new(self.status, &facts.headers, body, self.arrived());
         let verdict = classify_answer(self.endpoint.provider(), &reply);
         let says_something = glance == Glance::Content;

@@ -1,8 +1,9 @@
 //! What goes out: the caller's bytes, or the request in the target's dialect, and the headers of both.
 
 use super::Windows;
-use crate::call::{BadRequest, Call, Features, SHORTENED};
-use crate::codec::Encoded;
+use crate::call::{Call, Features, SHORTENED};
+use crate::codec::{Encoded, Unsayable};
+use crate::embedding;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::prefill;
@@ -37,14 +38,6 @@ pub(super) struct Outgoing {
     pub(super) dropped: Vec<&'static str>,
 }
 
-/// Why a call cannot be said to a target at all.
-enum Unsayable {
-    /// Without this the answer would be about something else.
-    Missing(Vec<&'static str>),
-    /// A field has a shape that the caller's own dialect does not allow.
-    Unreadable(BadRequest),
-}
-
 impl From<Unsayable> for Failure {
     fn from(why: Unsayable) -> Self {
         match why {
@@ -75,6 +68,8 @@ fn write(endpoint: &Endpoint, call: &Call) -> Result<Encoded, Unsayable> {
         dropped.extend(call.withholds());
         let body = endpoint.body_of(call);
         Encoded { body, dropped }
+    } else if let Some(embedder) = endpoint.embedder() {
+        embedding::encode(embedder, call.body(), endpoint.model())?
     } else {
         let native = NATIVE_ONLY.into_iter();
         let native = native.filter(|only| call.features().contains(*only));
@@ -82,11 +77,12 @@ fn write(endpoint: &Endpoint, call: &Call) -> Result<Encoded, Unsayable> {
         if !native.is_empty() {
             return Err(Unsayable::Missing(native));
         }
-        let request = call.chat().map_err(Unsayable::Unreadable)?;
+        let request = call.chat()?;
         let terms = Terms {
             model: endpoint.model(),
             quirks: endpoint.quirks(),
-            default_max_tokens: endpoint.default_max_tokens(),
+            default_max_tokens: endpoint.default_max_tokens(call.is_stream()),
+            quota_max_tokens: endpoint.quota_max_tokens(),
             on_vertex: endpoint.on_vertex(),
         };
         let mut encoded = endpoint.wire().target().encode(request, &terms);

@@ -2,6 +2,7 @@
 
 use crate::chat::{Reply, Request, StreamEvent};
 use crate::codec::{Encoded, Untranslatable};
+use crate::embedding::Embedder;
 use crate::framing::Framing;
 use crate::openai::Quirks;
 use crate::stream::{Facts, Glance};
@@ -17,6 +18,9 @@ pub(crate) struct Terms<'a> {
     pub(crate) quirks: Quirks,
     /// Output tokens to ask for where the wire demands a number and the caller gave none.
     pub(crate) default_max_tokens: u32,
+    /// The same where the provider counts what could be written against a quota; `None` where it does not, or nothing is
+    /// known of the model.
+    pub(crate) quota_max_tokens: Option<u32>,
     /// The model is hosted on Vertex, where a wire may differ a little from its provider's own.
     pub(crate) on_vertex: bool,
 }
@@ -39,6 +43,11 @@ pub(crate) trait Target: Sync {
 
     /// Looks at a whole answer and notes what it tells. `Glance::Life` is one without content.
     fn glance(&self, body: &[u8], facts: &mut Facts) -> Glance;
+
+    /// How `model`'s vectors are asked for, where this wire has a way of its own for them.
+    fn embedder(&self, _model: &str, _on_vertex: bool) -> Option<&'static dyn Embedder> {
+        None
+    }
 
     /// How a streamed answer is cut into events.
     fn framing(&self) -> Framing {

@@ -10,9 +10,9 @@ use crate::framing::Framing;
 use crate::json;
 use crate::preset::Preset;
 use crate::script::{Blank, Fault, Garbling};
-use crate::voice::Problem;
+use crate::voice::{Headers, Problem};
 use crate::wire::{
-    Family, Frames, Wire, anthropic, bedrock, cohere, embedding, gemini, model, ollama, openai,
+    Embedder, Family, Frames, Wire, anthropic, bedrock, cohere, gemini, model, ollama, openai,
     responses,
 };
 
@@ -26,6 +26,8 @@ pub(super) enum Good {
     Whole {
         body: Bytes,
         chunks: u64,
+        /// Headers of its own.
+        headers: Headers,
     },
     Stream {
         frames: Frames,
@@ -37,7 +39,11 @@ pub(super) enum Good {
 
 impl Good {
     const fn whole(body: Bytes) -> Self {
-        Self::Whole { body, chunks: 1 }
+        Self::Whole {
+            body,
+            chunks: 1,
+            headers: Headers::new(),
+        }
     }
 }
 
@@ -64,16 +70,22 @@ impl Exchange<'_> {
         {
             return Err(voice.unknown_model(asked));
         }
-        let seed = self.shared.seed;
-        let vectors = match wire {
-            Wire::OpenAiEmbeddings => Some(embedding::openai(seed, body)?),
-            Wire::GeminiEmbeddings => Some(embedding::gemini(seed, body)?),
-            Wire::CohereEmbeddings => Some(embedding::cohere(seed, body)?),
-            Wire::OllamaEmbeddings => Some(embedding::ollama(seed, body)?),
-            _ => None,
+        let embedder = Embedder {
+            seed: self.shared.seed,
+            family: self.family,
+            model: self.model,
+            window: script.context_window,
         };
-        if let Some(body) = vectors {
-            return Ok(self.spoil(self.unless_an_error(body)));
+        if let Some(vectors) = embedder.answer(wire, self.parts.uri.path(), body) {
+            let (body, headers) = vectors?;
+            return Ok(match self.spoil(self.unless_an_error(body)) {
+                Good::Whole { body, chunks, .. } => Good::Whole {
+                    body,
+                    chunks,
+                    headers,
+                },
+                good @ Good::Stream { .. } => good,
+            });
         }
         let ask = Ask::read(wire, self.family, self.target, body)?;
         if let Some(limit) = script
@@ -97,6 +109,7 @@ impl Exchange<'_> {
             Good::Whole {
                 body: self.whole(wire, &ask, &answer),
                 chunks: answer.completion_tokens,
+                headers: Headers::new(),
             }
         };
         Ok(self.spoil(good))
@@ -135,6 +148,8 @@ impl Exchange<'_> {
             Wire::OpenAiChat
             | Wire::OpenAiEmbeddings
             | Wire::GeminiEmbeddings
+            | Wire::VertexEmbeddings
+            | Wire::BedrockEmbeddings
             | Wire::CohereEmbeddings
             | Wire::OllamaEmbeddings
             | Wire::Models => openai::whole(ask, answer),
@@ -200,9 +215,15 @@ impl Exchange<'_> {
     /// Faults that replace the body as a whole.
     fn spoil(&self, good: Good) -> Good {
         match (self.fault, good) {
-            (Some(Fault::Empty(Blank::Body)), Good::Whole { chunks, .. }) => Good::Whole {
+            (
+                Some(Fault::Empty(Blank::Body)),
+                Good::Whole {
+                    chunks, headers, ..
+                },
+            ) => Good::Whole {
                 body: Bytes::new(),
                 chunks,
+                headers,
             },
             (Some(Fault::Empty(Blank::Body)), Good::Stream { framing, .. }) => Good::Stream {
                 frames: Frames::default(),

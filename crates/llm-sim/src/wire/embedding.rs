@@ -1,7 +1,11 @@
 //! Embeddings: a small unit vector that depends on the seed and the text only.
 //!
 //! Shape read 2026-11-23: <https://platform.openai.com/docs/api-reference/embeddings>. The official SDKs ask for
-//! `encoding_format: "base64"` (little-endian 32-bit floats) on their own, so both encodings are spoken.
+//! `encoding_format: "base64"` (little-endian 32-bit floats) on their own, so both encodings are spoken. A text longer than the
+//! script's context window is refused, or cut where the request leaves a provider to its default.
+
+mod google;
+mod other;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -9,7 +13,8 @@ use serde_json::{Value, json};
 use crate::json;
 use crate::prose;
 use crate::seed::{self, Numbers};
-use crate::voice::Problem;
+use crate::voice::{Headers, Problem};
+use crate::wire::{Family, Wire};
 
 /// Dimensions unless the request says otherwise.
 const DEFAULT_DIMENSIONS: usize = 8;
@@ -17,123 +22,130 @@ const DEFAULT_DIMENSIONS: usize = 8;
 const MAX_DIMENSIONS: u64 = 4_096;
 const MAX_INPUTS: usize = 2_048;
 
-/// Answers a request of OpenAI's.
-pub(crate) fn openai(seed: u64, body: &Value) -> Result<Bytes, Problem> {
-    let Some(model) = body
-        .get("model")
-        .and_then(Value::as_str)
-        .filter(|model| !model.is_empty())
-    else {
-        return Err(
-            Problem::invalid("you must provide a model parameter".to_owned()).param("model"),
-        );
-    };
-    let all = Embedded::read(seed, body, "input", "dimensions")?;
-    let base64 = body.get("encoding_format").and_then(Value::as_str) == Some("base64");
-    let data: Vec<Value> = all
-        .vectors
-        .iter()
-        .enumerate()
-        .map(|(index, vector)| {
-            let embedding = if base64 {
-                json!(encode(vector))
-            } else {
-                json!(vector)
-            };
-            json!({"object": "embedding", "index": index, "embedding": embedding})
-        })
-        .collect();
-    let tokens = all.tokens;
-    Ok(json::bytes(&json!({
-        "object": "list", "data": data, "model": model, "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
-    })))
+/// Who embeds, and how long a text may be.
+#[derive(Clone, Copy)]
+pub(crate) struct Embedder<'a> {
+    pub(crate) seed: u64,
+    pub(crate) family: Family,
+    pub(crate) model: &'a str,
+    /// The longest text, in tokens.
+    pub(crate) window: Option<u64>,
 }
 
-/// Answers a request of Gemini's, for one text or for several: `{"embedding": {"values"}}` or `{"embeddings": […]}`
-/// (<https://ai.google.dev/api/embeddings>, read 2026-11-26).
-pub(crate) fn gemini(seed: u64, body: &Value) -> Result<Bytes, Problem> {
-    let one = |request: &Value| -> Result<Value, Problem> {
-        let parts = request.pointer("/content/parts").and_then(Value::as_array);
-        let texts: Vec<&str> = parts
-            .into_iter()
-            .flatten()
-            .filter_map(|part| part.get("text")?.as_str())
-            .collect();
-        if texts.is_empty() {
-            return Err(Problem::invalid("content is empty".to_owned()));
+/// What happens to a text that is too long.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TooLong {
+    Cut,
+    Refused,
+}
+
+impl Embedder<'_> {
+    /// Answers a request for vectors; `None` on a wire that is for something else.
+    pub(crate) fn answer(
+        self,
+        wire: Wire,
+        path: &str,
+        body: &Value,
+    ) -> Option<Result<(Bytes, Headers), Problem>> {
+        if wire == Wire::BedrockEmbeddings {
+            return Some(self.bedrock(body));
         }
-        let asked = request
-            .get("outputDimensionality")
-            .or_else(|| request.pointer("/embedContentConfig/outputDimensionality"));
-        Ok(
-            json!({"values": vector(seed, &texts.join("\n"), dimensions(asked, "outputDimensionality")?)}),
-        )
-    };
-    let Some(requests) = body.get("requests").and_then(Value::as_array) else {
-        return Ok(json::bytes(&json!({"embedding": one(body)?})));
-    };
-    if requests.is_empty() || requests.len() > MAX_INPUTS {
-        return Err(Problem::invalid(format!(
-            "'requests' must hold 1 to {MAX_INPUTS} texts."
-        )));
+        let answer = match wire {
+            Wire::OpenAiEmbeddings => self.openai(body),
+            Wire::GeminiEmbeddings => self.ai_studio(body),
+            Wire::VertexEmbeddings => self.vertex(path, body),
+            Wire::CohereEmbeddings => self.cohere(body),
+            Wire::OllamaEmbeddings => self.ollama(body),
+            _ => return None,
+        };
+        Some(answer.map(|body| (body, Headers::new())))
     }
-    let all: Vec<Value> = requests.iter().map(one).collect::<Result<_, _>>()?;
-    Ok(json::bytes(&json!({ "embeddings": all })))
-}
 
-/// Answers a request of Cohere's, in floats (<https://docs.cohere.com/reference/embed>, read 2026-11-26).
-pub(crate) fn cohere(seed: u64, body: &Value) -> Result<Bytes, Problem> {
-    let all = Embedded::read(seed, body, "texts", "output_dimension")?;
-    let meta =
-        json!({"api_version": {"version": "2"}, "billed_units": {"input_tokens": all.tokens}});
-    let id = format!("{:016x}", seed::hash(seed, b"embed"));
-    Ok(json::bytes(
-        &json!({"id": id, "response_type": "embeddings_by_type", "embeddings": {"float": all.vectors},
-        "texts": all.texts, "meta": meta}),
-    ))
-}
+    /// Answers a request of OpenAI's.
+    fn openai(self, body: &Value) -> Result<Bytes, Problem> {
+        let Some(model) = body
+            .get("model")
+            .and_then(Value::as_str)
+            .filter(|model| !model.is_empty())
+        else {
+            return Err(
+                Problem::invalid("you must provide a model parameter".to_owned()).param("model"),
+            );
+        };
+        let all = self.read(body, "input", "dimensions", TooLong::Refused)?;
+        let base64 = body.get("encoding_format").and_then(Value::as_str) == Some("base64");
+        let data: Vec<Value> = all
+            .vectors
+            .iter()
+            .enumerate()
+            .map(|(index, vector)| {
+                let embedding = if base64 {
+                    json!(encode(vector))
+                } else {
+                    json!(vector)
+                };
+                json!({"object": "embedding", "index": index, "embedding": embedding})
+            })
+            .collect();
+        let tokens = all.tokens;
+        Ok(json::bytes(&json!({
+            "object": "list", "data": data, "model": model, "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+        })))
+    }
 
-/// Answers a request of Ollama's (<https://github.com/ollama/ollama/blob/main/docs/api.md>, read 2026-11-26).
-pub(crate) fn ollama(seed: u64, body: &Value) -> Result<Bytes, Problem> {
-    let all = Embedded::read(seed, body, "input", "dimensions")?;
-    Ok(json::bytes(
-        &json!({"model": body.get("model"), "embeddings": all.vectors, "total_duration": 10_000_000,
-        "load_duration": 1_000_000, "prompt_eval_count": all.tokens}),
-    ))
-}
-
-/// Texts, their vectors, and how many tokens they have.
-struct Embedded {
-    texts: Vec<String>,
-    vectors: Vec<Vec<f32>>,
-    tokens: u64,
-}
-
-impl Embedded {
     /// The texts are under `field`, the length of a vector under `length`.
     fn read(
-        seed: u64,
+        self,
         body: &Value,
         field: &'static str,
         length: &'static str,
-    ) -> Result<Self, Problem> {
+        too_long: TooLong,
+    ) -> Result<Embedded, Problem> {
         let texts = inputs(body.get(field).unwrap_or(&Value::Null));
         if texts.is_empty() || texts.len() > MAX_INPUTS {
             let message = format!("'{field}' must hold 1 to {MAX_INPUTS} texts.");
             return Err(Problem::invalid(message).param(field));
         }
-        let dimensions = dimensions(body.get(length), length)?;
-        let vectors = texts
-            .iter()
-            .map(|text| vector(seed, text, dimensions))
-            .collect();
-        let tokens = texts.iter().map(|text| prose::count(text)).sum();
-        Ok(Self {
-            texts,
-            vectors,
-            tokens,
-        })
+        let mut all = Embedded::default();
+        for text in &texts {
+            let (vector, tokens) = self.embed(text, body.get(length), length, too_long)?;
+            all.vectors.push(vector);
+            all.tokens += tokens;
+        }
+        all.texts = texts;
+        Ok(all)
     }
+
+    /// The vector of one text, and how many tokens it has.
+    fn embed(
+        self,
+        text: &str,
+        asked: Option<&Value>,
+        field: &'static str,
+        too_long: TooLong,
+    ) -> Result<(Vec<f32>, u64), Problem> {
+        let dimensions = dimensions(asked, field)?;
+        let tokens = prose::count(text);
+        match self.window.filter(|window| tokens > *window) {
+            Some(window) if too_long == TooLong::Refused => {
+                Err(self.family.voice().context_length(window, tokens))
+            }
+            Some(window) => {
+                let kept = usize::try_from(window).unwrap_or(usize::MAX);
+                let cut: Vec<&str> = text.split_whitespace().take(kept).collect();
+                Ok((vector(self.seed, &cut.join(" "), dimensions), window))
+            }
+            None => Ok((vector(self.seed, text, dimensions), tokens)),
+        }
+    }
+}
+
+/// Texts, their vectors, and how many tokens they have.
+#[derive(Default)]
+struct Embedded {
+    texts: Vec<String>,
+    vectors: Vec<Vec<f32>>,
+    tokens: u64,
 }
 
 /// How long a vector is asked for.

@@ -12,12 +12,15 @@ pub(super) fn all() -> Vec<Scenario> {
     let second = |name, rules| vectors(name, rules).ask(Vectors(SECOND), 1..=2, 1..=1);
     let down = "[[rule]]\npreset = \"unavailable_503\"\n";
     vec![
-        vectors("embeddings", "").ask(Vectors(FIRST), 1..=1, 0..=0),
-        second("embeddings, while the first is down", down),
+        vectors("embeddings", "")
+            .across()
+            .ask(Vectors(FIRST), 1..=1, 0..=0),
+        second("embeddings, while the first is down", down).across(),
         second(
             "embeddings, 429, retry after 20 s",
             "[[rule]]\npreset = \"rate_limit\"\nretry_after = \"20s\"\n",
-        ),
+        )
+        .across(),
         second("embeddings, reset", "[[rule]]\nreset = {}\n"),
         second(
             "embeddings, silence before headers",
@@ -29,6 +32,11 @@ pub(super) fn all() -> Vec<Scenario> {
             "[[rule]]\ncut = { after_bytes = 40 }\n",
         ),
         second("embeddings, an empty body", "[[rule]]\nempty = \"body\"\n"),
+        second(
+            "embeddings, an error with status 200",
+            "[[rule]]\nerror_event = { preset = \"server_error\" }\n",
+        )
+        .across(),
         second(
             "embeddings, JSON that breaks off",
             "[[rule]]\ngarbled = \"json\"\n",
