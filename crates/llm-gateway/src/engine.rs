@@ -16,7 +16,7 @@ pub(crate) use llm_resilience::list_price;
 pub(crate) use llm_resilience::providers::catalog::{entry as catalog_entry, wire as catalog_wire};
 pub(crate) use llm_resilience::providers::model::{self, Model};
 pub(crate) use llm_resilience::providers::{
-    Dialect, Estimate, Features, GoogleCredential, Hold, Prefill, Wire,
+    Dialect, Estimate, Features, GoogleCredential, Hold, Prefill, Wire, embedding,
 };
 pub(crate) use llm_resilience::quality::{Finding, Language};
 pub(crate) use llm_resilience::router::{
@@ -152,6 +152,9 @@ fn target_spec(target: &config::Target) -> anyhow::Result<TargetSpec> {
         endpoint = endpoint.credential(key.clone());
     }
     endpoint = place(endpoint, &target.cloud)?;
+    if let Some(tokens) = target.default_max_tokens {
+        endpoint = endpoint.default_max_tokens(tokens);
+    }
     if let Some(prefill) = target.prefill {
         endpoint = endpoint.prefill(prefill);
     }
@@ -303,22 +306,9 @@ pub(crate) fn health(client: &Client, target: TargetId, now: Instant) -> Snapsho
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::secret::World;
+    use crate::config::secret::Nothing;
     use crate::metrics::Metrics;
-    use std::path::Path;
     use std::time::Duration;
-
-    #[derive(Debug)]
-    struct Nothing;
-
-    impl World for Nothing {
-        fn variable(&self, _: &str) -> Option<String> {
-            None
-        }
-        fn file(&self, _: &Path) -> std::io::Result<String> {
-            Err(std::io::ErrorKind::NotFound.into())
-        }
-    }
 
     fn client(route: &str) -> anyhow::Result<Client> {
         let text = format!(

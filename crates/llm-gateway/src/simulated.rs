@@ -69,6 +69,7 @@ pub(crate) fn target(name: &str, provider: Provider, base_url: String) -> Target
         headers: Vec::new(),
         query: Vec::new(),
         context_window: None,
+        default_max_tokens: None,
         prefill: None,
         lacks: Features::NONE,
         known: None,

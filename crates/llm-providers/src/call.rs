@@ -330,6 +330,7 @@ impl Call {
             model: self.model(),
             quirks: Quirks::OPENAI,
             default_max_tokens: DEFAULT_MAX_TOKENS,
+            quota_max_tokens: None,
             on_vertex: false,
         };
         let encoded = self.dialect.wire().target().encode(&request, &terms);

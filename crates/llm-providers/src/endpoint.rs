@@ -5,6 +5,7 @@ use crate::anthropic::VERTEX_VERSION;
 use crate::call::{Call, Purpose};
 use crate::catalog::{self, AZURE_API_VERSION, Auth, Entry, Layout};
 use crate::credential::Credential;
+use crate::embedding::{self, Embedder, Way};
 use crate::model::{self, Model};
 use crate::openai::Quirks;
 use crate::prefill::Prefill;
@@ -20,13 +21,29 @@ use std::sync::Arc;
 /// Output tokens asked for where the wire demands a number, the caller gave none, and nothing is known of the model.
 pub const DEFAULT_MAX_TOKENS: u32 = 4_096;
 
+/// The most asked for at Bedrock where the caller gave no limit: at admission the limit counts against the quota of tokens a
+/// minute as if all of it were written, and what was not is given back only at the end
+/// (<https://docs.aws.amazon.com/bedrock/latest/userguide/quotas-token-burndown.html>, read 2026-11-26). Said nothing, it is the most
+/// that the model can write.
+const BEDROCK_MAX_TOKENS: u32 = 8_192;
+
+/// The most asked for where the answer is not streamed and the caller gave no limit. More is expected to take longer than
+/// ten minutes, for which Anthropic's SDKs demand a stream (`_calculate_nonstreaming_timeout` in `anthropic-sdk-python`,
+/// `src/anthropic/_base_client.py`: 128,000 tokens an hour, read 2026-11-26), and which no connection is sure to last.
+const WHOLE_MAX_TOKENS: u32 = 21_333;
+
 /// What to ask a known model for.
-fn usual_max_tokens(model: &Model) -> u32 {
+fn usual_max_tokens(provider: Provider, model: &Model) -> u32 {
     let most = model.max_output.unwrap_or(DEFAULT_MAX_TOKENS);
-    match model.context_window {
+    let most = match model.context_window {
         Some(window) => most.min((window / 8).max(DEFAULT_MAX_TOKENS)),
         None => most,
+    };
+    match provider {
+        Provider::Bedrock => most.min(BEDROCK_MAX_TOKENS),
+        _ => most,
     }
+    .max(1)
 }
 
 /// Where one target is reached. Everything a request needs is worked out once, here.
@@ -35,6 +52,8 @@ pub struct Endpoint {
     provider: Provider,
     wire: Wire,
     space: Option<Box<str>>,
+    /// How its vectors are asked for, where that is not OpenAI's way.
+    embedder: Option<&'static dyn Embedder>,
     model: Box<str>,
     model_json: Box<[u8]>,
     uri: Uri,
@@ -44,7 +63,9 @@ pub struct Endpoint {
     credential: Option<Arc<dyn Credential>>,
     layout: Layout,
     quirks: Quirks,
-    default_max_tokens: u32,
+    /// Of an answer that is streamed, and of one that is not.
+    default_max_tokens: [u32; 2],
+    quota_max_tokens: Option<u32>,
     pub(crate) prefill: Prefill,
 }
 
@@ -57,6 +78,7 @@ pub struct EndpointBuilder {
     model: String,
     wire: Option<Wire>,
     space: Option<Box<str>>,
+    embedder: Option<&'static dyn Embedder>,
     base_url: Option<String>,
     region: Option<String>,
     project: Option<String>,
@@ -75,8 +97,8 @@ pub enum EndpointError {
     /// The provider has no public address, so a base URL must be given.
     #[error("provider `{0}` has no address of its own: give a base URL")]
     NoBaseUrl(Provider),
-    /// The provider offers no embeddings on the wire that is known here.
-    #[error("provider `{0}` has no embeddings on OpenAI's wire")]
+    /// No way to vectors of this model is known here.
+    #[error("no embeddings of this model at provider `{0}` are known here")]
     NoEmbeddings(Provider),
     /// The base URL is not an absolute `http` or `https` URL, or has a user, a password or a
     /// query in it.
@@ -122,6 +144,7 @@ impl Endpoint {
             model: model.into(),
             wire: None,
             space: None,
+            embedder: None,
             base_url: None,
             region: None,
             project: None,
@@ -191,6 +214,10 @@ impl Endpoint {
         }
     }
 
+    pub(crate) const fn embedder(&self) -> Option<&'static dyn Embedder> {
+        self.embedder
+    }
+
     pub(crate) fn credential(&self) -> Option<&dyn Credential> {
         self.credential.as_deref()
     }
@@ -212,8 +239,13 @@ impl Endpoint {
         self.quirks
     }
 
-    pub(crate) const fn default_max_tokens(&self) -> u32 {
-        self.default_max_tokens
+    pub(crate) const fn quota_max_tokens(&self) -> Option<u32> {
+        self.quota_max_tokens
+    }
+
+    pub(crate) const fn default_max_tokens(&self, stream: bool) -> u32 {
+        let [streamed, whole] = self.default_max_tokens;
+        if stream { streamed } else { whole }
     }
 }
 
@@ -272,8 +304,8 @@ impl EndpointBuilder {
         self
     }
 
-    /// Makes it an endpoint for [`embedding`](crate::embedding)s, at the provider's address for OpenAI's wire. `space`
-    /// names what its vectors can be compared with: usually the model, and its dimensions where they are not its own.
+    /// Makes it an endpoint for [`embedding`](crate::embedding)s, on the provider's own wire, or on OpenAI's where
+    /// [`wire`](Self::wire) or the provider has that. `space` names what its vectors can be compared with: usually the model, and its dimensions where they are not its own.
     pub fn embeddings(mut self, space: impl Into<Box<str>>) -> Self {
         self.space = Some(space.into());
         self
@@ -298,10 +330,10 @@ impl EndpointBuilder {
         self
     }
 
-    /// Sets how many output tokens to ask for where the wire demands a number and the caller gave
-    /// none. Default: the most that [the model](crate::model) is stated to write, at most an eighth of its
-    /// window, so that long prompts still fit; of a model of which no page was read
-    /// [`DEFAULT_MAX_TOKENS`].
+    /// Sets how many output tokens to ask for where the caller gave no limit and the wire demands one, or, as at Bedrock,
+    /// counts the most there can be against a quota. Default: the most that [the model](crate::model) is stated to write, at
+    /// most an eighth of its window, so that long prompts still fit; at most 8,192 at Bedrock, and 21,333 where the answer
+    /// is not streamed; of a model of which no page was read [`DEFAULT_MAX_TOKENS`].
     pub const fn default_max_tokens(mut self, tokens: u32) -> Self {
         self.default_max_tokens = Some(tokens);
         self
@@ -317,10 +349,15 @@ impl EndpointBuilder {
             return Err(EndpointError::NoModel);
         }
         let own = catalog::wire(self.entry.provider, &self.model);
-        self.entry.wire = match self.space {
-            None => self.wire.unwrap_or(own),
-            Some(_) => self.embeddings_wire()?,
-        };
+        self.entry.wire = self.wire.unwrap_or(own);
+        if self.space.is_some() {
+            let provider = self.entry.provider;
+            match embedding::way(provider, &self.model, self.entry.wire) {
+                Some(Way::OpenAi) => self.entry.wire = Wire::OpenAiChat,
+                Some(Way::Native(embedder)) => self.embedder = Some(embedder),
+                None => return Err(EndpointError::NoEmbeddings(provider)),
+            }
+        }
         let uri = self.address(false)?;
         let stream_uri = Some(self.address(true)?).filter(|own| *own != uri);
         let headers = self.header_map()?;
@@ -329,15 +366,22 @@ impl EndpointBuilder {
             let Entry { provider, wire, .. } = self.entry;
             Prefill::known(provider, wire, &self.model, uri.path())
         });
-        let default_max_tokens = self.default_max_tokens.unwrap_or_else(|| {
-            let known = model::lookup(self.entry.provider, &self.model);
-            known.map_or(DEFAULT_MAX_TOKENS, |model| usual_max_tokens(&model))
-        });
-        let default_max_tokens = default_max_tokens.max(1);
+        let provider = self.entry.provider;
+        let wished = self.default_max_tokens.map(|tokens| tokens.max(1));
+        let known = || model::lookup(provider, &self.model);
+        let usual = wished.or_else(|| Some(usual_max_tokens(provider, &known()?)));
+        let default_max_tokens = match wished {
+            Some(tokens) => [tokens; 2],
+            None => {
+                let usual = usual.unwrap_or(DEFAULT_MAX_TOKENS);
+                [usual, usual.min(WHOLE_MAX_TOKENS)]
+            }
+        };
         Ok(Endpoint {
             provider: self.entry.provider,
             wire: self.entry.wire,
             space: self.space,
+            embedder: self.embedder,
             model_json: model_json.into(),
             model: self.model.into(),
             uri,
@@ -347,6 +391,7 @@ impl EndpointBuilder {
             layout: self.entry.layout,
             quirks: self.entry.quirks,
             default_max_tokens,
+            quota_max_tokens: usual.filter(|_| provider == Provider::Bedrock),
             prefill,
         })
     }
@@ -392,7 +437,10 @@ impl EndpointBuilder {
                 format!("{root}/openai/v1/responses")
             }
             Layout::VertexProject => self.vertex_address(base, stream)?,
-            _ if self.space.is_some() => format!("{base}/embeddings"),
+            _ if self.space.is_some() => match self.embedder {
+                Some(embedder) => embedder.address(base, &self.model),
+                None => format!("{base}/embeddings"),
+            },
             _ => {
                 let target = self.entry.wire.target();
                 target.address(base, &self.model, stream)
@@ -446,22 +494,12 @@ impl EndpointBuilder {
             Wire::OpenAiChat => format!("{base}/endpoints/openapi/chat/completions"),
             wire => {
                 let base = format!("{base}/publishers/google");
-                wire.target().address(&base, &self.model, stream)
+                match self.embedder {
+                    Some(embedder) => embedder.address(&base, &self.model),
+                    None => wire.target().address(&base, &self.model, stream),
+                }
             }
         })
-    }
-
-    /// Embeddings have one wire, which some providers do not speak.
-    fn embeddings_wire(&self) -> Result<Wire, EndpointError> {
-        let provider = self.entry.provider;
-        let other = matches!(
-            self.entry.layout,
-            Layout::BedrockRegion | Layout::VertexProject
-        );
-        if other || provider == Provider::Anthropic {
-            return Err(EndpointError::NoEmbeddings(provider));
-        }
-        Ok(Wire::OpenAiChat)
     }
 
     fn azure_address(&self, base: &str) -> String {

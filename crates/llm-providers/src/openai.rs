@@ -6,6 +6,7 @@
 
 mod annotation;
 mod extra;
+mod model;
 mod quirk;
 mod reply;
 mod request;
@@ -14,10 +15,11 @@ mod watch;
 mod wire;
 
 pub(crate) use self::extra::{extra_for, is_native};
+pub(crate) use self::model::Model;
 pub use self::quirk::{MaxTokensField, Quirks, ReasoningField};
 pub use self::reply::{decode_reply, encode_reply};
 pub use self::request::{decode_request, encode_request};
-pub(crate) use self::request::{is_strict, reasons};
+pub(crate) use self::request::{effort, is_strict};
 pub use self::stream::{StreamDecoder, StreamEncoder};
 use self::watch::{Watch, glance_at_reply};
 pub(crate) use self::wire::OpenAiChat;

@@ -4,6 +4,7 @@ mod chat;
 mod converse;
 mod gemini;
 mod plain;
+mod refusal;
 mod responses;
 
 use serde_json::Value;
@@ -87,6 +88,7 @@ impl Ask {
         let Some(model) = target.model.as_ref().filter(|model| !model.is_empty()) else {
             return Err(family.voice().missing_field("model"));
         };
+        refusal::check(wire, model, body)?;
         let ask = Self {
             model: model.clone(),
             stream: target.stream,

@@ -126,22 +126,9 @@ fn quality(reader: &mut Reader<'_>, route: &Entries<'_, '_>) -> Option<Quality> 
 #[cfg(test)]
 mod tests {
     use crate::config::Config;
-    use crate::config::secret::World;
+    use crate::config::secret::Nothing;
     use crate::engine::OnCut;
-    use std::path::Path;
     use std::time::Duration;
-
-    #[derive(Debug)]
-    struct Nothing;
-
-    impl World for Nothing {
-        fn variable(&self, _: &str) -> Option<String> {
-            None
-        }
-        fn file(&self, _: &Path) -> std::io::Result<String> {
-            Err(std::io::ErrorKind::NotFound.into())
-        }
-    }
 
     fn read(route: &str) -> Result<super::Care, String> {
         let text = format!(

@@ -142,20 +142,7 @@ const fn days_of(year: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::secret::World;
-    use std::path::Path;
-
-    #[derive(Debug)]
-    struct Nothing;
-
-    impl World for Nothing {
-        fn variable(&self, _: &str) -> Option<String> {
-            None
-        }
-        fn file(&self, _: &Path) -> std::io::Result<String> {
-            Err(std::io::ErrorKind::NotFound.into())
-        }
-    }
+    use crate::config::secret::Nothing;
 
     fn config(targets: &str) -> Config {
         Config::parse("t", targets, &Nothing).unwrap()

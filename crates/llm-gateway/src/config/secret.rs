@@ -14,6 +14,22 @@ pub(crate) trait World {
     fn file(&self, path: &Path) -> std::io::Result<String>;
 }
 
+/// A world without anything, for tests.
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) struct Nothing;
+
+#[cfg(test)]
+impl World for Nothing {
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, _: &Path) -> std::io::Result<String> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+}
+
 /// The real process: its environment and its files.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Process;

@@ -9,7 +9,8 @@ use super::reader::{Entries, Reader, Value};
 use super::secret::{Source, World};
 use super::wording::unknown_mend;
 use crate::engine::{
-    Features, Limits, Model, Prefill, Price, Provider, Wire, catalog_entry, list_price, model,
+    Features, Limits, Model, Prefill, Price, Provider, Wire, catalog_entry, embedding, list_price,
+    model,
 };
 use http::{HeaderName, HeaderValue, Uri};
 use secrecy::SecretString;
@@ -50,6 +51,8 @@ pub(crate) struct Target {
     pub(crate) query: Vec<(String, String)>,
     /// The model's window in tokens, if known.
     pub(crate) context_window: Option<u32>,
+    /// Output tokens to ask for where a caller gives no limit.
+    pub(crate) default_max_tokens: Option<u32>,
     /// How it goes on from the beginning of an answer, if that is not left to what is known of it.
     pub(crate) prefill: Option<Prefill>,
     /// What it cannot do.
@@ -79,6 +82,7 @@ impl fmt::Debug for Target {
             .field("headers", &headers)
             .field("query", &query)
             .field("context_window", &self.context_window)
+            .field("default_max_tokens", &self.default_max_tokens)
             .field("lacks", &self.lacks)
             .field("limits", &self.limits)
             .field("price", &self.price)
@@ -166,6 +170,7 @@ fn target(
     let headers = headers(reader, table);
     let query = query(reader, table);
     let context_window = reader.whole(table, "context_window", 1..1_000_000_001);
+    let default_max_tokens = reader.whole(table, "default_max_tokens", 1..1_000_000_001);
     let ways: Vec<_> = Prefill::ALL
         .iter()
         .map(|way| (way.as_str(), *way))
@@ -176,6 +181,14 @@ fn target(
     let price = price::read(reader, table);
     let place = place::read(reader, table);
     let (provider, model) = (provider?, model?);
+    if embeddings.is_some() && !embedding::is_offered(provider, &model, wire) {
+        let at = table
+            .get("embeddings")
+            .map_or(table.at, |value| value.span().start);
+        let what = format!("no embeddings of `{model}` at `{provider}` are known here");
+        let mend = "leave `embeddings` out, or name a model that embeds";
+        reader.fault(at, table.path_of("embeddings"), what, mend);
+    }
     let known = model::lookup(provider, &model);
     let stated = known.unwrap_or(model::UNKNOWN);
     Some(Target {
@@ -194,6 +207,7 @@ fn target(
         headers,
         query,
         context_window: context_window.or(stated.context_window),
+        default_max_tokens,
         prefill,
         lacks: lacks.unwrap_or(stated.cannot),
         limits,

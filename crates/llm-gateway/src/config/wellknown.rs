@@ -74,6 +74,7 @@ pub(crate) fn from_environment(world: &dyn World) -> Option<Config> {
                 headers: Vec::new(),
                 query: Vec::new(),
                 context_window: stated.context_window,
+                default_max_tokens: None,
                 prefill: None,
                 lacks: stated.cannot,
                 limits: Limits::default(),

@@ -7,13 +7,15 @@ use crate::chat::{
 };
 use crate::claude;
 use crate::codec::{Encoded, Object, Turns, field_name, note, safe_id};
+use crate::wire::Terms;
 use serde_json::{Value, json};
 
 /// The wire accepts this many stop sequences for every model.
 const MAX_STOPS: usize = 4;
 
 /// Writes a request for `model`.
-pub(super) fn encode_request(request: &Request, model: &str, default_max_tokens: u32) -> Encoded {
+pub(super) fn encode_request(request: &Request, terms: &Terms<'_>) -> Encoded {
+    let model = terms.model;
     let mut writer = Encoder {
         claude: model.contains("claude"),
         caches: model.contains("claude") || model.contains("nova"),
@@ -47,7 +49,7 @@ pub(super) fn encode_request(request: &Request, model: &str, default_max_tokens:
     }
     out.set("messages", messages);
     writer.tools(request, &mut out);
-    writer.inference(request, model, default_max_tokens, &mut out);
+    writer.inference(request, terms, &mut out);
     Encoded {
         body: out.into_bytes(),
         dropped: writer.dropped,
@@ -255,12 +257,14 @@ impl Encoder {
         out.set("toolConfig", config.0);
     }
 
-    fn inference(&mut self, request: &Request, model: &str, usual: u32, out: &mut Object) {
-        let mut max_tokens = request.max_tokens;
+    fn inference(&mut self, request: &Request, terms: &Terms<'_>, out: &mut Object) {
+        let model = terms.model;
+        // Unset, all that the model can write would count against the quota.
+        let mut max_tokens = request.max_tokens.or(terms.quota_max_tokens);
         let mut more = Object::default();
         let thinks = match request.reasoning {
             Some(_) if self.claude => {
-                let tokens = max_tokens.get_or_insert(usual);
+                let tokens = max_tokens.get_or_insert(terms.default_max_tokens);
                 thinking_fields(request, model, &mut more, tokens, &mut self.dropped)
             }
             Some(reasoning) => {

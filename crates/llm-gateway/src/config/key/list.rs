@@ -195,7 +195,7 @@ pub(crate) const KEYS: &[Key] = &[
         "embeddings",
         "text",
         "none: it is for conversations",
-        "Makes it a target for embeddings, on OpenAI's wire, and names the space of its vectors: usually the model, with its dimensions where they are not its own. All targets of a route must be of one space: vectors of two cannot be compared.",
+        "Makes it a target for embeddings, on the provider's own wire for them (OpenAI's, Cohere's, Gemini's, Vertex's, Bedrock's; Ollama's with `dialect = \"ollama_chat\"`) or with `dialect = \"openai_chat\"` on OpenAI's, and names the space of its vectors: usually the model, with its dimensions where they are not its own. All targets of a route must be of one space: vectors of two cannot be compared.",
     ),
     key(
         Section::Target,
@@ -273,6 +273,13 @@ pub(crate) const KEYS: &[Key] = &[
         "whole number",
         "as public pages state, else unknown",
         "The model's window in tokens. A call that cannot fit goes elsewhere at once.",
+    ),
+    key(
+        Section::Target,
+        "default_max_tokens",
+        "whole number",
+        "what the model is stated to write, at most an eighth of its window, 8192 at Bedrock, 21333 where the answer is not streamed; 4096 of an unknown model",
+        "Output tokens to ask for where a caller gives no limit and the provider demands one (Anthropic) or counts what could be written against a quota at admission (Bedrock).",
     ),
     key(
         Section::Target,

@@ -119,8 +119,8 @@ fn encode(request: &Request, model: &str, default_max_tokens: u32, head: (&str, 
 
 /// Temperature ends at 1.0 here. Newer models refuse `temperature` and `top_p` together, any change of
 /// either while they think
-/// (<https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, not yet checked against it),
-/// and the newest any change at all.
+/// (<https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, and in the API's words
+/// <https://github.com/aws-samples/bedrock-chat/pull/979>, read 2026-11-26), and the newest any change at all.
 fn encode_sampling(
     request: &Request,
     free: bool,

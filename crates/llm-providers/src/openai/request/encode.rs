@@ -6,6 +6,7 @@ use crate::chat::{
 };
 use crate::codec::{Encoded, Object, note};
 use crate::openai::extra::{extra_for, is_native};
+use crate::openai::model::{BesideTools, Model};
 use crate::openai::quirk::{MaxTokensField, Quirks, ReasoningField, short_call_id};
 use crate::wire::Dialect;
 use serde_json::{Value, json};
@@ -59,19 +60,22 @@ pub fn encode_request(request: &Request, model: &str, quirks: Quirks) -> Encoded
         MaxTokensField::MaxCompletionTokens => "max_completion_tokens",
     };
     out.set_some(max_tokens, request.max_tokens);
-    let reasons = reasons(model);
-    if native || !reasons {
+    let known = Model::named(model);
+    let reasons = known.reasons();
+    if native || known.samples(request.reasoning) {
         let highest = quirks.max_temperature;
         let too_hot = request.temperature.is_some_and(|t| t > highest);
         note(&mut dropped, too_hot, "temperature");
         out.set_some("temperature", request.temperature.map(|t| t.min(highest)));
         out.set_some("top_p", request.top_p);
     } else {
-        note(&mut dropped, request.temperature.is_some(), "temperature");
-        note(&mut dropped, request.top_p.is_some(), "top_p");
+        let unusual = |wished: Option<f64>| wished.is_some_and(|wished| wished != 1.0);
+        note(&mut dropped, unusual(request.temperature), "temperature");
+        note(&mut dropped, unusual(request.top_p), "top_p");
     }
     note(&mut dropped, request.top_k.is_some(), "top_k");
-    if !request.stop.is_empty() && !quirks.stop {
+    let stops = quirks.stop && (native || known.stops());
+    if !request.stop.is_empty() && !stops {
         dropped.push("stop");
     } else if !request.stop.is_empty() {
         note(&mut dropped, request.stop.len() > MAX_STOPS, "stop");
@@ -92,8 +96,18 @@ pub fn encode_request(request: &Request, model: &str, quirks: Quirks) -> Encoded
             note(&mut dropped, penalty.is_some(), name);
         }
     }
-    if let Some(reasoning) = request.reasoning {
-        let effort = effort(reasoning, native);
+    let beside_tools = known.beside_tools();
+    let bound = beside_tools != BesideTools::Anything
+        && quirks.reasoning == ReasoningField::Effort
+        && !request.tools.is_empty()
+        && request.extra_dialect != Some(Dialect::OpenAiChat);
+    if bound {
+        let effort = beside_tools == BesideTools::None;
+        out.set_some("reasoning_effort", effort.then_some("none"));
+        let wished = request.reasoning.filter(|reasoning| !reasoning.off);
+        note(&mut dropped, wished.is_some(), "reasoning");
+    } else if let Some(reasoning) = request.reasoning {
+        let effort = effort(reasoning, native, known);
         match quirks.reasoning {
             ReasoningField::Effort if native || reasons => out.set_some("reasoning_effort", effort),
             ReasoningField::Switch => {
@@ -133,16 +147,6 @@ pub fn encode_request(request: &Request, model: &str, quirks: Quirks) -> Encoded
     }
 }
 
-/// Models that reason refuse any `temperature` or `top_p` of the caller's and take an effort
-/// (<https://platform.openai.com/docs/guides/reasoning>, not yet checked against it).
-pub(crate) fn reasons(model: &str) -> bool {
-    let name = model.rsplit('/').next().unwrap_or(model);
-    ["o1", "o3", "o4", "gpt-5", "gpt-6"]
-        .iter()
-        .any(|family| name.starts_with(family))
-        && !name.contains("-chat")
-}
-
 /// An effort or a budget, one of the two; neither asks for what is usual.
 fn reasoning_object(reasoning: Reasoning, effort: Option<&'static str>) -> Value {
     match (reasoning.budget_tokens, effort) {
@@ -153,9 +157,13 @@ fn reasoning_object(reasoning: Reasoning, effort: Option<&'static str>) -> Value
     }
 }
 
-fn effort(reasoning: Reasoning, native: bool) -> Option<&'static str> {
+/// A wish for reasoning as both of OpenAI's wires grade it. `None` where none is wished for and the model knows no way to say
+/// so.
+pub(crate) fn effort(reasoning: Reasoning, native: bool, model: Model) -> Option<&'static str> {
     let effort = match (reasoning.effort, reasoning.budget_tokens) {
-        _ if reasoning.off && !native => return None,
+        _ if reasoning.off && !native => {
+            return model.can_rest().then_some(Effort::None.as_str());
+        }
         (Some(effort), _) => effort,
         (None, Some(0..=2_048)) => Effort::Low,
         (None, Some(2_049..=8_192)) => Effort::Medium,

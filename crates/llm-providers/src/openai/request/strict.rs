@@ -17,8 +17,9 @@ const REFUSED: [&str; 10] = [
 ];
 
 /// True where every object of the schema requires all its properties and allows no others
-/// (<https://platform.openai.com/docs/guides/structured-outputs>, not yet checked against it), and the
-/// whole is an object. In doubt false: then the provider follows the schema as well as it can.
+/// (<https://platform.openai.com/docs/guides/structured-outputs>; as its readers implement it,
+/// <https://effect.website/docs/v4/api/effect/unstable/ai/OpenAiStructuredOutput> and
+/// <https://github.com/google/adk-java/pull/1476>, read 2026-11-26), and the whole is an object. In doubt false: then the provider follows the schema as well as it can.
 pub(crate) fn is_strict(schema: &Value) -> bool {
     schema.get("type").is_some_and(|kind| kind == "object") && holds(schema)
 }

@@ -1,10 +1,8 @@
 //! Writes a request body.
 
-use crate::chat::{
-    Effort, Message, Part, Reasoning, Request, ResponseFormat, Role, Source, Tool, ToolChoice,
-};
+use crate::chat::{Message, Part, Request, ResponseFormat, Role, Source, Tool, ToolChoice};
 use crate::codec::{Encoded, Object, note};
-use crate::openai::{extra_for, is_native, is_strict, reasons};
+use crate::openai::{Model, effort, extra_for, is_native, is_strict};
 use crate::wire::Dialect;
 use serde_json::{Value, json};
 
@@ -66,16 +64,18 @@ pub fn encode_request(request: &Request, model: &str) -> Encoded {
         note(&mut dropped, tokens < MIN_OUTPUT_TOKENS, "max_tokens");
         out.set("max_output_tokens", tokens.max(MIN_OUTPUT_TOKENS));
     }
-    let thinks = reasons(model);
-    if native || !thinks {
+    let known = Model::named(model);
+    let thinks = known.reasons();
+    if native || known.samples(request.reasoning) {
         out.set_some("temperature", request.temperature);
         out.set_some("top_p", request.top_p);
     } else {
-        note(&mut dropped, request.temperature.is_some(), "temperature");
-        note(&mut dropped, request.top_p.is_some(), "top_p");
+        let unusual = |wished: Option<f64>| wished.is_some_and(|wished| wished != 1.0);
+        note(&mut dropped, unusual(request.temperature), "temperature");
+        note(&mut dropped, unusual(request.top_p), "top_p");
     }
     if let Some(reasoning) = request.reasoning {
-        match effort(reasoning, native) {
+        match effort(reasoning, native, known) {
             Some(effort) if native || thinks => out.set("reasoning", json!({"effort": effort})),
             _ => note(&mut dropped, !reasoning.off, "reasoning"),
         }
@@ -138,22 +138,6 @@ fn encode_instructions<'a>(
     }
     out.set("instructions", texts.join("\n"));
     rest
-}
-
-fn effort(reasoning: Reasoning, native: bool) -> Option<&'static str> {
-    let effort = match (reasoning.effort, reasoning.budget_tokens) {
-        _ if reasoning.off && !native => return None,
-        (Some(effort), _) => effort,
-        (None, Some(0..=2_048)) => Effort::Low,
-        (None, Some(2_049..=8_192)) => Effort::Medium,
-        (None, Some(_)) => Effort::High,
-        (None, None) => return None,
-    };
-    let effort = match effort {
-        Effort::ExtraHigh | Effort::Max if !native => Effort::High,
-        other => other,
-    };
-    Some(effort.as_str())
 }
 
 /// This wire is strict where nothing is said, so it is always said.
