@@ -93,15 +93,15 @@ impl TargetSpec {
     }
 
     /// The provider's region: targets that share it are set aside together where several of them are
-    /// out. Defaults to none.
+    /// out, and each region has a retry budget of its own. Defaults to none.
     #[must_use]
     pub fn region(mut self, name: impl Into<Box<str>>) -> Self {
         self.region = Some(name.into());
         self
     }
 
-    /// The failure domain: targets that share it share a retry budget, and are set aside together
-    /// where several of them are out. Defaults to the provider at its own address, else to the
+    /// The failure domain: targets that share it and their [`region`](Self::region) share a retry budget; those
+    /// that share it are set aside together where several of them are out. Defaults to the provider at its own address, else to the
     /// server.
     #[must_use]
     pub fn failure_domain(mut self, name: impl Into<Box<str>>) -> Self {

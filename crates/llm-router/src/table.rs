@@ -13,7 +13,7 @@ use crate::resolve::{Draft, Resolved};
 use crate::route::{MAX_CANDIDATES, Policy, Route, RouteId};
 use crate::scope::{self, Memberships, Shared};
 use crate::strategy::PeakEwma;
-use crate::target::{Target, TargetId};
+use crate::target::{RetryDomain, Target, TargetId};
 use crate::vitals::Vitals;
 use llm_backoff::RetryBudget;
 use llm_breaker::{Breaker, BreakerConfig};
@@ -30,7 +30,7 @@ use thiserror::Error;
 pub struct Table {
     targets: Box<[Slot]>,
     pub(crate) shared: Box<[Shared]>,
-    budgets: Box<[(Box<str>, Arc<RetryBudget>)]>,
+    budgets: Box<[(RetryDomain, Arc<RetryBudget>)]>,
     routes: Box<[Resolved]>,
     /// Shadow probes granted.
     pub(crate) shadows: AtomicU32,
@@ -181,7 +181,7 @@ impl TableBuilder {
     }
 
     /// Takes over what `before` has learnt: a target of the same name, provider, credential and identity keeps
-    /// its health, a credential or a wider scope its set-aside, a provider its retry budget, a route
+    /// its health, a credential or a wider scope its set-aside, a provider's region its retry budget, a route
     /// its budgets for hedges and repeated calls and its trial, both their spend of the hour. Settings
     /// and limits are those of the new table from then on. Calls that are under way on `before` end there, and count here.
     #[must_use]
@@ -200,7 +200,7 @@ impl TableBuilder {
         let before = self.before.as_deref();
         let described: Vec<&Target> = self.targets.iter().collect();
         let (shared, memberships) = scope::resolve(&described, before, self.breaker, now);
-        let mut domains: Vec<Box<str>> = Vec::new();
+        let mut domains: Vec<RetryDomain> = Vec::new();
         let mut slots = Vec::with_capacity(self.targets.len());
         for (target, scopes) in self.targets.into_iter().zip(memberships) {
             let id = u16::try_from(slots.len()).map_err(|_| TableError::TooLarge)?;
@@ -223,7 +223,7 @@ impl TableBuilder {
                     now,
                 ),
                 scopes,
-                budget: intern(&mut domains, target.domain().into())?,
+                budget: intern(&mut domains, target.retry_domain())?,
                 prefill: target.prefill,
                 facts: target,
             });
@@ -563,7 +563,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_of_one_provider_share_a_budget_and_keep_their_own_credentials() {
+    fn targets_of_one_provider_and_region_share_a_budget_and_keep_their_own_credentials() {
         let table = build([Route::new("r").tier(["a", "b"]).tier(["c"])]).unwrap();
         let ids: Vec<_> = table.targets().collect();
         let slots: Vec<_> = ids.iter().map(|id| table.slot(*id)).collect();

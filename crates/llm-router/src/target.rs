@@ -51,6 +51,13 @@ impl fmt::Debug for Abilities {
     }
 }
 
+/// What calls that are made again are a load for: they are paid from one budget.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RetryDomain {
+    domain: Box<str>,
+    region: Option<Box<str>>,
+}
+
 /// One model with one credential at one address: the unit that is chosen, limited and set aside.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -98,8 +105,8 @@ impl Target {
     }
 
     /// Names the failure domain, where servers of one provider fail on their own, such as two of one's
-    /// own machines. Targets that share it share a retry budget, and are set aside together where
-    /// several of them are found to be out. Defaults to the provider's name.
+    /// own machines. Targets that share it and their [`region`](Self::region) share a retry budget; those that
+    /// share it are set aside together where several of them are found to be out. Defaults to the provider's name.
     #[must_use]
     pub fn failure_domain(mut self, name: impl Into<Box<str>>) -> Self {
         self.domain = Some(name.into());
@@ -108,6 +115,13 @@ impl Target {
 
     pub(crate) fn domain(&self) -> &str {
         self.domain.as_deref().unwrap_or(&self.provider)
+    }
+
+    pub(crate) fn retry_domain(&self) -> RetryDomain {
+        RetryDomain {
+            domain: self.domain().into(),
+            region: self.region.clone(),
+        }
     }
 
     /// Names the credential: targets that share it are set aside together when it is refused or
@@ -135,7 +149,7 @@ impl Target {
     }
 
     /// Names the provider's region: targets that share it are set aside together where the region is
-    /// out. Defaults to none.
+    /// out, and each region has a retry budget of its own. Defaults to none.
     #[must_use]
     pub fn region(mut self, name: impl Into<Box<str>>) -> Self {
         self.region = Some(name.into());

@@ -223,7 +223,7 @@ impl Plan {
     }
 
     /// Begins a wait if it looks affordable: another call of the same target will be paid for from
-    /// the budgets of its provider and of the route, when it is sent.
+    /// the budgets of its provider's region and of the route, when it is sent.
     pub(super) fn start_wait(
         &mut self,
         table: &Table,
@@ -250,7 +250,7 @@ impl Plan {
         true
     }
 
-    /// Calls a target once more, if the budgets of its provider and of the route pay for it.
+    /// Calls a target once more, if the budgets of its provider's region and of the route pay for it.
     pub(super) fn send_again(&mut self, position: u8, now: Instant) -> Option<Action> {
         let table = Arc::clone(&self.table);
         let route = table.resolved(self.route);
@@ -278,7 +278,7 @@ impl Plan {
     }
 
     /// Whether the target itself has said when to come back: who keeps to that is no burden to it,
-    /// and counts towards its provider's budget alone.
+    /// and counts towards the budget of its provider's region alone.
     fn was_told_when(&self, position: u8) -> bool {
         let mut known = self
             .touched

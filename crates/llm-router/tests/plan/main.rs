@@ -9,6 +9,7 @@
 
 mod aside;
 mod beside;
+mod budget;
 mod canary;
 mod changes;
 mod choosing;

@@ -55,6 +55,8 @@ impl Active {
 
 pub(crate) struct World {
     pub(crate) table: Arc<Table>,
+    /// The route that is asked.
+    pub(crate) route: &'static str,
     pub(crate) start: Instant,
     pub(crate) now: Instant,
     replies: HashMap<String, Vec<Reply>>,
@@ -99,6 +101,7 @@ impl World {
         let start = origin();
         Self {
             table: build(start),
+            route: "r",
             start,
             // Off the whole milliseconds that gates keep.
             now: start + Duration::from_nanos(333_777),
@@ -148,7 +151,7 @@ impl World {
         every: Duration,
         each: impl Fn(u64) -> (Request, u64),
     ) -> Vec<Done> {
-        let route = self.table.route("r").unwrap();
+        let route = self.table.route(self.route).unwrap();
         let mut active: Vec<Active> = Vec::new();
         let mut done: Vec<Done> = Vec::new();
         let mut arrivals = (0..count).map(|n| (n, self.now + every * u32::try_from(n).unwrap()));

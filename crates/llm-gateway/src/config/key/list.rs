@@ -202,7 +202,7 @@ pub(crate) const KEYS: &[Key] = &[
         "region",
         "text",
         "required at `bedrock` and `vertex`, else none",
-        "The provider's region: `us-east-1`, `europe-west4`, on Vertex also `global`, `us` and `eu`; elsewhere a label of yours. Where several targets of one region are found to be out, the rest of them is set aside as well.",
+        "The provider's region: `us-east-1`, `europe-west4`, on Vertex also `global`, `us` and `eu`; elsewhere a label of yours. Where several targets of one region are found to be out, the rest of them is set aside as well. Each region has a budget for repeated calls of its own.",
     ),
     key(
         Section::Target,

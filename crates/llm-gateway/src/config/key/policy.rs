@@ -16,7 +16,7 @@ pub(super) const KEYS: &[Key] = &[
         "failure_domain",
         "text",
         "the provider at its own address, else the server",
-        "What fails together: its targets share a budget for repeated calls, and where several of them are found to be out, the rest is set aside as well. Targets of one `model` there are a scope of their own.",
+        "What fails together: its targets share a budget for repeated calls, one for each `region`, and where several of them are found to be out, the rest is set aside as well. Targets of one `model` there are a scope of their own.",
     ),
     key(
         Section::Target,
