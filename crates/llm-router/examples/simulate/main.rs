@@ -1,7 +1,7 @@
 //! Whole fleets in virtual time: the router beside three rivals, on the same arrivals and the same luck.
 //!
-//! `cargo xtask simulate [--seed N] [--quick] [--only NAME] [--states] [--write]` prints a table a scenario. `--only` takes the beginning of
-//! a name, `--states` adds every change of a gate's state, `--write` writes docs/simulation.md and its plots. The same arguments give
+//! `cargo xtask simulate [--seed N] [--quick] [--only NAME] [--ours] [--states] [--write]` prints a table a scenario. `--only` takes the beginning of
+//! a name, `--ours` leaves the rivals out, `--states` adds every change of a gate's state, `--write` writes docs/simulation.md and its plots. The same arguments give
 //! the same bytes.
 
 #![expect(
@@ -74,7 +74,7 @@ fn simulate(options: &Options) -> Vec<Outcome> {
     scenario::all(&options.size)
         .into_iter()
         .filter(|scenario| scenario.name.starts_with(&options.only))
-        .map(|scenario| Outcome::of(scenario, &options.size, options.seed, origin))
+        .map(|scenario| Outcome::of(scenario, options, origin))
         .collect()
 }
 
@@ -226,6 +226,7 @@ mod tests {
             (vec!["--seed", "x"], "x"),
             (vec!["--fast"], "--fast"),
             (vec!["--quick", "--write"], "--write"),
+            (vec!["--ours", "--write"], "--write"),
         ] {
             let args: Vec<String> = args.into_iter().map(str::to_owned).collect();
             assert!(Options::read(&args).unwrap_err().contains(word));

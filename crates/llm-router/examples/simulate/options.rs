@@ -1,5 +1,6 @@
 //! What was asked for on the command line.
 
+use crate::policy::Policy;
 use crate::scenario::Size;
 
 #[derive(Debug)]
@@ -11,6 +12,7 @@ pub(crate) struct Options {
     /// Whether to print how the router's gates moved.
     pub(crate) states: bool,
     pub(crate) write: bool,
+    pub(crate) policies: &'static [Policy],
 }
 
 impl Options {
@@ -22,6 +24,7 @@ impl Options {
             only: String::new(),
             states: false,
             write: false,
+            policies: &Policy::ALL,
         };
         let mut quick = false;
         let mut args = args.iter();
@@ -38,15 +41,17 @@ impl Options {
                 "--quick" => quick = true,
                 "--states" => options.states = true,
                 "--write" => options.write = true,
+                "--ours" => options.policies = &[Policy::Router],
                 _ => {
                     return Err(format!(
-                        "unknown argument `{arg}`; known are --seed N, --quick, --only NAME, --states, --write"
+                        "unknown argument `{arg}`; known are --seed N, --quick, --only NAME, --ours, --states, --write"
                     ));
                 }
             }
         }
-        if options.write && (quick || !options.only.is_empty()) {
-            return Err("`--write` wants all scenarios at full size".to_owned());
+        let part = quick || !options.only.is_empty() || options.policies.len() == 1;
+        if options.write && part {
+            return Err("`--write` wants all scenarios and policies at full size".to_owned());
         }
         if quick {
             options.size = Size::QUICK;

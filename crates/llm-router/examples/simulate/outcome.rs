@@ -3,9 +3,10 @@
 use crate::fleet;
 use crate::log::GateSeen;
 use crate::measure::{self, Figures};
+use crate::options::Options;
 use crate::plot::{self, Curve};
 use crate::policy::Policy;
-use crate::scenario::{Scenario, Size};
+use crate::scenario::Scenario;
 use std::fmt::Write as _;
 use std::time::Instant;
 
@@ -18,12 +19,13 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// Runs the scenario under every policy, on the same seed.
-    pub(crate) fn of(scenario: Scenario, size: &Size, seed: u64, origin: Instant) -> Self {
+    /// Runs the scenario under each of the policies asked for, on the same seed.
+    pub(crate) fn of(scenario: Scenario, options: &Options, origin: Instant) -> Self {
+        let (size, seed) = (&options.size, options.seed);
         let mut rows = Vec::new();
         let mut curves = Vec::new();
         let mut gates = Vec::new();
-        for policy in Policy::ALL {
+        for &policy in options.policies {
             let log = fleet::run(&scenario, size, policy, seed, origin);
             rows.push((policy, measure::measure(&scenario, &log)));
             let (answers, calls) = measure::curves(&scenario, &log);
