@@ -19,10 +19,17 @@
 //! each t their exponential is a martingale while the target is well, so the chance that a call ever starts a false alarm is
 //! below e^-10, one in 22 000 (Ville's inequality), whatever the shape of S, as long as it is known and calls are independent.
 //!
-//! They are not where load comes in waves: then all calls of a second are late together, and the score says no more than one call
-//! would. What such waves do to a target is learnt from the target: scores that rose and fell again raise what an alarm needs, and
-//! all evidence is divided by how many times over calls that ended say the same (`LatencyDetector::waves`).
-//! `tests/hang.rs` tries both, and shapes that none of the numbers was chosen on.
+//! They are not where load comes in waves: then all calls of a second are late together, and their silence says no more than that of a
+//! few would. A hang differs from a wave in that nothing comes back at all, so what is learnt of waves takes from the silences and never
+//! from the answers:
+//!
+//! - the weight of a silence is divided by how many times over calls say the same (`LatencyDetector::waves`, which looks at 32 calls in
+//!   a row; where more than that begin in a second, all of a second are taken to say the same to that degree);
+//! - from two on (less is within the error of the estimate) the undivided weights must come to 5 as well where "at most 1.3 times as slow"
+//!   becomes "at most six times";
+//! - scores that rose and fell again raise what an alarm needs.
+//!
+//! `tests/hang.rs` tries it all, on shapes that none of the numbers was chosen on as well.
 //!
 //! Everything is bounded: 256 slots of an eighth of a second; calls older than the ring (32 s) are forgotten.
 
@@ -54,6 +61,15 @@ const MEMORY: f32 = 0.9998;
 const SCORE_MAX: f32 = 200.0;
 /// A hang must be seen in the end, whatever the waves.
 const WAVES_MAX: f32 = 16.0;
+/// So many calls in a row are what waves are learnt from.
+const WAVES_CALLS: f32 = 32.0;
+/// Waves that say less are within the error of their estimate.
+const WAVY: f32 = 2.0;
+/// What [`SLACK`] is beside that where there are waves, and what the score must be then.
+const SLACK_IN_WAVES: f32 = 6.0;
+const ALARM_IN_WAVES: f32 = 5.0;
+/// How many slots the calls of a second are counted over: four seconds.
+const RATE_SLOTS: u64 = 32;
 /// The shortest silence that can be a hang: a pause of the provider's own is none.
 const LEAST_SILENCE_MS: u64 = 2250;
 /// Calls are weighed no more often.
@@ -144,8 +160,12 @@ impl HangDetector {
         if !mine {
             return f32::from_bits(low(seen)) >= 1.0;
         }
-        let (score, silence_ms) = self.weigh(t, waves.clamp(1.0, WAVES_MAX), slower);
-        let strength = self.compare(score, silence_ms);
+        let waves = waves.clamp(1.0, WAVES_MAX);
+        let alike = self.alike(t, waves);
+        let (score, silence_ms) = self.weigh(t, alike, SLACK, &slower);
+        let wave =
+            || waves >= WAVY && self.weigh(t, 1.0, SLACK_IN_WAVES, &slower).0 < ALARM_IN_WAVES;
+        let strength = self.compare(score, silence_ms, wave);
         let news = pack(step, strength.to_bits());
         let _ = self
             .weighed
@@ -153,14 +173,34 @@ impl HangDetector {
         strength >= 1.0
     }
 
-    /// The score beside what an alarm needs, which it teaches.
-    fn compare(&self, score: f32, silence_ms: u64) -> f32 {
+    /// How many of the calls that begin now say what one independent call would.
+    fn alike(&self, t: u64, waves: f32) -> f32 {
+        let newest = t / SLOT_MS;
+        let slots = newest.saturating_sub(RATE_SLOTS - 1)..=newest;
+        let begun = |ring| {
+            slots
+                .clone()
+                .map(|slot| u32::from(read(ring, slot).0))
+                .sum::<u32>()
+        };
+        let calls: u32 = self.rings.iter().map(begun).sum();
+        #[expect(clippy::cast_precision_loss, reason = "some thousands")]
+        let per_second = calls as f32 * 1000.0 / (RATE_SLOTS * SLOT_MS) as f32;
+        1.0 + (waves - 1.0) * (per_second / WAVES_CALLS).max(1.0)
+    }
+
+    /// The score beside what an alarm needs, which it teaches; none where it may as well be a wave.
+    fn compare(&self, score: f32, silence_ms: u64, wave: impl Fn() -> bool) -> f32 {
         let word = self.waves.load(Ordering::Relaxed);
         let (known, highest) = (f32::from_bits(low(word >> 32)), f32::from_bits(low(word)));
         let needed = (known * ABOVE_WAVES).clamp(ALARM, ALARM_MAX);
-        let long = silence_ms >= LEAST_SILENCE_MS;
+        let strength = if silence_ms < LEAST_SILENCE_MS || (score >= needed && wave()) {
+            0.0
+        } else {
+            score / needed
+        };
         // What became an alarm is no wave.
-        let (known, highest) = match (long && score >= needed, score > 0.0) {
+        let (known, highest) = match (strength >= 1.0, score > 0.0) {
             (true, _) => (known, 0.0),
             (false, true) => (known, highest.max(score)),
             (false, false) if highest > 0.0 => ((known * MEMORY).max(highest), 0.0),
@@ -170,7 +210,7 @@ impl HangDetector {
         if next != word {
             self.waves.store(next, Ordering::Relaxed);
         }
-        if long { score / needed } else { 0.0 }
+        strength
     }
 
     /// Forgets all calls so far: after the target was left, and after a recovery.
@@ -182,12 +222,14 @@ impl HangDetector {
             .fetch_and(!u64::from(u32::MAX), Ordering::Relaxed);
     }
 
-    /// The score at `t`, and how long the silence has lasted that it speaks of, in ms.
+    /// The score at `t`, where so many silences say what one would and all times may be so many times the usual ones; and how long
+    /// the silence has lasted that it speaks of, in ms.
     fn weigh<S: Fn(Duration) -> f32>(
         &self,
         t: u64,
-        waves: f32,
-        slower: impl Fn(usize) -> Option<S>,
+        alike: f32,
+        slack: f32,
+        slower: &impl Fn(usize) -> Option<S>,
     ) -> (f32, u64) {
         let newest = t / SLOT_MS;
         let oldest = (newest + 1)
@@ -208,9 +250,9 @@ impl HangDetector {
                 if silent > 0 {
                     // The age of the slot's youngest call.
                     let age = t.saturating_sub((slot + 1) * SLOT_MS);
-                    let share = slower(Duration::from_millis(age).div_f32(SLACK));
+                    let share = slower(Duration::from_millis(age).div_f32(slack));
                     let share = share.clamp(LEAST_SHARE, 1.0);
-                    *weight += f32::from(silent) * ((1.0 - HUNG) + HUNG / share).ln();
+                    *weight += f32::from(silent) * ((1.0 - HUNG) + HUNG / share).ln() / alike;
                 }
             }
         }
@@ -219,7 +261,7 @@ impl HangDetector {
             if score == 0.0 {
                 silent_since = ((slot + 1) * SLOT_MS).min(t);
             }
-            score = (score + weight / waves).clamp(0.0, SCORE_MAX);
+            score = (score + weight).clamp(0.0, SCORE_MAX);
         }
         (score, t - silent_since)
     }

@@ -8,7 +8,7 @@ mod clock;
 mod world;
 
 use clock::Clock;
-use llm_breaker::{HangDetector, Waiting};
+use llm_breaker::{HangDetector, LatencyDetector, Waiting};
 use rand::RngExt;
 use std::time::{Duration, Instant};
 use world::{HELD_OUT, Shape, World};
@@ -30,7 +30,9 @@ struct Target {
     world: World,
     /// Earlier times in seconds, sorted.
     learnt: Vec<f64>,
-    out: Vec<(Waiting, Instant)>,
+    /// What is learnt of waves, where there are any.
+    waves: Option<LatencyDetector>,
+    out: Vec<(Waiting, Instant, Instant)>,
 }
 
 impl Target {
@@ -43,6 +45,7 @@ impl Target {
             clock,
             world,
             learnt,
+            waves: None,
             out: Vec::new(),
         }
     }
@@ -51,15 +54,18 @@ impl Target {
     fn call(&mut self, gap: f64, takes: Option<Duration>) -> bool {
         self.clock.pass(gap);
         let now = self.clock.now;
-        self.out.retain(|(call, end)| {
+        let waves = self.waves.as_ref();
+        self.out.retain(|(call, begun, end)| {
             let done = *end <= now;
             if done {
                 self.detector.answered(*call);
+                waves.map(|waves| waves.observe(*end - *begun));
             }
             !done
         });
         let learnt = &self.learnt;
-        let hangs = self.detector.is_hanging(now, 1.0, |_| {
+        let alike = waves.map_or(1.0, LatencyDetector::waves);
+        let hangs = self.detector.is_hanging(now, alike, |_| {
             Some(|age: Duration| {
                 let slower = learnt.len() - learnt.partition_point(|t| *t <= age.as_secs_f64());
                 #[expect(clippy::cast_precision_loss, reason = "a share")]
@@ -68,8 +74,8 @@ impl Target {
             })
         });
         let never = Duration::from_secs(100_000);
-        self.out
-            .push((self.detector.begin(0, now), now + takes.unwrap_or(never)));
+        let end = now + takes.unwrap_or(never);
+        self.out.push((self.detector.begin(0, now), now, end));
         hangs
     }
 }
@@ -158,19 +164,69 @@ fn waves_teach_what_a_silence_is_worth() {
             "successive calls at {wave}: {alarms} in {calls}"
         );
     }
-    for memory in [0.5, 0.9] {
-        let mut target = Target::new(World::of(STREAMED, 0.6, 6));
-        let mut level = 0.0;
-        let alarms = alarms(&mut target, 20_000, |world, n| {
-            if n % 20 == 0 {
-                level = memory * level + (1.0f64 - memory * memory).sqrt() * world.normal();
-            }
-            world.time((0.5 * level).exp())
-        });
-        assert!(
-            alarms < 10,
-            "successive seconds at {memory}: {alarms} in 100 000"
-        );
+}
+
+/// Load that slows all calls of a second together: a factor whose logarithm is an AR(1) with standard deviation 0.5.
+struct Tide {
+    memory: f64,
+    per_second: u32,
+    level: f64,
+    calls: u32,
+}
+
+impl Tide {
+    fn next(&mut self, world: &mut World) -> Duration {
+        if self.calls.is_multiple_of(self.per_second) {
+            let news = (1.0 - self.memory * self.memory).sqrt() * world.normal();
+            self.level = self.memory * self.level + news;
+        }
+        self.calls += 1;
+        world.time((0.5 * self.level).exp())
+    }
+}
+
+/// A target with such waves, of which 4 000 calls are known.
+fn in_waves(memory: f64, per_second: u32, seed: u64) -> (Target, Tide) {
+    let mut target = Target::new(World::of(STREAMED, 0.6, seed));
+    let mut tide = Tide {
+        memory,
+        per_second,
+        level: 0.0,
+        calls: 0,
+    };
+    let latency = LatencyDetector::default();
+    target.learnt.clear();
+    for _ in 0..4_000 {
+        let took = tide.next(&mut target.world);
+        latency.observe(took);
+        target.learnt.push(took.as_secs_f64());
+    }
+    target.learnt.sort_unstable_by(f64::total_cmp);
+    target.waves = Some(latency);
+    (target, tide)
+}
+
+#[test]
+fn no_wave_of_load_is_taken_for_a_hang_and_a_hang_in_waves_is_left_within_three_seconds() {
+    let cases = [
+        (0.5, 20, 20_000),
+        (0.9, 20, 20_000),
+        (0.5, 150, 100_000),
+        (0.9, 150, 100_000),
+    ];
+    for (memory, per_second, calls) in cases {
+        let gap = 1.0 / f64::from(per_second);
+        let (mut target, mut tide) = in_waves(memory, per_second, 6);
+        for n in 0..calls {
+            let took = tide.next(&mut target.world);
+            assert!(
+                !target.call(gap, Some(took)),
+                "{memory}, {per_second} a second: alarm at call {n}"
+            );
+        }
+        let calls = (1..).find(|_| target.call(gap, None)).unwrap_or(u32::MAX);
+        let seconds = f64::from(calls) * gap;
+        assert!(seconds <= 3.0, "{memory}, {per_second} a second: {seconds}");
     }
 }
 
