@@ -14,14 +14,13 @@
 //! token; never the total time, which is mostly the length of the answer. A call that is given up says that it took longer than
 //! its age, and is weighed by how much likelier that is: ln G(age) / F(age), the shares of all slower times.
 //!
-//! Median and spread (1.4826 x median absolute deviation of the logarithms) are learnt by small steps; in spreads above the median, the recent level of a
-//! target can be compared with its peers'.
+//! The median is learnt by small steps.
 //!
 //! Where load comes in waves, successive calls are not independent, and a few of them prove little. How much less is learnt
 //! (`waves` above, see `waves.rs`); it is 1 where calls are independent.
 //!
-//! What it cannot do: tell this target's trouble from a wave of load that slows everyone. So its alarm lowers a target's weight;
-//! it opens a breaker only [beside peers](slow_beside) that are not slow.
+//! What it cannot do: tell this target's trouble from a wave of load that slows everyone. So its alarm opens no breaker. Ask a peer beside
+//! the target then, and leave it for one that is faster again and again; `llm-router` does.
 
 use std::time::Duration;
 
@@ -30,9 +29,6 @@ use crate::waves::Waves;
 
 /// The score from which a target counts as slow.
 pub const SLOW: f32 = 10.0;
-
-/// The score that opens a breaker, when peers are calm.
-const OPENING: f32 = 11.5;
 
 const CLIP: f32 = 2.5;
 /// Quarters of an octave from 1 ms to 17 minutes.
@@ -51,10 +47,6 @@ const FAR_TAIL: f32 = 0.1 / 40.0;
 const HALVE: u32 = 4096;
 const FREEZE: f32 = 2.0;
 const SCORE_MAX: f32 = 15.0;
-/// How far the recent level must stand above the median of the peers', in spreads.
-const APART: f32 = 1.5;
-/// Weight of the newest time in the recent level.
-const LEVEL: f32 = 0.2;
 /// Times that only teach; no score before.
 const WARM: u32 = 50;
 /// Times after which their shares are known well enough to tell waves by them.
@@ -62,37 +54,27 @@ const KNOWN: u32 = 200;
 /// Calls with a raised score after which the slow time is taken for the new normal.
 const FREEZE_MAX: u32 = 1000;
 const STEP_MIN: f32 = 0.004;
-const SPREAD_MIN: f32 = 0.15;
 
 /// Learns how long one target usually takes, and scores how far it is from that. Lock-free.
 #[derive(Debug)]
 pub struct LatencyDetector {
     /// Score (f32) | times seen (u32).
     score: AtomicU64,
-    /// Median of ln(seconds) (f32) | median absolute deviation (f32).
-    baseline: AtomicU64,
-    /// Recent level: average of z (f32) | calls since the baseline last moved (u32).
-    level: AtomicU64,
+    /// Median of ln(seconds) (f32).
+    median: AtomicU32,
+    /// Calls since the median last moved.
+    frozen: AtomicU32,
     /// How often a time fell into each bin.
     bins: [AtomicU32; BINS],
     waves: Waves,
-}
-
-/// How a target's times compare with its own past.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Standing {
-    /// The evidence that it is slow: 0 is usual, [`SLOW`] and above is slow.
-    pub score: f32,
-    /// How slow it has lately been, in spreads above its median.
-    pub level: f32,
 }
 
 impl Default for LatencyDetector {
     fn default() -> Self {
         Self {
             score: AtomicU64::new(0),
-            baseline: AtomicU64::new(pack(0.0, 0.4f32.to_bits())),
-            level: AtomicU64::new(0),
+            median: AtomicU32::new(0.0f32.to_bits()),
+            frozen: AtomicU32::new(0),
             bins: std::array::from_fn(|_| AtomicU32::new(0)),
             waves: Waves::new(),
         }
@@ -104,13 +86,11 @@ impl LatencyDetector {
     pub fn observe(&self, time: Duration) -> f32 {
         let x = time.as_secs_f32().max(1e-6).ln();
         let (score, seen) = unpack(self.score.load(Ordering::Relaxed));
-        let (median, deviation) = self.baseline_bits();
-        let spread = (1.4826 * deviation).max(SPREAD_MIN);
-        let z = ((x - median) / spread).clamp(-CLIP, CLIP);
-        let (level, frozen) = unpack(self.level.load(Ordering::Relaxed));
+        let median = self.median();
+        let frozen = self.frozen.load(Ordering::Relaxed);
         let bin = bin_of(x);
-        let (next, level) = if seen < WARM {
-            (0.0, 0.0)
+        let next = if seen < WARM {
+            0.0
         } else {
             let slow = self.slow(bin, bin_of(median), seen);
             let evidence = (slow / self.usual(bin)).ln().clamp(-CLIP, CLIP);
@@ -119,7 +99,7 @@ impl LatencyDetector {
             if next < SLOW / 2.0 && seen >= KNOWN {
                 self.waves.learn(evidence);
             }
-            (next, level + LEVEL * (z - level))
+            next
         };
         let frozen = if next <= FREEZE {
             0
@@ -129,9 +109,9 @@ impl LatencyDetector {
         // A lost race between two threads loses one observation of a statistic; that is not worth a loop.
         self.score
             .store(pack(next, seen.saturating_add(1)), Ordering::Relaxed);
-        self.level.store(pack(level, frozen), Ordering::Relaxed);
+        self.frozen.store(frozen, Ordering::Relaxed);
         if frozen == 0 || frozen > FREEZE_MAX {
-            self.learn(x, seen, median, deviation);
+            self.learn(x, seen, median);
             self.count(bin, seen);
         }
         next
@@ -145,7 +125,7 @@ impl LatencyDetector {
         if seen < WARM {
             return 0.0;
         }
-        let middle = bin_of(self.baseline_bits().0);
+        let middle = bin_of(self.median());
         let (mut slow, mut usual) = (0.0, 0.0);
         for bin in bin_of(x)..BINS {
             slow += self.slow(bin, middle, seen);
@@ -160,15 +140,6 @@ impl LatencyDetector {
     #[must_use]
     pub fn score(&self) -> f32 {
         unpack(self.score.load(Ordering::Relaxed)).0
-    }
-
-    /// Score and recent level, for comparing with peers.
-    #[must_use]
-    pub fn standing(&self) -> Standing {
-        Standing {
-            score: self.score(),
-            level: unpack(self.level.load(Ordering::Relaxed)).0,
-        }
     }
 
     /// Whether the target is much slower than its own past.
@@ -187,15 +158,14 @@ impl LatencyDetector {
     #[must_use]
     pub fn typical(&self) -> Option<Duration> {
         let (_, seen) = unpack(self.score.load(Ordering::Relaxed));
-        let median = self.baseline_bits().0;
-        (seen >= WARM).then(|| Duration::from_secs_f32(median.clamp(-13.0, 13.0).exp()))
+        (seen >= WARM).then(|| Duration::from_secs_f32(self.median().clamp(-13.0, 13.0).exp()))
     }
 
     /// Takes the score back to zero and keeps the baseline: after a recovery.
     pub fn reset(&self) {
         let (_, seen) = unpack(self.score.load(Ordering::Relaxed));
         self.score.store(pack(0.0, seen), Ordering::Relaxed);
-        self.level.store(0, Ordering::Relaxed);
+        self.frozen.store(0, Ordering::Relaxed);
     }
 
     /// The score after this evidence.
@@ -254,43 +224,20 @@ impl LatencyDetector {
         }
     }
 
-    fn learn(&self, x: f32, seen: u32, median: f32, deviation: f32) {
+    fn learn(&self, x: f32, seen: u32, median: f32) {
         #[expect(clippy::cast_precision_loss, reason = "a step size")]
         let step = (1.0 / (seen as f32 + 1.0)).max(STEP_MIN);
-        let (median, deviation) = if seen == 0 {
-            (x, deviation)
+        let median = if seen == 0 {
+            x
         } else {
-            let off = x - median;
-            let wide = if off.abs() > deviation { 1.0 } else { -1.0 };
-            (
-                median + step * off.signum(),
-                (deviation + step * wide * 0.5).max(0.01),
-            )
+            median + step * (x - median).signum()
         };
-        self.baseline
-            .store(pack(median, deviation.to_bits()), Ordering::Relaxed);
+        self.median.store(median.to_bits(), Ordering::Relaxed);
     }
 
-    fn baseline_bits(&self) -> (f32, f32) {
-        let (median, deviation) = unpack(self.baseline.load(Ordering::Relaxed));
-        (median, f32::from_bits(deviation))
+    fn median(&self) -> f32 {
+        f32::from_bits(self.median.load(Ordering::Relaxed))
     }
-}
-
-/// Whether a target is slow while its peers are not: its score is at least 11.5 (opening is a stronger act than lowering a weight,
-/// which [`SLOW`] is for), most of its peers' scores are calm, and its recent level stands 1.5 spreads above theirs. Without
-/// peers the answer is no: nothing tells the target's trouble from everyone's. Reorders `peers`.
-#[must_use]
-pub fn slow_beside(own: Standing, peers: &mut [Standing]) -> bool {
-    let half = peers.len() / 2;
-    let mut median = |of: fn(&Standing) -> f32| {
-        peers.sort_unstable_by(|a, b| of(a).total_cmp(&of(b)));
-        peers.get(half).map(of)
-    };
-    let (Some(score), Some(level)) = (median(|s| s.score), median(|s| s.level)) else {
-        return false;
-    };
-    own.score >= OPENING && score <= FREEZE && own.level - level >= APART
 }
 
 /// The bin of a time whose logarithm this is.

@@ -3,6 +3,9 @@
 //! By Little's law it is the number of those who wait, divided by how many are answered in a second. The law speaks of a target that
 //! is busy all the time: of one with little to do it would say that a few calls at once wait for ever. So only a target that has grown
 //! slow beside its own past is asked for it.
+//!
+//! Whoever comes beside the usual calls, because he waited for room or fled from elsewhere, could come with all others who did. Where that
+//! must not be, they are let in one by one, at a fifth of the rate of answers.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,6 +15,8 @@ const SPAN_MS: u64 = 4_000;
 /// Fewer answers in that time say nothing of a rate.
 const LEAST_ANSWERS: u32 = 4;
 const COUNT: u64 = 0xffff;
+/// One call beside the usual ones for so many answers.
+const ANSWERS_A_CALL: u64 = 5;
 
 /// The queue before one target, as far as it can be seen from here.
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub(crate) struct Crowd {
     silent: AtomicU32,
     /// Number of the running span 32 | answers in the one before 16 | in the running one 16.
     answers: AtomicU64,
+    /// Milliseconds since the origin at which the next call beside the usual ones is let in.
+    next_ms: AtomicU64,
     origin: Instant,
 }
 
@@ -27,6 +34,7 @@ impl Crowd {
         Self {
             silent: AtomicU32::new(0),
             answers: AtomicU64::new(0),
+            next_ms: AtomicU64::new(0),
             origin,
         }
     }
@@ -64,10 +72,32 @@ impl Crowd {
         (answers >= LEAST_ANSWERS).then(|| over.saturating_mul(silent) / answers)
     }
 
+    /// Whether one more call than usually come is let in now; at most one for five answers. Where too few are answered to tell, all are.
+    pub(crate) fn lets_in(&self, now: Instant) -> bool {
+        let (span, into_ms) = self.place(now);
+        let (before, running) = counts(self.answers.load(Ordering::Relaxed), span);
+        let answers = before + running;
+        if answers < LEAST_ANSWERS.into() {
+            return true;
+        }
+        let pause = (SPAN_MS + into_ms) * ANSWERS_A_CALL / answers;
+        let t = self.millis(now);
+        let next = self.next_ms.load(Ordering::Relaxed);
+        t >= next
+            && self
+                .next_ms
+                .compare_exchange(next, t + pause, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.origin).as_millis();
+        u64::try_from(since).unwrap_or(u64::MAX)
+    }
+
     /// The number of the running span, and how long it has run.
     fn place(&self, now: Instant) -> (u64, u64) {
-        let since = now.saturating_duration_since(self.origin).as_millis();
-        let since = u64::try_from(since).unwrap_or(u64::MAX);
+        let since = self.millis(now);
         ((since / SPAN_MS) & u64::from(u32::MAX), since % SPAN_MS)
     }
 }
@@ -106,5 +136,21 @@ mod tests {
         (0..50).for_each(|_| crowd.leave());
         assert_eq!(crowd.wait(start + MS(8_000)), Some(Duration::ZERO));
         assert_eq!(crowd.wait(start + MS(20_000)), None, "that was long ago");
+    }
+
+    #[test]
+    fn those_who_come_beside_the_usual_ones_are_let_in_one_by_one() {
+        let start = origin();
+        let crowd = Crowd::new(start);
+        let let_in = |crowd: &Crowd, from: u64, to: u64| {
+            (from..to).filter(|t| crowd.lets_in(start + MS(*t))).count()
+        };
+        assert_eq!(let_in(&crowd, 0, 100), 100, "nothing is known of the rate");
+        for n in 0..160u64 {
+            crowd.answered(start + MS(n * 50));
+        }
+        // Twenty answers a second, so four calls.
+        let second = let_in(&crowd, 7_000, 8_000);
+        assert!((4..=5).contains(&second), "{second}");
     }
 }

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 const LEAST_SILENCE: Duration = Duration::from_secs(1);
 /// The slowness score that a single call reaches, if it took longer than nearly any before.
 const SUSPECT: f32 = 2.0;
+/// For so long after its trouble a target is not met by all who flee from another at once.
+const HEALED_LATELY_MS: u64 = 30_000;
 /// Trials in a row that another target must win before a slow one is left.
 const TRIALS: u32 = 4;
 
@@ -215,7 +217,20 @@ impl Vitals {
             && self
                 .crowd
                 .wait(now)
-                .is_some_and(|wait| wait > left * 17 / 20)
+                .is_some_and(|wait| wait > left * 9 / 10)
+    }
+
+    /// Whether a call is let in that comes beside the usual ones, with all others that do.
+    pub(crate) fn lets_in(&self, now: Instant) -> bool {
+        self.crowd.lets_in(now)
+    }
+
+    /// The same where only a target that has healed lately is to be spared.
+    pub(crate) fn takes_refugee(&self, now: Instant) -> bool {
+        let healed_ms = self.forgotten_at.load(Ordering::Relaxed);
+        let healed_lately =
+            healed_ms > 0 && self.millis(now).saturating_sub(healed_ms) < HEALED_LATELY_MS;
+        !healed_lately || self.crowd.lets_in(now)
     }
 
     /// The time by which nine of ten calls have answered; `None` while too little is known.

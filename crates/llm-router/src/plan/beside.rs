@@ -6,7 +6,7 @@
 //! | has been silent for 1 s or more, and twice its target's p99 | then | the second target's retry budget |
 //! | goes to a target whose last calls were as late as that | at half again its p90 | the second target's retry budget |
 //! | goes to a target grown slow | at half again its old usual time, or when the other one would have answered by its last time | the second target's retry budget |
-//! | has been silent for 1 s or more, and its target hangs or its breaker has opened meanwhile | then | nothing: it is the call the caller would have made |
+//! | has been silent for 1 s or more, and its target hangs or its breaker has opened meanwhile | then; one by one at a target that has healed in the last 30 s | nothing: it is the call the caller would have made |
 //! | is ordinary, and the route hedges | at the p90 | the route's hedge budget |
 //!
 //! Never for a request with side effects, never after a first token, at most one at a time. The
@@ -96,7 +96,11 @@ impl Plan {
         let hangs = self.leave_if_hanging(&table, route, position, now)
             || matches!(left, Readiness::Open(_));
         if hangs {
-            return self.start_beside(Why::Rescue, now);
+            let rescue = self.start_beside(Why::Rescue, now);
+            if rescue.is_none() {
+                self.look_again(now);
+            }
+            return rescue;
         }
         let doubtful = slot.health.vitals.doubtful_after(&self.request, now);
         let late = slot.health.vitals.is_late(&self.request, age, now)
@@ -142,6 +146,7 @@ impl Plan {
                     Why::Trial => table.budget(slot).withdraw(),
                     // Prices are not known here: the number of calls is what the budget bounds.
                     Why::Hedge => route.hedges.withdraw(0),
+                    Why::Rescue => slot.health.vitals.takes_refugee(now),
                     _ => true,
                 };
                 if !afforded {

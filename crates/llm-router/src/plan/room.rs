@@ -5,7 +5,8 @@
 //! as usual: then it is this call that was lost.
 //!
 //! A call that would come too late is not sent: the queue there would only grow. But trouble ends, and then a queue empties
-//! fast; so the request waits here a little before it is given up.
+//! fast; so the request waits here a little before it is given up. Those who wait are let in one by one: all at once they would be a
+//! stampede on what has just healed.
 
 use super::{AttemptId, Plan, State};
 use crate::resolve::Resolved;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The longest such wait, and how often room is looked for.
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(8);
 const LOOK: Duration = Duration::from_millis(250);
 
 impl Plan {
@@ -24,6 +25,13 @@ impl Plan {
     pub(super) fn is_crowded(&self, slot: &Slot, now: Instant) -> bool {
         let left = self.deadline.remaining(now);
         slot.health.vitals.is_crowded(&self.request, left, now)
+    }
+
+    /// Whether a call may join those at the target: room is there and, where it was waited for, this one's turn or the end of its wait
+    /// has come.
+    pub(super) fn may_join(&self, slot: &Slot, now: Instant) -> bool {
+        let in_turn = |end| now >= end || slot.health.vitals.lets_in(now);
+        !self.is_crowded(slot, now) && self.room_until.is_none_or(in_turn)
     }
 
     /// Ends an attempt that is late at a lone target, unless all are late there; names the one it ended.
@@ -50,12 +58,12 @@ impl Plan {
         let crowded = candidates.find(|(candidate, position)| {
             !tried.contains(*position)
                 && select::refusal(table, **candidate, &self.request, self.fit, now).is_none()
-                && self.is_crowded(table.slot(candidate.target), now)
+                && (self.room_until.is_some() || self.is_crowded(table.slot(candidate.target), now))
         });
         let Some((_, position)) = crowded else {
             return false;
         };
-        let longest = LONGEST.min(self.deadline.remaining(now) / 6);
+        let longest = LONGEST.min(self.deadline.remaining(now) / 4);
         let end = *self.room_until.get_or_insert(now + longest);
         if now >= end {
             return false;

@@ -41,7 +41,7 @@ impl Plan {
         let route = table.resolved(self.route);
         let target = route.candidates.get(usize::from(position))?.target;
         let slot = table.slot(target);
-        if self.leave_if_hanging(&table, route, position, now) || self.is_crowded(slot, now) {
+        if self.leave_if_hanging(&table, route, position, now) || !self.may_join(slot, now) {
             return None;
         }
         let anyway = matches!(entry, Entry::LeastBad);
