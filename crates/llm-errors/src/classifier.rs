@@ -301,7 +301,7 @@ impl Classifier {
             });
         }
         let empty = answer.present
-            && answer.finished
+            && (answer.finished || answer.listed && !answer.chosen)
             && !answer.chunk
             && !answer.content
             && !answer.tool_call

@@ -32,6 +32,9 @@ pub(crate) struct Answer {
     pub(crate) finished: bool,
     /// A field that only answers have was seen.
     pub(crate) present: bool,
+    /// A list of choices was seen, and one choice in it.
+    pub(crate) listed: bool,
+    pub(crate) chosen: bool,
     /// Text or data for the caller.
     pub(crate) content: bool,
     /// A tool call.
@@ -126,6 +129,8 @@ impl<'d> Facts<'d> {
                 ending: None,
                 finished: false,
                 present: false,
+                listed: false,
+                chosen: false,
                 content: false,
                 tool_call: false,
                 refusal: false,
@@ -397,13 +402,19 @@ impl<'d> Facts<'d> {
                 if path.depth() <= 3 =>
             {
                 self.answer.present |= path.key() != Key::Content || path.depth() == 1;
+                self.answer.listed |= path.key() == Key::Choices;
             }
+            (Key::Choices, Value::Object) => self.answer.chosen = true,
             (Key::PromptFeedback, Value::Object) => self.answer.present = true,
             (Key::Delta, Value::Object) => {
                 self.answer.chunk = true;
                 self.answer.present = true;
             }
-            (Key::Object, Value::Str(b"chat.completion.chunk" | b"text_completion.chunk")) => {
+            // an empty name is that of the first piece, which tells of filters alone
+            (
+                Key::Object,
+                Value::Str(b"chat.completion.chunk" | b"text_completion.chunk" | b""),
+            ) => {
                 self.answer.chunk = true;
             }
             (Key::Finish, Value::Str(raw)) => self.finish(raw),

@@ -144,3 +144,30 @@ fn an_answer_of_nothing_but_a_code_and_words_is_an_error() {
     assert_eq!(answer(json!({"code": 0, "message": "all is well"})), None);
     assert_eq!(answer(json!({"code": 200, "message": "all is well"})), None);
 }
+
+#[test]
+fn an_answer_without_a_single_choice_is_empty() {
+    let answer = |body: Value| {
+        let body = body.to_string();
+        let reply = Reply::new(200, &(), body.as_bytes(), SystemTime::UNIX_EPOCH);
+        llm_errors::classify_answer(Provider::Other, &reply).map(|verdict| verdict.kind)
+    };
+    let empty = Some(ErrorKind::EmptyOutput);
+    assert_eq!(
+        answer(json!({"candidates": [], "usageMetadata": {"promptTokenCount": 7}})),
+        empty
+    );
+    assert_eq!(
+        answer(json!({"object": "chat.completion", "choices": []})),
+        empty
+    );
+    // pieces of a stream hold none at its beginning and end
+    assert_eq!(
+        answer(json!({"object": "chat.completion.chunk", "choices": []})),
+        None
+    );
+    assert_eq!(
+        answer(json!({"object": "", "choices": [], "prompt_filter_results": []})),
+        None
+    );
+}
