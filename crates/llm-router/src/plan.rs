@@ -19,6 +19,7 @@ mod end;
 mod learn;
 mod live;
 mod pay;
+mod protocol;
 mod quality;
 mod rescue;
 mod room;
@@ -28,6 +29,7 @@ mod trial;
 
 use self::beside::Beside;
 use self::live::{Live, Lives, Tickets};
+pub use self::protocol::{Action, AttemptId, Cause, Event};
 pub use self::quality::BadAnswer;
 use self::rescue::Cut;
 pub use self::rescue::{Broken, Mend};
@@ -36,7 +38,7 @@ use crate::cut::Form;
 use crate::pace::Seen;
 use crate::reaction::Lesson;
 use crate::request::Request;
-use crate::route::{Policy, RouteId, Windows};
+use crate::route::{Policy, RouteId};
 use crate::scope::Passes;
 use crate::select::{Fit, Set};
 use crate::table::{Slot, Table};
@@ -44,7 +46,7 @@ use crate::target::TargetId;
 use crate::trace::{HealthChange, HopResult, Tokens, Trace, WaitSource, Why};
 use llm_backoff::Deadline;
 use llm_breaker::{Change, Outcome};
-use llm_errors::{ErrorKind, Scope, Verdict, Window};
+use llm_errors::{Scope, Window};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::sync::Arc;
@@ -84,76 +86,6 @@ pub struct Plan {
     /// Answers that were no good: after the second there is no third.
     bad_answers: u8,
     trace: Trace,
-}
-
-/// Names one upstream call of one plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AttemptId(u8);
-
-impl AttemptId {
-    /// The position of the attempt among the hops of the [`Trace`].
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// What to do next.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Action {
-    /// Call `target` within `windows`, then report [`Event`]s of `attempt`.
-    Send {
-        /// The name of this call in events.
-        attempt: AttemptId,
-        /// Whom to call.
-        target: TargetId,
-        /// How long each step of the call may take.
-        windows: Windows,
-        /// In which form: a call for the rest of a broken stream differs from the caller's.
-        form: Form,
-    },
-    /// Nothing to do before this instant unless an event comes first.
-    WaitUntil(Instant),
-    /// Stop `attempt`; no event of it is wanted any more.
-    Cancel(AttemptId),
-    /// Hand the answer of `attempt` to the caller: all of it, or from now on its stream.
-    Accept(AttemptId),
-    /// No target is left that could answer: give the next best thing.
-    Degrade(Cause),
-    /// The failure is the caller's to see, as it is.
-    GiveUp(Verdict),
-}
-
-/// Why no target could answer.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub struct Cause {
-    /// What somebody can do most about: the kind of a failure of this request or, where no call was
-    /// made, what the targets are set aside for.
-    pub kind: ErrorKind,
-    /// The failure of that kind; `None` where no call was made because every target was set aside.
-    pub verdict: Option<Verdict>,
-    /// The earliest instant at which a target may be back; `None` where no target fits the
-    /// request.
-    pub retry_at: Option<Instant>,
-}
-
-/// What happened to an attempt.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Event {
-    /// The first content of a stream arrived.
-    FirstToken(AttemptId),
-    /// The answer is complete and good.
-    Succeeded(AttemptId, Tokens),
-    /// The attempt failed.
-    Failed(AttemptId, Verdict),
-    /// The stream broke after its first token.
-    Broken(AttemptId, Broken),
-    /// The answer is complete, or its beginning is there, and no good.
-    Bad(AttemptId, BadAnswer),
-    /// An attempt to continue a broken stream said something else than what the caller already has.
-    /// What it used, as reported or estimated, is billed.
-    Diverged(AttemptId, Tokens),
 }
 
 #[derive(Debug, Clone, Copy)]

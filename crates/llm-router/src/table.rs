@@ -6,12 +6,12 @@
 
 use crate::canary::CanaryState;
 use crate::estimate::Estimate;
-use crate::money::{Allowance, Ledger, Price, Spend};
+use crate::money::{Ledger, Price, Spend};
 use crate::pace::{Cost, Pace, nanos};
 use crate::request::Request;
-use crate::resolve::{Draft, Resolved};
-use crate::route::{MAX_CANDIDATES, Policy, Route, RouteId};
-use crate::scope::{self, Memberships, Shared};
+use crate::resolve::Resolved;
+use crate::route::{Policy, RouteId};
+use crate::scope::{Memberships, Shared};
 use crate::strategy::PeakEwma;
 use crate::target::{RetryDomain, Target, TargetId};
 use crate::vitals::Vitals;
@@ -23,7 +23,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
-use thiserror::Error;
+
+mod build;
+
+pub(crate) use self::build::ledger;
+pub use self::build::{TableBuilder, TableError};
 
 /// Targets and routes, ready to be asked. Shared as an [`Arc`] by every [`Plan`](crate::Plan).
 #[derive(Debug)]
@@ -85,212 +89,6 @@ pub(crate) struct Health {
     pub(crate) no_prefill: AtomicBool,
     /// How far its own count of a prompt is from what was expected.
     pub(crate) estimate: Estimate,
-}
-
-/// Collects targets and routes for a [`Table`].
-#[derive(Debug, Clone, Default)]
-pub struct TableBuilder {
-    targets: Vec<Target>,
-    routes: Vec<Route>,
-    breaker: BreakerConfig,
-    before: Option<Arc<Table>>,
-}
-
-/// A fault in the description of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum TableError {
-    /// Two targets have the same name.
-    #[error("target `{0}` is defined twice")]
-    DuplicateTarget(Box<str>),
-    /// Two routes have the same name.
-    #[error("route `{0}` is defined twice")]
-    DuplicateRoute(Box<str>),
-    /// A route names a target that does not exist.
-    #[error("route `{route}` names the unknown target `{target}`")]
-    UnknownTarget {
-        /// The route.
-        route: Box<str>,
-        /// The name it gives.
-        target: Box<str>,
-    },
-    /// A route names the same target twice.
-    #[error("route `{route}` names target `{target}` twice")]
-    RepeatedTarget {
-        /// The route.
-        route: Box<str>,
-        /// The target.
-        target: Box<str>,
-    },
-    /// A route has no target with a weight above zero.
-    #[error("route `{0}` has no target that can be chosen")]
-    EmptyRoute(Box<str>),
-    /// A tier has no members.
-    #[error("route `{route}` has an empty tier at position {tier}")]
-    EmptyTier {
-        /// The route.
-        route: Box<str>,
-        /// The tier, counted from 0.
-        tier: usize,
-    },
-    /// A target of a route does not bear the tag that the route asks for.
-    #[error("route `{route}` asks for the tag `{tag}`, which target `{target}` does not have")]
-    MissingTag {
-        /// The route.
-        route: Box<str>,
-        /// The tag.
-        tag: Box<str>,
-        /// The target without it.
-        target: Box<str>,
-    },
-    /// A route has more candidates than [`MAX_CANDIDATES`].
-    #[error("route `{route}` has {count} candidates, at most {MAX_CANDIDATES} are possible")]
-    TooManyCandidates {
-        /// The route.
-        route: Box<str>,
-        /// How many it has.
-        count: usize,
-    },
-    /// More targets or routes than indices.
-    #[error("a table holds at most 65535 targets and as many routes")]
-    TooLarge,
-}
-
-// === impl TableBuilder ===
-
-impl TableBuilder {
-    /// Adds a target.
-    #[must_use]
-    pub fn target(mut self, target: Target) -> Self {
-        self.targets.push(target);
-        self
-    }
-
-    /// Adds a route.
-    #[must_use]
-    pub fn route(mut self, route: Route) -> Self {
-        self.routes.push(route);
-        self
-    }
-
-    /// Sets the breaker of every target. Defaults to [`BreakerConfig::default`].
-    #[must_use]
-    pub fn breaker(mut self, config: BreakerConfig) -> Self {
-        self.breaker = config;
-        self
-    }
-
-    /// Takes over what `before` has learnt: a target of the same name, provider, credential and identity keeps
-    /// its health, a credential or a wider scope its set-aside, a provider's region its retry budget, a route
-    /// its budgets for hedges and repeated calls and its trial, both their spend of the hour. Settings
-    /// and limits are those of the new table from then on. Calls that are under way on `before` end there, and count here.
-    #[must_use]
-    pub fn inherit(mut self, before: Arc<Table>) -> Self {
-        self.before = Some(before);
-        self
-    }
-
-    /// Builds the table; `now` is the zero of its clocks.
-    ///
-    /// # Errors
-    ///
-    /// The first [`TableError`] found, targets before routes.
-    pub fn build(self, now: Instant) -> Result<Arc<Table>, TableError> {
-        let mut ids: HashMap<Box<str>, TargetId> = HashMap::new();
-        let before = self.before.as_deref();
-        let described: Vec<&Target> = self.targets.iter().collect();
-        let (shared, memberships) = scope::resolve(&described, before, self.breaker, now);
-        let mut domains: Vec<RetryDomain> = Vec::new();
-        let mut slots = Vec::with_capacity(self.targets.len());
-        for (target, scopes) in self.targets.into_iter().zip(memberships) {
-            let id = u16::try_from(slots.len()).map_err(|_| TableError::TooLarge)?;
-            if ids.insert(target.name.clone(), TargetId(id)).is_some() {
-                return Err(TableError::DuplicateTarget(target.name));
-            }
-            let pace = before
-                .and_then(|before| before.pace_of(&target))
-                .unwrap_or_else(|| Arc::new(Pace::new(target.limits, now)));
-            slots.push(Slot {
-                health: before
-                    .and_then(|before| before.health_of(&target))
-                    .unwrap_or_else(|| Arc::new(Health::new(self.breaker, now))),
-                age_ns: nanos(now.saturating_duration_since(pace.origin())),
-                pace,
-                price: target.price,
-                ledger: ledger(
-                    &target.allowance,
-                    before.and_then(|before| before.equal_of(&target)?.ledger.as_ref()),
-                    now,
-                ),
-                scopes,
-                budget: intern(&mut domains, target.retry_domain())?,
-                prefill: target.prefill,
-                facts: target,
-            });
-        }
-        let mut by_name = HashMap::new();
-        let mut routes = Vec::with_capacity(self.routes.len());
-        for route in self.routes {
-            let id = u16::try_from(routes.len()).map_err(|_| TableError::TooLarge)?;
-            if by_name.insert(route.name.clone(), RouteId(id)).is_some() {
-                return Err(TableError::DuplicateRoute(route.name));
-            }
-            let known = before.and_then(|before| before.route_called(&route.name));
-            let draft = Draft {
-                id: RouteId(id),
-                ids: &ids,
-                slots: &slots,
-            };
-            routes.push(draft.resolve(route, known, now)?);
-        }
-        let table = Table {
-            targets: slots.into(),
-            shared,
-            budgets: domains
-                .into_iter()
-                .map(|domain| {
-                    let known = before.and_then(|before| find(&before.budgets, &domain));
-                    (domain, known.unwrap_or_default())
-                })
-                .collect(),
-            routes: routes.into(),
-            shadows: AtomicU32::new(0),
-            by_name,
-            origin: now,
-        };
-        if before.is_some() {
-            table.settle_in(&self.breaker);
-        }
-        Ok(Arc::new(table))
-    }
-}
-
-fn intern<T: PartialEq>(seen: &mut Vec<T>, value: T) -> Result<u16, TableError> {
-    let index = seen.iter().position(|known| *known == value);
-    let index = index.unwrap_or_else(|| {
-        seen.push(value);
-        seen.len() - 1
-    });
-    u16::try_from(index).map_err(|_| TableError::TooLarge)
-}
-
-/// What is kept under `key`.
-fn find<K: PartialEq, V>(kept: &[(K, Arc<V>)], key: &K) -> Option<Arc<V>> {
-    let (_, value) = kept.iter().find(|(known, _)| known == key)?;
-    Some(Arc::clone(value))
-}
-
-/// The ledger of an allowance, with what was spent before.
-pub(crate) fn ledger(
-    allowance: &Allowance,
-    before: Option<&Arc<Ledger>>,
-    now: Instant,
-) -> Option<Arc<Ledger>> {
-    if allowance.is_none() {
-        return None;
-    }
-    let fresh = || Arc::new(Ledger::new(allowance.per_hour, &allowance.alerts, now));
-    Some(before.map_or_else(fresh, Arc::clone))
 }
 
 // === impl Slot ===
@@ -489,52 +287,6 @@ impl Table {
         &self.budgets[usize::from(slot.budget)].1
     }
 
-    /// The target that is `target`'s equal here.
-    fn equal_of(&self, target: &Target) -> Option<&Slot> {
-        self.targets.iter().find(|slot| {
-            slot.facts.name == target.name
-                && slot.facts.provider == target.provider
-                && slot.facts.credential == target.credential
-                && slot.facts.identity == target.identity
-        })
-    }
-
-    fn health_of(&self, target: &Target) -> Option<Arc<Health>> {
-        Some(Arc::clone(&self.equal_of(target)?.health))
-    }
-
-    /// What was spent of the limits, also where they have changed.
-    fn pace_of(&self, target: &Target) -> Option<Arc<Pace>> {
-        let slot = self.equal_of(target)?;
-        Some(if slot.facts.limits == target.limits {
-            Arc::clone(&slot.pace)
-        } else {
-            Arc::new(slot.pace.with_limits(target.limits))
-        })
-    }
-
-    /// Takes what is inherited under the settings of this table: only once it is sure to be used.
-    fn settle_in(&self, config: &BreakerConfig) {
-        for slot in &self.targets {
-            slot.health.gate.reconfigure(config);
-            if let Some(ledger) = &slot.ledger {
-                ledger.limit(slot.facts.allowance.per_hour, &slot.facts.allowance.alerts);
-            }
-        }
-        for shared in &self.shared {
-            shared.state.gate.reconfigure(config);
-        }
-        for route in &self.routes {
-            if let Some(ledger) = &route.ledger {
-                ledger.limit(route.allowance.per_hour, &route.allowance.alerts);
-            }
-        }
-    }
-
-    fn route_called(&self, name: &str) -> Option<&Resolved> {
-        Some(self.resolved(self.route(name)?))
-    }
-
     pub(crate) fn resolved(&self, route: RouteId) -> &Resolved {
         &self.routes[route.index()]
     }
@@ -543,58 +295,5 @@ impl Table {
 impl fmt::Display for TargetId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}", self.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::route::Member;
-
-    fn build(routes: impl IntoIterator<Item = Route>) -> Result<Arc<Table>, TableError> {
-        let mut builder = Table::builder()
-            .target(Target::new("a", "openai"))
-            .target(Target::new("b", "openai").credential("second"))
-            .target(Target::new("c", "anthropic"));
-        for route in routes {
-            builder = builder.route(route);
-        }
-        builder.build(crate::testing::origin())
-    }
-
-    #[test]
-    fn targets_of_one_provider_and_region_share_a_budget_and_keep_their_own_credentials() {
-        let table = build([Route::new("r").tier(["a", "b"]).tier(["c"])]).unwrap();
-        let ids: Vec<_> = table.targets().collect();
-        let slots: Vec<_> = ids.iter().map(|id| table.slot(*id)).collect();
-        assert_eq!(slots[0].budget, slots[1].budget);
-        let gate = |slot| std::ptr::from_ref(table.gate_of(slot, Scope::Credential));
-        assert_ne!(gate(slots[0]), gate(slots[1]));
-        assert_ne!(slots[0].budget, slots[2].budget);
-    }
-
-    #[test]
-    fn every_fault_in_a_table_is_named() {
-        let fault = |route: Route| build([route]).unwrap_err().to_string();
-        assert_eq!(
-            fault(Route::new("r").tier(["nope"])),
-            "route `r` names the unknown target `nope`"
-        );
-        assert_eq!(
-            fault(Route::new("r").tier(["a"]).tier(["a"])),
-            "route `r` names target `a` twice"
-        );
-        assert_eq!(
-            fault(Route::new("r").tier(["a"]).tier(Vec::<&str>::new())),
-            "route `r` has an empty tier at position 1"
-        );
-        assert_eq!(
-            fault(Route::new("r").tier([Member::new("a").weight(0)])),
-            "route `r` has no target that can be chosen"
-        );
-        assert_eq!(
-            build([Route::new("r").tier(["a"]), Route::new("r").tier(["b"])]).unwrap_err(),
-            TableError::DuplicateRoute("r".into())
-        );
     }
 }
