@@ -129,14 +129,22 @@ impl Breaker {
     /// Whether a call may pass now. Reads only; when the breaker is closed that is two relaxed loads and no clock arithmetic.
     #[inline]
     pub fn readiness(&self, now: Instant) -> Readiness {
-        let gate = Gate(self.hot.gate.load(Ordering::Relaxed));
-        let hold = self.hot.hold.load(Ordering::Relaxed);
-        if gate.is_clear() && hold == 0 {
+        if self.is_clear() {
             return Readiness::Ready;
         }
+        let gate = Gate(self.hot.gate.load(Ordering::Relaxed));
+        let hold = self.hot.hold.load(Ordering::Relaxed);
         self.readiness_in(gate, hold, now)
     }
 
+    /// Whether it is closed and nothing holds calls back, so that [`readiness`](Self::readiness) is [`Readiness::Ready`] at any time.
+    #[inline(always)]
+    pub fn is_clear(&self) -> bool {
+        let gate = Gate(self.hot.gate.load(Ordering::Relaxed));
+        gate.is_clear() && self.hot.hold.load(Ordering::Relaxed) == 0
+    }
+
+    #[cold]
     fn readiness_in(&self, gate: Gate, hold: u64, now: Instant) -> Readiness {
         let t = self.tick(now);
         match gate.mode() {

@@ -40,7 +40,7 @@ impl Table {
     ) -> Option<u8> {
         let back = |candidate: &Candidate| {
             let slot = self.slot(candidate.target);
-            select::fits(self, slot, *candidate, request, fit, now).ok()?;
+            select::fits(self, candidate, request, fit, now).ok()?;
             match select::admission(self, slot, request, now) {
                 Admission::Open(until) if self.only_ill(slot, now) => Some(until),
                 _ => None,

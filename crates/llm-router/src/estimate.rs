@@ -43,6 +43,7 @@ impl Estimate {
     }
 
     /// What the target would count of a prompt that is estimated at `expected` tokens.
+    #[inline]
     pub(crate) fn apply(&self, expected: u64) -> u64 {
         expected.saturating_mul(u64::from(self.0.load(Ordering::Relaxed))) / u64::from(ONE)
     }

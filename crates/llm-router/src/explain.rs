@@ -79,7 +79,7 @@ impl Table {
         let mut candidates: Vec<_> = resolved
             .candidates
             .iter()
-            .map(|candidate| self.consider(*candidate, resolved, request, fit, now))
+            .map(|candidate| self.consider(candidate, resolved, request, fit, now))
             .collect();
         let on_trial = Self::share_of_canary(&mut candidates);
         let first = candidates
@@ -118,10 +118,7 @@ impl Table {
             .iter()
             .filter_map(|index| route.candidates.get(*index));
         let facts: Vec<_> = candidates
-            .map(|candidate| {
-                let slot = self.slot(candidate.target);
-                select::fact_of(slot, *candidate, request, now)
-            })
+            .map(|candidate| select::fact_of(candidate, request, now))
             .collect();
         if route.policy.strategy == Strategy::Weighted {
             let all: f64 = facts.iter().map(|fact| f64::from(fact.weight)).sum();
@@ -143,7 +140,7 @@ impl Table {
 
     fn consider(
         &self,
-        candidate: Candidate,
+        candidate: &Candidate,
         route: &Resolved,
         request: &Request,
         fit: Fit,
@@ -174,7 +171,7 @@ impl Table {
             share: 0.0,
             prompt_tokens: slot.health.estimate.apply(request.expected.input_tokens),
             cost: select::expected_cost(slot, request),
-            refusal: select::refusal(self, candidate, request, side, now),
+            refusal: select::refusal(self, candidate, request, side, &self.moment(now)),
             back_in,
             in_flight: self.in_flight(candidate.target),
             latency: slot.health.ewma.read(now),

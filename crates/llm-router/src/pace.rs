@@ -16,6 +16,7 @@
 
 use llm_errors::Dimension;
 use std::array;
+use std::iter;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,8 @@ pub use self::limits::{Cost, Limits};
 const QUOTAS: usize = 5;
 const MINUTE_NS: u64 = 60_000_000_000;
 const DAY_NS: u64 = 86_400_000_000_000;
-/// The place of the daily quota among the quotas.
+/// The places of the quotas of requests, by the minute and by the day, among the quotas.
+const REQUESTS: usize = 0;
 const DAILY: usize = 4;
 /// Bits of `Pace::active` above those of the quotas.
 const CONCURRENCY: u32 = 1 << 5;
@@ -72,6 +74,8 @@ pub struct Seen {
 #[must_use = "pass it to `correct` or `refund`, or the estimate stands"]
 pub struct Reservation {
     took_ns: [u64; QUOTAS],
+    /// What it was taken for.
+    cost: Cost,
     sequence: u64,
 }
 
@@ -87,37 +91,58 @@ impl Reservation {
 #[derive(Debug)]
 struct Quota {
     tat: AtomicU64,
+    /// The time in which one unit flows in, rounded up; told by the limit.
+    unit_ns: AtomicU64,
+    burst_ns: u64,
     /// Units a window; 0 while unknown.
     limit: AtomicU64,
     /// The configured units a window, which headers may lower and not raise; 0 for none.
     configured: u64,
     window_ns: u64,
-    burst_ns: u64,
 }
 
 impl Quota {
     fn new(limit: Option<u64>, window_ns: u64, burst_ns: u64) -> Self {
         let configured = limit.unwrap_or(0);
-        Self {
+        let quota = Self {
             tat: AtomicU64::new(0),
-            limit: AtomicU64::new(configured),
+            unit_ns: AtomicU64::new(0),
+            burst_ns,
+            limit: AtomicU64::new(0),
             configured,
             window_ns,
-            burst_ns,
-        }
+        };
+        quota.set_limit(configured);
+        quota
+    }
+
+    /// A decision between the two stores sees a limit and the unit of another one: as good as one made before, or after.
+    fn set_limit(&self, limit: u64) {
+        self.limit.store(limit, Relaxed);
+        let unit_ns = match limit {
+            0 => 0,
+            limit => self.window_ns.div_ceil(limit),
+        };
+        self.unit_ns.store(unit_ns, Relaxed);
+    }
+
+    /// The time in which one unit flows in.
+    fn unit(&self) -> u64 {
+        self.unit_ns.load(Relaxed)
     }
 
     /// The time in which the quota yields `units`; zero where it has no limit.
     fn span(&self, units: u64) -> u64 {
-        match self.limit.load(Relaxed) {
-            0 => 0,
-            limit => units.saturating_mul(self.window_ns).div_ceil(limit),
+        match (units, self.limit.load(Relaxed)) {
+            (_, 0) => 0,
+            (1, _) => self.unit(),
+            (_, limit) => units.saturating_mul(self.window_ns).div_ceil(limit),
         }
     }
 
     /// The latest TAT at `now` that lets a call of this `span` through.
     fn ceiling(&self, span: u64, now: u64) -> u64 {
-        let burst = self.burst_ns.max(self.span(1));
+        let burst = self.burst_ns.max(self.unit());
         now.saturating_add(burst.saturating_sub(span))
     }
 
@@ -133,27 +158,10 @@ impl Quota {
     }
 
     /// When a call of `units` passes; zero for now, `None` for never.
-    #[inline]
     fn wait(&self, units: u64, now: u64) -> Option<u64> {
-        let limit = self.limit.load(Relaxed);
-        let tat = self.tat.load(Relaxed);
-        let slack = now.saturating_add(self.burst_ns).saturating_sub(tat);
-        // `span(units) <= slack`, without its division: the usual case, on the way of every decision.
-        let wanted = u128::from(units) * u128::from(self.window_ns);
-        if units <= limit && wanted <= u128::from(slack) * u128::from(limit) {
-            return Some(0);
-        }
-        self.wait_exactly(units, now)
-    }
-
-    #[cold]
-    fn wait_exactly(&self, units: u64, now: u64) -> Option<u64> {
         let span = self.fitting_span(units)?;
-        Some(
-            self.tat
-                .load(Relaxed)
-                .saturating_sub(self.ceiling(span, now)),
-        )
+        let tat = self.tat.load(Relaxed);
+        Some(tat.saturating_sub(self.ceiling(span, now)))
     }
 
     /// Takes `units` where that is allowed now.
@@ -166,6 +174,14 @@ impl Quota {
             })
             .ok()
             .map(|_| span)
+    }
+
+    /// From when on a call that costs next to nothing passes: one request of a quota of requests, no token of one of tokens.
+    fn free_from(&self, place: usize) -> u64 {
+        let unit = self.unit();
+        let least = if is_of_requests(place) { unit } else { 0 };
+        let room = self.burst_ns.max(unit) - least;
+        self.tat.load(Relaxed).saturating_sub(room)
     }
 
     fn give_back(&self, span: u64) {
@@ -187,7 +203,7 @@ impl Quota {
 
     /// Nothing of the burst is left at `from`, and one unit is.
     fn drain(&self, from: u64) {
-        let unit = self.span(1);
+        let unit = self.unit();
         if unit != 0 {
             let burst = self.burst_ns.max(unit);
             self.tat
@@ -196,7 +212,7 @@ impl Quota {
     }
 
     fn free_share(&self, now: u64) -> f64 {
-        let burst = self.burst_ns.max(self.span(1));
+        let burst = self.burst_ns.max(self.unit());
         let used = self.tat.load(Relaxed).saturating_sub(now);
         (1.0 - ratio(used, burst)).max(0.0)
     }
@@ -212,10 +228,20 @@ fn ratio(part: u64, whole: u64) -> f64 {
 
 /// The pace of one target: what of its limits is left, as far as is known here.
 ///
-/// Shared by reference. Reading costs a few relaxed loads, one where no limit is known; nothing
-/// locks or allocates.
+/// Shared by reference. Reading costs a few relaxed loads; nothing locks or allocates.
+///
+/// Whether a call may be sent is asked at every decision, of quotas that are seldom near their end. So the pace keeps two
+/// numbers that say so of all quotas together: from when on each of them lets a call of next to nothing through, and the price
+/// of a token where it is dearest. Both only rise. A call that passes by them passes; of any other the quotas are asked.
 #[derive(Debug)]
+#[repr(C)] // What every decision reads comes first, on one cache line.
 pub struct Pace {
+    /// No quota and no block is in the way of a call of no tokens from here on, in nanoseconds since the origin.
+    free_from: AtomicU64,
+    /// The most that one token takes from any quota of tokens.
+    token_ns: AtomicU64,
+    /// The burst of every quota but the daily one.
+    burst_ns: u64,
     /// Which quotas have a limit, and whether the cap and the block are to be looked at.
     active: AtomicU32,
     concurrency: u32,
@@ -232,7 +258,7 @@ impl Pace {
     /// first use.
     #[must_use]
     pub fn new(limits: Limits, origin: Instant) -> Self {
-        let burst_ns = nanos(limits.burst);
+        let burst_ns = nanos(limits.burst).min(MINUTE_NS);
         let given = [
             limits.rpm,
             limits.tpm,
@@ -244,7 +270,7 @@ impl Pace {
             let limit = given.get(at).copied().flatten();
             match at {
                 DAILY => Quota::new(limit, DAY_NS, DAY_NS),
-                _ => Quota::new(limit, MINUTE_NS, burst_ns.min(MINUTE_NS)),
+                _ => Quota::new(limit, MINUTE_NS, burst_ns),
             }
         });
         let concurrency = limits.concurrency.unwrap_or(0);
@@ -254,14 +280,19 @@ impl Pace {
                 active |= bit;
             }
         }
-        Self {
+        let pace = Self {
+            free_from: AtomicU64::new(0),
+            token_ns: AtomicU64::new(0),
+            burst_ns,
             active: AtomicU32::new(active),
             concurrency,
             blocked_until: AtomicU64::new(0),
             sequence: AtomicU64::new(0),
             quotas,
             origin,
-        }
+        };
+        pace.note_all();
+        pace
     }
 
     /// The same with other limits: what was spent stays spent, by the time it takes to flow back, and
@@ -274,7 +305,7 @@ impl Pace {
             let learnt = known.limit.load(Relaxed);
             // A limit that was given before and is not any more is forgotten.
             if quota.configured == 0 && known.configured == 0 && learnt != 0 {
-                quota.limit.store(learnt, Relaxed);
+                quota.set_limit(learnt);
                 next.active.fetch_or(bit, Relaxed);
             }
             quota.tat.store(known.tat.load(Relaxed), Relaxed);
@@ -287,6 +318,7 @@ impl Pace {
         ] {
             place.store(known.load(Relaxed), Relaxed);
         }
+        next.note_all();
         next
     }
 
@@ -302,12 +334,10 @@ impl Pace {
             0 => 0,
             _ => self.blocked_until.load(Relaxed).saturating_sub(at),
         };
-        for ((bit, quota), units) in bits().zip(&self.quotas).zip(cost.units()) {
-            if active & bit != 0 {
-                match quota.wait(units, at) {
-                    Some(longer) => wait = wait.max(longer),
-                    None => return PaceReadiness::TooLarge,
-                }
+        for (_, quota, units) in self.limited(active, cost) {
+            match quota.wait(units, at) {
+                Some(longer) => wait = wait.max(longer),
+                None => return PaceReadiness::TooLarge,
             }
         }
         if active & CONCURRENCY != 0 && in_flight >= self.concurrency {
@@ -321,23 +351,48 @@ impl Pace {
 
     /// Whether [`readiness`](Self::readiness) says that it could be sent now, `at` so many nanoseconds after the origin.
     /// `in_flight` is asked only where it matters.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_ready(&self, cost: Cost, in_flight: impl FnOnce() -> u32, at: u64) -> bool {
         let active = self.active.load(Relaxed);
-        let units = cost.units();
-        let mut left = active & (CONCURRENCY - 1);
-        while left != 0 {
-            let place = left.trailing_zeros() as usize;
-            left &= left - 1;
-            let (Some(quota), Some(units)) = (self.quotas.get(place), units.get(place)) else {
-                break;
-            };
-            if quota.wait(*units, at) != Some(0) {
-                return false;
-            }
-        }
-        (active & BLOCKED == 0 || self.blocked_until.load(Relaxed) <= at)
+        (self.passes_easily(cost, at) || self.passes(active, cost, at))
             && (active & CONCURRENCY == 0 || in_flight() < self.concurrency)
+    }
+
+    /// Whether there is room by the two numbers kept of all quotas. No more than the burst is asked of them: where there is
+    /// room for that, there is for the true span.
+    #[inline(always)]
+    fn passes_easily(&self, cost: Cost, at: u64) -> bool {
+        let tokens = cost.input_tokens.checked_add(cost.output_tokens);
+        let price = tokens.and_then(|tokens| tokens.checked_mul(self.token_ns.load(Relaxed)));
+        price.is_some_and(|price| {
+            let until = self.free_from.load(Relaxed).checked_add(price);
+            price <= self.burst_ns && until.is_some_and(|until| until <= at)
+        })
+    }
+
+    /// Whether every quota lets the call pass, each asked by itself.
+    #[cold]
+    fn passes(&self, active: u32, cost: Cost, at: u64) -> bool {
+        let mut quotas = self.limited(active, cost);
+        quotas.all(|(_, quota, units)| quota.wait(units, at) == Some(0))
+            && (active & BLOCKED == 0 || self.blocked_until.load(Relaxed) <= at)
+    }
+
+    /// Keeps what is known of all quotas no lower than what has become of this one. A change of its limit between the two
+    /// loads is made up for by the next reservation; none is granted on this alone.
+    fn note(&self, place: usize, quota: &Quota) {
+        self.free_from.fetch_max(quota.free_from(place), Relaxed);
+        if !is_of_requests(place) {
+            self.token_ns.fetch_max(quota.unit(), Relaxed);
+        }
+    }
+
+    fn note_all(&self) {
+        for (place, quota) in self.quotas.iter().enumerate() {
+            self.note(place, quota);
+        }
+        self.free_from
+            .fetch_max(self.blocked_until.load(Relaxed), Relaxed);
     }
 
     /// The zero of its clock.
@@ -360,34 +415,42 @@ impl Pace {
         let active = self.active.load(Relaxed);
         let mut reservation = Reservation {
             took_ns: [0; QUOTAS],
+            cost,
             sequence: 0,
         };
         if active == 0 {
             return Ok(reservation);
         }
-        let ready = self.readiness(cost, in_flight, now);
-        if ready != PaceReadiness::Ready {
-            return Err(ready);
-        }
         let at = self.clock(now);
-        let quotas = bits().zip(&self.quotas).zip(cost.units());
-        for (((bit, quota), units), took) in quotas.zip(&mut reservation.took_ns) {
-            if active & bit == 0 || units == 0 {
+        if !self.is_ready(cost, || in_flight, at) {
+            return Err(self.refusal(cost, in_flight, now));
+        }
+        for (place, quota, units) in self.limited(active, cost) {
+            if units == 0 {
                 continue;
             }
-            if let Some(span) = quota.take(units, at) {
+            if let Some(span) = quota.take(units, at)
+                && let Some(took) = reservation.took_ns.get_mut(place)
+            {
                 *took = span;
+                self.note(place, quota);
             } else {
                 // Somebody was faster between the look and the grasp.
                 self.refund(reservation);
-                return Err(match self.readiness(cost, in_flight, now) {
-                    PaceReadiness::Ready => self.not_before(at.saturating_add(1), now),
-                    refused => refused,
-                });
+                return Err(self.refusal(cost, in_flight, now));
             }
         }
         reservation.sequence = self.sequence.fetch_add(1, Relaxed) + 1;
         Ok(reservation)
+    }
+
+    /// Why a call was not let through that may have become ready meanwhile: then it is to ask again at once.
+    #[cold]
+    fn refusal(&self, cost: Cost, in_flight: u32, now: Instant) -> PaceReadiness {
+        match self.readiness(cost, in_flight, now) {
+            PaceReadiness::Ready => self.not_before(self.clock(now).saturating_add(1), now),
+            refused => refused,
+        }
     }
 
     /// Replaces the estimate of a finished call by what it truly cost.
@@ -401,12 +464,14 @@ impl Pace {
             return;
         }
         let at = self.clock(now);
-        let spent = bits().zip(&self.quotas).zip(actual.units());
-        for (((bit, quota), units), took) in spent.zip(reservation.took_ns) {
-            if active & bit != 0 {
+        let expected = reservation.cost.units();
+        for (place, quota, units) in self.limited(active, actual) {
+            let took = reservation.took_ns.get(place).copied().unwrap_or(0);
+            if took == 0 || expected.get(place) != Some(&units) {
                 let span = quota.span(units);
                 quota.give_back(took.saturating_sub(span));
                 quota.charge(span.saturating_sub(took), at);
+                self.note(place, quota);
             }
         }
     }
@@ -435,8 +500,9 @@ impl Pace {
                 0 => limit,
                 configured => limit.min(configured),
             };
-            quota.limit.store(limit, Relaxed);
+            quota.set_limit(limit);
             self.active.fetch_or(bit, Relaxed);
+            self.note(place, quota);
         }
         let Some(remaining) = seen.remaining else {
             return;
@@ -456,6 +522,7 @@ impl Pace {
         } else {
             quota.tat.fetch_max(bound, Relaxed);
         }
+        self.note(place, quota);
     }
 
     /// Nothing is sent before `until`, at most a day from `now`, and no burst follows then: the
@@ -467,8 +534,9 @@ impl Pace {
         self.sequence.fetch_add(1, Relaxed);
         let from = self.clock(now).saturating_add(nanos(wait));
         // A day's allowance is not what a passing refusal speaks of.
-        for quota in self.quotas.iter().take(DAILY) {
+        for (place, quota) in self.quotas.iter().enumerate().take(DAILY) {
             quota.drain(from);
+            self.note(place, quota);
         }
     }
 
@@ -494,7 +562,21 @@ impl Pace {
     fn block(&self, now: Instant, wait: Duration) {
         let until = self.clock(now).saturating_add(nanos(wait.min(MAX_BLOCK)));
         self.blocked_until.fetch_max(until, Relaxed);
+        self.free_from.fetch_max(until, Relaxed);
         self.active.fetch_or(BLOCKED, Relaxed);
+    }
+
+    /// The quotas that have a limit, with their places and what a call takes from each.
+    #[inline]
+    fn limited(&self, active: u32, cost: Cost) -> impl Iterator<Item = (usize, &Quota, u64)> {
+        let units = cost.units();
+        let mut left = active & (CONCURRENCY - 1);
+        iter::from_fn(move || {
+            let place = left.trailing_zeros() as usize;
+            let found = (place, self.quotas.get(place)?, *units.get(place)?);
+            left &= left - 1;
+            Some(found)
+        })
     }
 
     fn clock(&self, now: Instant) -> u64 {
@@ -513,7 +595,7 @@ fn place(seen: &Seen) -> Option<usize> {
         Dimension::Requests if seen.reset_in.is_some_and(|reset| reset > LONGEST_MINUTE) => {
             Some(DAILY)
         }
-        Dimension::Requests => Some(0),
+        Dimension::Requests => Some(REQUESTS),
         Dimension::Tokens => Some(1),
         Dimension::InputTokens => Some(2),
         Dimension::OutputTokens => Some(3),
@@ -541,7 +623,7 @@ fn bound(
         Some(stated) if fills_as_it_goes(quota, limit, remaining, stated) => 0,
         _ => reset,
     };
-    let unit = quota.span(1);
+    let unit = quota.unit();
     let burst = quota.burst_ns.max(unit);
     // The unit that flows in at the reset itself is the next window's.
     at.saturating_add(burst)
@@ -555,10 +637,17 @@ fn fills_as_it_goes(quota: &Quota, limit: Option<u64>, remaining: u64, reset: Du
     nanos(reset).abs_diff(used) <= used / 4
 }
 
+/// Whether the quota counts requests, of which every call is one, and not tokens.
+const fn is_of_requests(place: usize) -> bool {
+    matches!(place, REQUESTS | DAILY)
+}
+
 fn bits() -> impl Iterator<Item = u32> {
     (0..QUOTAS).map(|place| 1 << place)
 }
 
+/// At most some 136 years, so that two can be added.
+#[inline]
 pub(crate) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    duration.as_secs().min(u64::from(u32::MAX)) * 1_000_000_000 + u64::from(duration.subsec_nanos())
 }

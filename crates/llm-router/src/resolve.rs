@@ -73,8 +73,10 @@ pub(crate) struct Tier<'a> {
 }
 
 /// One target's place in a route.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Candidate {
+    /// What is known of the target, at hand.
+    pub(crate) slot: Arc<Slot>,
     pub(crate) target: TargetId,
     pub(crate) route: RouteId,
     pub(crate) position: u8,
@@ -97,7 +99,7 @@ pub(crate) struct Candidate {
 pub(crate) struct Draft<'a> {
     pub(crate) id: RouteId,
     pub(crate) ids: &'a HashMap<Box<str>, TargetId>,
-    pub(crate) slots: &'a [Slot],
+    pub(crate) slots: &'a [Arc<Slot>],
 }
 
 impl Draft<'_> {
@@ -187,7 +189,9 @@ impl Draft<'_> {
         tier: usize,
         role: Role,
     ) -> Result<(), TableError> {
-        let Some(&target) = self.ids.get(&member.target) else {
+        let known = self.ids.get(&member.target);
+        let known = known.and_then(|target| Some((*target, self.slots.get(target.index())?)));
+        let Some((target, slot)) = known else {
             return Err(TableError::UnknownTarget {
                 route: route.name.clone(),
                 target: member.target.clone(),
@@ -199,22 +203,17 @@ impl Draft<'_> {
                 target: member.target.clone(),
             });
         }
-        let slot = self.slots.get(target.index());
-        let tags = slot.map(|slot| &slot.facts.tags);
-        let missing = route
-            .tags
-            .iter()
-            .find(|tag| !tags.is_some_and(|has| has.contains(tag)));
-        if let Some(tag) = missing {
+        let mut tags = route.tags.iter();
+        if let Some(tag) = tags.find(|tag| !slot.facts.tags.contains(tag)) {
             return Err(TableError::MissingTag {
                 route: route.name.clone(),
                 tag: tag.clone(),
                 target: member.target.clone(),
             });
         }
-        let is_billed =
-            !route.allowance.is_none() || slot.is_some_and(|slot| slot.ledger.is_some());
+        let is_billed = !route.allowance.is_none() || slot.ledger.is_some();
         candidates.push(Candidate {
+            slot: Arc::clone(slot),
             target,
             route: self.id,
             // Too many are refused before anyone asks.
@@ -226,8 +225,8 @@ impl Draft<'_> {
             less_restrictive: member.less_restrictive || role == Role::Edge(Edge::ContentFilter),
             is_billed,
             is_plain: role == Role::Member && member.weight > 0 && !is_billed,
-            abilities: slot.map_or(Abilities::ALL, |slot| slot.facts.abilities),
-            context_window_tokens: slot.map_or(0, |slot| slot.facts.context_window_tokens),
+            abilities: slot.facts.abilities,
+            context_window_tokens: slot.facts.context_window_tokens,
             sticky_id: stable_hash(member.target.as_bytes()),
         });
         Ok(())
@@ -235,11 +234,7 @@ impl Draft<'_> {
 
     /// The trial of a target, as it was where target and steps are the same.
     fn on_trial(&self, candidate: &Candidate, steps: &[u8], before: Option<&Resolved>) -> OnTrial {
-        let facts = self
-            .slots
-            .get(candidate.target.index())
-            .map(|slot| &slot.facts);
-        let identity = facts.map_or(0, |facts| mix(facts.identity ^ candidate.sticky_id));
+        let identity = mix(candidate.slot.facts.identity ^ candidate.sticky_id);
         let fresh = Canary::with_steps(steps);
         let known = before.and_then(|before| before.canary.as_ref());
         let known = known
@@ -276,22 +271,36 @@ impl Resolved {
             })
     }
 
+    /// The first tier.
+    #[inline]
+    pub(crate) fn first_tier(&self) -> Option<Tier<'_>> {
+        let span = self.groups.first()?;
+        let candidates = self.candidates.get(..usize::from(span.length))?;
+        Some(Tier {
+            first: 0,
+            candidates,
+            draw: span.draw.as_ref(),
+            strategy: self.policy.strategy,
+        })
+    }
+
     fn groups(
         &self,
         which: impl SliceIndex<[Span], Output = [Span]>,
     ) -> impl Iterator<Item = Tier<'_>> {
         let groups = self.groups.get(which).unwrap_or_default();
-        groups.iter().map(|span| {
-            let (first, length) = (usize::from(span.first), usize::from(span.length));
-            Tier {
-                first: span.first,
-                candidates: self
-                    .candidates
-                    .get(first..first + length)
-                    .unwrap_or_default(),
-                draw: span.draw.as_ref(),
-                strategy: self.policy.strategy,
-            }
-        })
+        groups.iter().map(|span| self.tier(span))
+    }
+
+    #[inline]
+    fn tier<'a>(&'a self, span: &'a Span) -> Tier<'a> {
+        let (first, length) = (usize::from(span.first), usize::from(span.length));
+        let candidates = self.candidates.get(first..first + length);
+        Tier {
+            first: span.first,
+            candidates: candidates.unwrap_or_default(),
+            draw: span.draw.as_ref(),
+            strategy: self.policy.strategy,
+        }
     }
 }

@@ -191,6 +191,14 @@ impl Memberships {
         }
     }
 
+    /// The gates of these scopes, narrowest first in each chain.
+    pub(crate) fn gates(&self, shared: &[Shared]) -> Box<[Arc<SharedState>]> {
+        self.indices()
+            .filter_map(|index| shared.get(usize::from(index)))
+            .map(|shared| Arc::clone(&shared.state))
+            .collect()
+    }
+
     fn indices(&self) -> impl Iterator<Item = u16> {
         let list = self.list.get(..usize::from(self.count));
         list.unwrap_or_default().iter().copied()

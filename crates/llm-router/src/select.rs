@@ -6,7 +6,7 @@
 use crate::money::{Billed, Ledger, Spend, cost};
 use crate::pace::PaceReadiness;
 use crate::request::Request;
-use crate::resolve::{Candidate, Role, Tier};
+use crate::resolve::{Candidate, Resolved, Role, Tier};
 use crate::route::{Edge, MAX_CANDIDATES, Policy, RouteId};
 use crate::strategy::{self, Fact, Load, Strategy};
 use crate::table::{Moment, Slot, Table};
@@ -126,12 +126,12 @@ const TOO_LARGE: Duration = Duration::from_secs(60);
 #[inline]
 pub(crate) fn fits(
     table: &Table,
-    slot: &Slot,
-    candidate: Candidate,
+    candidate: &Candidate,
     request: &Request,
     fit: Fit,
     now: Instant,
 ) -> Result<(), Refusal> {
+    let slot = &*candidate.slot;
     if candidate.weight == 0 {
         return Err(Refusal::NoWeight);
     }
@@ -151,7 +151,7 @@ pub(crate) fn fits(
     if !request.carried.0.contains(candidate.position) {
         return Err(Refusal::Lossy);
     }
-    if !is_large_enough(slot, candidate, request, fit.context_above) {
+    if !is_large_enough(candidate, request, fit.context_above) {
         return Err(Refusal::TooSmall);
     }
     if fit.less_restrictive && !candidate.less_restrictive {
@@ -163,15 +163,15 @@ pub(crate) fn fits(
     if fit.money_left == u64::MAX && !candidate.is_billed {
         return Ok(());
     }
-    affords(table, slot, candidate, request, fit, now)
+    affords(table, candidate, request, fit, now)
 }
 
 /// Whether the request fits into the target's window, and that is larger than `above`. An unknown window is given the benefit
 /// of the doubt: a refusal for length costs nothing.
 #[inline]
-fn is_large_enough(slot: &Slot, candidate: Candidate, request: &Request, above: u32) -> bool {
+fn is_large_enough(candidate: &Candidate, request: &Request, above: u32) -> bool {
     let window = candidate.context_window_tokens;
-    let wanted = || slot.health.estimate.apply(request.context_tokens.into());
+    let wanted = || candidate.slot.health.estimate.apply(request.context_tokens.into());
     window == 0 || (window > above && u64::from(window) >= wanted())
 }
 
@@ -179,12 +179,12 @@ fn is_large_enough(slot: &Slot, candidate: Candidate, request: &Request, above: 
 #[cold]
 fn affords(
     table: &Table,
-    slot: &Slot,
-    candidate: Candidate,
+    candidate: &Candidate,
     request: &Request,
     fit: Fit,
     now: Instant,
 ) -> Result<(), Refusal> {
+    let slot = &*candidate.slot;
     let route = table.resolved(candidate.route).ledger.as_deref();
     let own = slot.ledger.as_deref();
     let price = expected_cost(slot, request);
@@ -206,21 +206,25 @@ pub(crate) fn expected_cost(slot: &Slot, request: &Request) -> Spend {
 }
 
 /// Whether a call can go to the target now: what [`admission`] says, without the instant.
-#[inline]
-fn is_ready(table: &Table, slot: &Slot, request: &Request, moment: Moment) -> bool {
-    let health = &*slot.health;
-    let passes = |gate: &Breaker| {
-        matches!(
-            gate.readiness(moment.now),
-            Readiness::Ready | Readiness::Probe
-        )
-    };
-    let in_flight = || health.in_flight.load(Ordering::Relaxed);
-    passes(&health.gate)
+#[inline(always)]
+fn is_ready(slot: &Slot, request: &Request, moment: &Moment) -> bool {
+    let passes = |gate: &Breaker| gate.is_clear() || lets_through(gate, moment);
+    let in_flight = || slot.health.in_flight.load(Ordering::Relaxed);
+    for shared in &slot.gates {
+        if !passes(&shared.gate) {
+            return false;
+        }
+    }
+    passes(&slot.health.gate)
         && slot
             .pace
             .is_ready(slot.expected(request), in_flight, moment.of(slot))
-        && table.scopes(slot).all(|shared| passes(&shared.state.gate))
+}
+
+/// Whether a gate that is not simply closed lets a call through.
+#[cold]
+fn lets_through(gate: &Breaker, moment: &Moment) -> bool {
+    self::gate(gate.readiness(moment.now)) == Admission::Ready
 }
 
 /// When the target's own gate and its credential's let a call through.
@@ -274,7 +278,55 @@ pub(crate) fn pick(
     now: Instant,
     rng: &mut impl Rng,
 ) -> Option<u8> {
-    Look::new(table, request, fit, tried, now).pick(tier, rng)
+    Look::new(table, request, fit, tried, table.moment(now)).pick(tier, rng)
+}
+
+/// The candidate that one draw settles on, in constant time: one by its weight, or the better of two; `None` where the strategy looks
+/// at all of them, or one that was drawn cannot be used. Then one is drawn among those that can, so that each of these, or each
+/// pair, has its share.
+#[inline]
+fn drawn<'t>(
+    tier: Tier<'t>,
+    moment: &Moment,
+    rng: &mut impl Rng,
+    usable: impl Fn(&Candidate) -> bool,
+) -> Option<&'t Candidate> {
+    match tier.strategy {
+        Strategy::Weighted => {
+            let drawn = tier.candidates.get(usize::from(tier.draw?.draw(rng)))?;
+            usable(drawn).then_some(drawn)
+        }
+        Strategy::PowerOfTwo => {
+            let (first, second) = strategy::pair(rng.next_u64(), tier.candidates.len())?;
+            let (first, second) = (tier.candidates.get(first)?, tier.candidates.get(second)?);
+            if !usable(first) || !usable(second) {
+                return None;
+            }
+            let load = |candidate: &Candidate| Load {
+                weight: candidate.weight,
+                in_flight: candidate.slot.health.in_flight.load(Ordering::Relaxed),
+                micros: candidate.slot.health.ewma.about(moment.of(&candidate.slot)),
+            };
+            let second_is_better = strategy::is_cheaper(load(second), load(first));
+            Some(select_unpredictable(second_is_better, second, first))
+        }
+        _ => None,
+    }
+}
+
+/// Whether no caller's own limits keep the request from a target.
+#[inline]
+fn allows_all(request: &Request) -> bool {
+    request.allowed.0.is_all() && request.carried.0.is_all()
+}
+
+/// Whether a plain candidate can serve a request that asks for nothing but abilities and a window.
+#[inline(always)]
+fn is_usable(candidate: &Candidate, request: &Request, moment: &Moment) -> bool {
+    candidate.is_plain
+        && candidate.abilities.contains(request.abilities)
+        && is_large_enough(candidate, request, 0)
+        && is_ready(&candidate.slot, request, moment)
 }
 
 /// One look at the candidates of a route.
@@ -289,50 +341,39 @@ struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    #[inline]
-    fn new(table: &'a Table, request: &'a Request, fit: &'a Fit, tried: Set, now: Instant) -> Self {
+    fn new(
+        table: &'a Table,
+        request: &'a Request,
+        fit: &'a Fit,
+        tried: Set,
+        moment: Moment,
+    ) -> Self {
         Self {
             table,
             request,
             fit,
             tried,
-            asks_little: tried.is_empty()
-                && request.allowed.0.is_all()
-                && request.carried.0.is_all()
-                && fit.is_least(),
-            moment: table.moment(now),
+            asks_little: tried.is_empty() && allows_all(request) && fit.is_least(),
+            moment,
         }
     }
 
-    #[inline]
     fn pick(&self, tier: Tier<'_>, rng: &mut impl Rng) -> Option<u8> {
-        match tier.strategy {
-            Strategy::Weighted => {
-                let drawn = tier.candidates.get(usize::from(tier.draw?.draw(rng)))?;
-                if self.is_usable(drawn) {
-                    return Some(drawn.position);
-                }
-                self.by_weight(tier, rng)
-            }
-            Strategy::PowerOfTwo => self
-                .better_of_two(tier, rng)
-                .or_else(|| self.by_strategy(tier, rng)),
-            _ => self.by_strategy(tier, rng),
+        let drawn = drawn(tier, &self.moment, rng, |candidate| self.is_usable(candidate));
+        match (drawn, tier.strategy) {
+            (Some(drawn), _) => Some(drawn.position),
+            (None, Strategy::Weighted) => self.by_weight(tier, rng),
+            (None, _) => self.by_strategy(tier, rng),
         }
     }
 
-    #[inline]
     fn is_usable(&self, candidate: &Candidate) -> bool {
-        let slot = self.table.slot(candidate.target);
-        let fits = if self.asks_little && candidate.is_plain {
-            candidate.abilities.contains(self.request.abilities)
-                && is_large_enough(slot, *candidate, self.request, 0)
-        } else {
-            let now = self.moment.now;
-            !self.tried.contains(candidate.position)
-                && fits(self.table, slot, *candidate, self.request, *self.fit, now).is_ok()
-        };
-        fits && is_ready(self.table, slot, self.request, self.moment)
+        if self.asks_little && candidate.is_plain {
+            return is_usable(candidate, self.request, &self.moment);
+        }
+        !self.tried.contains(candidate.position)
+            && fits(self.table, candidate, self.request, *self.fit, self.moment.now).is_ok()
+            && is_ready(&candidate.slot, self.request, &self.moment)
     }
 
     /// A draw by weight among those that are ready, after one among all members met one that is not. Both together give each
@@ -365,34 +406,7 @@ impl<'a> Look<'a> {
         })
     }
 
-    /// The better of two candidates drawn among all, in constant time; `None` where one of them cannot be used. Then two are
-    /// drawn among those that can, so that each pair of these has its share.
-    #[inline]
-    fn better_of_two(&self, tier: Tier<'_>, rng: &mut impl Rng) -> Option<u8> {
-        let (first, second) = strategy::pair(rng.next_u64(), tier.candidates.len())?;
-        let first = tier.candidates.get(first)?;
-        let second = tier.candidates.get(second)?;
-        if !self.is_usable(first) || !self.is_usable(second) {
-            return None;
-        }
-        let load = |candidate: &Candidate| {
-            let slot = self.table.slot(candidate.target);
-            Load {
-                weight: candidate.weight,
-                in_flight: slot.health.in_flight.load(Ordering::Relaxed),
-                peak: slot.health.ewma.peak(self.moment.of(slot)),
-            }
-        };
-        let second_is_better = strategy::is_cheaper(load(second), load(first));
-        Some(select_unpredictable(
-            second_is_better,
-            second.position,
-            first.position,
-        ))
-    }
-
     /// The usable candidate that the tier's strategy prefers.
-    #[cold]
     fn by_strategy(&self, tier: Tier<'_>, rng: &mut impl Rng) -> Option<u8> {
         let mut facts = [Fact::default(); MAX_CANDIDATES];
         let mut positions = [0u8; MAX_CANDIDATES];
@@ -401,10 +415,9 @@ impl<'a> Look<'a> {
             if !self.is_usable(candidate) {
                 continue;
             }
-            let slot = self.table.slot(candidate.target);
             if let (Some(fact), Some(place)) = (facts.get_mut(count), positions.get_mut(count)) {
                 *place = candidate.position;
-                *fact = fact_of(slot, *candidate, self.request, self.moment.now);
+                *fact = fact_of(candidate, self.request, self.moment.now);
                 count += 1;
             }
         }
@@ -415,7 +428,8 @@ impl<'a> Look<'a> {
 }
 
 /// What the strategies know of a candidate.
-pub(crate) fn fact_of(slot: &Slot, candidate: Candidate, request: &Request, now: Instant) -> Fact {
+pub(crate) fn fact_of(candidate: &Candidate, request: &Request, now: Instant) -> Fact {
+    let slot = &*candidate.slot;
     Fact {
         id: candidate.sticky_id,
         weight: candidate.weight,
@@ -441,9 +455,35 @@ impl Table {
         now: Instant,
         rng: &mut impl Rng,
     ) -> Option<TargetId> {
-        let route = self.resolved(route);
+        let resolved = self.resolved(route);
+        let uncapped = resolved.policy.max_cost.is_none() && request.max_cost.is_none();
+        let moment = self.moment(now);
+        if uncapped && allows_all(request) {
+            let drawn = drawn(
+                resolved.first_tier()?,
+                &moment,
+                rng,
+                #[inline(always)]
+                |candidate| is_usable(candidate, request, &moment),
+            );
+            if let Some(drawn) = drawn {
+                return Some(drawn.target);
+            }
+        }
+        self.decide_by_looking(resolved, request, &moment, rng)
+    }
+
+    /// The same for any request, tier by tier.
+    #[inline(never)]
+    fn decide_by_looking(
+        &self,
+        route: &Resolved,
+        request: &Request,
+        moment: &Moment,
+        rng: &mut impl Rng,
+    ) -> Option<TargetId> {
         let fit = Fit::of(&route.policy, request);
-        let look = Look::new(self, request, &fit, Set::default(), now);
+        let look = Look::new(self, request, &fit, Set::default(), *moment);
         let position = route.tiers().find_map(|tier| look.pick(tier, rng))?;
         Some(route.candidates.get(usize::from(position))?.target)
     }
@@ -452,15 +492,23 @@ impl Table {
 /// Why a candidate cannot be used now; `None` where it can.
 pub(crate) fn refusal(
     table: &Table,
-    candidate: Candidate,
+    candidate: &Candidate,
     request: &Request,
     fit: Fit,
-    now: Instant,
+    moment: &Moment,
 ) -> Option<Refusal> {
-    let slot = table.slot(candidate.target);
-    if let Err(refusal) = fits(table, slot, candidate, request, fit, now) {
+    if let Err(refusal) = fits(table, candidate, request, fit, moment.now) {
         return Some(refusal);
     }
+    if is_ready(&candidate.slot, request, moment) {
+        return None;
+    }
+    unreadiness(table, &candidate.slot, request, moment.now)
+}
+
+/// Why a call cannot go to a target now that could serve it.
+#[cold]
+fn unreadiness(table: &Table, slot: &Slot, request: &Request, now: Instant) -> Option<Refusal> {
     let in_flight = slot.health.in_flight.load(Ordering::Relaxed);
     match slot.pace.readiness(slot.expected(request), in_flight, now) {
         PaceReadiness::Ready => {}

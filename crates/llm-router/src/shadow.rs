@@ -58,7 +58,7 @@ impl Table {
         let in_turn = route.candidates.iter().cycle().skip(first % count.max(1));
         in_turn.take(count).find_map(|candidate| {
             let slot = self.slot(candidate.target);
-            select::fits(self, slot, *candidate, request, fit, now).ok()?;
+            select::fits(self, candidate, request, fit, now).ok()?;
             let (own, shared) = self.shadow_of(slot, now)?;
             self.shadows.fetch_add(1, Ordering::Relaxed);
             // An answer that is late by the target's own measure is no sign of health.

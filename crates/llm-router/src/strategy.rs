@@ -4,6 +4,8 @@
 //! same numbers give the same choice. [`Strategy::PowerOfTwo`] looks at two candidates however
 //! many there are; the others look at all of them once.
 
+use crate::pace::nanos;
+use std::f64::consts::LOG2_E;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -156,10 +158,10 @@ const fn divisor(mut a: u64, mut b: u64) -> u64 {
 }
 
 /// `0..len` in proportion to the position of `draw` among all numbers of 32 bits.
+#[inline]
 fn spread(draw: u64, len: usize) -> usize {
-    let low = draw & u64::from(u32::MAX);
-    let len = u64::try_from(len).unwrap_or(u64::MAX).min(1 << 31);
-    usize::try_from((low * len) >> 32).unwrap_or(0)
+    let low = u128::from(draw & u64::from(u32::MAX));
+    usize::try_from((low * len as u128) >> 32).unwrap_or(0)
 }
 
 fn place(draw: u64, len: usize) -> Option<usize> {
@@ -181,6 +183,7 @@ fn less_loaded(a: &Fact, b: &Fact) -> bool {
 }
 
 /// Whether the first has fewer calls in flight for its weight than the second.
+#[inline]
 fn is_lighter((calls, weight): (u32, u32), (other_calls, other_weight): (u32, u32)) -> bool {
     (u64::from(calls) + 1) * u64::from(other_weight)
         < (u64::from(other_calls) + 1) * u64::from(weight)
@@ -188,8 +191,13 @@ fn is_lighter((calls, weight): (u32, u32), (other_calls, other_weight): (u32, u3
 
 fn power_of_two(facts: &[Fact], draw: u64) -> Option<usize> {
     let (first, second) = pair(draw, facts.len())?;
+    let load = |fact: &Fact| Load {
+        weight: fact.weight,
+        in_flight: fact.in_flight,
+        micros: fact.ewma.as_secs_f64() * 1e6,
+    };
     let (a, b) = (facts.get(first)?, facts.get(second)?);
-    Some(if is_cheaper(Load::of(b), Load::of(a)) {
+    Some(if is_cheaper(load(b), load(a)) {
         second
     } else {
         first
@@ -197,11 +205,12 @@ fn power_of_two(facts: &[Fact], draw: u64) -> Option<usize> {
 }
 
 /// Two different positions below `len`, every pair as likely as any other; `None` where there are not two.
+#[inline]
 pub(crate) fn pair(draw: u64, len: usize) -> Option<(usize, usize)> {
     let others = len.checked_sub(1).filter(|others| *others > 0)?;
     let first = spread(draw, len);
     let other = spread(draw >> 32, others);
-    Some((first, if other >= first { other + 1 } else { other }))
+    Some((first, other + usize::from(other >= first)))
 }
 
 /// What the power of two choices knows of a candidate.
@@ -209,34 +218,20 @@ pub(crate) fn pair(draw: u64, len: usize) -> Option<(usize, usize)> {
 pub(crate) struct Load {
     pub(crate) weight: u32,
     pub(crate) in_flight: u32,
-    pub(crate) peak: Peak,
-}
-
-impl Load {
-    fn of(fact: &Fact) -> Self {
-        Self {
-            weight: fact.weight,
-            in_flight: fact.in_flight,
-            peak: Peak {
-                micros: fact.ewma.as_secs_f64() * 1e6,
-                ticks: 0,
-            },
-        }
-    }
+    /// Its peak latency; 0 where it is not known.
+    pub(crate) micros: f64,
 }
 
 /// Peak latency times the calls that would then be in flight, by weight. Where one of the two is
 /// not known its latency is taken to be the other's.
+#[inline]
 pub(crate) fn is_cheaper(a: Load, b: Load) -> bool {
-    if a.peak.is_unknown() || b.peak.is_unknown() {
-        return is_lighter((a.in_flight, a.weight), (b.in_flight, b.weight));
-    }
+    let known = a.micros > 0.0 && b.micros > 0.0;
     let cost = |load: Load, weight: u32| {
-        load.peak.micros * (f64::from(load.in_flight) + 1.0) * f64::from(weight)
+        let micros = if known { load.micros } else { 1.0 };
+        micros * (f64::from(load.in_flight) + 1.0) * f64::from(weight)
     };
-    // Both fade alike: only the time that one has faded longer than the other tells.
-    let longer = f64::from(a.peak.ticks) - f64::from(b.peak.ticks);
-    cost(a, b.weight) * faded(longer) < cost(b, a.weight)
+    cost(a, b.weight) < cost(b, a.weight)
 }
 
 /// Weighted rendezvous hashing: each candidate's score depends on itself and the key alone.
@@ -272,7 +267,7 @@ pub(crate) fn unit(hash: u64) -> f64 {
 }
 
 /// Latency that jumps up with a slow call and comes down over [`PeakEwma::DECAY`]. One atomic:
-/// microseconds (at most 71 minutes) and the time of the last change in ticks of 16 ms (wrong
+/// microseconds (at most 71 minutes) and the time of the last change in ticks of some 17 ms (wrong
 /// after two years).
 #[derive(Debug)]
 pub struct PeakEwma {
@@ -285,7 +280,10 @@ impl PeakEwma {
     pub const DECAY: Duration = Duration::from_secs(10);
     /// The least that a failure counts as: else a target that fails fast would look fast.
     pub const FAILURE: Duration = Duration::from_secs(5);
-    const TICK_MS: u64 = 16;
+    /// A tick is 2 to the power of this in nanoseconds.
+    const TICK_BITS: u32 = 24;
+    /// After so many ticks (210 s) nothing is left that could be told from nothing.
+    const GONE: u32 = 12_500;
 
     /// Nothing known. `origin` is any instant before its first use.
     #[must_use]
@@ -304,14 +302,15 @@ impl PeakEwma {
         Duration::from_secs_f64(micros * since / 1e6)
     }
 
-    /// The latency as it was kept, so many nanoseconds after the origin.
-    pub(crate) fn peak(&self, ns: u64) -> Peak {
+    /// The latency in microseconds so many nanoseconds after the origin, within 6 %; 0 where nothing is known.
+    #[inline]
+    pub(crate) fn about(&self, ns: u64) -> f64 {
         let (micros, tick) = unpack(self.cell.load(Relaxed));
-        let now = u32::try_from(ns / (Self::TICK_MS * 1_000_000)).unwrap_or(u32::MAX);
-        Peak {
-            micros: f64::from(micros),
-            ticks: now.saturating_sub(tick),
+        let ticks = tick_of(ns).saturating_sub(tick);
+        if ticks > Self::GONE {
+            return 0.0;
         }
+        f64::from(micros) * about_faded(ticks)
     }
 
     /// A call took this long.
@@ -343,30 +342,35 @@ impl PeakEwma {
     }
 
     fn tick(&self, now: Instant) -> u32 {
-        let elapsed = now.saturating_duration_since(self.origin).as_millis();
-        u32::try_from(elapsed / u128::from(Self::TICK_MS)).unwrap_or(u32::MAX)
-    }
-}
-
-/// A latency in microseconds, as it was so many ticks ago.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Peak {
-    micros: f64,
-    ticks: u32,
-}
-
-impl Peak {
-    /// After so many ticks (200 s) nothing is left that could be told from nothing.
-    const GONE: u32 = 12_500;
-
-    fn is_unknown(self) -> bool {
-        self.micros <= 0.0 || self.ticks > Self::GONE
+        tick_of(nanos(now.saturating_duration_since(self.origin)))
     }
 }
 
 /// The part that is left after so many ticks.
 fn faded(ticks: f64) -> f64 {
-    (-ticks * 0.016 / PeakEwma::DECAY.as_secs_f64()).exp()
+    (-ticks * TICK_S / PeakEwma::DECAY.as_secs_f64()).exp()
+}
+
+/// The same within 6 %, for at most [`GONE`](PeakEwma::GONE) ticks: from one half to the next it falls in a straight line, as floats
+/// do whose bits are counted down.
+#[inline]
+fn about_faded(ticks: u32) -> f64 {
+    f64::from_bits(1f64.to_bits() - u64::from(ticks) * STEP)
+}
+
+/// One tick in seconds.
+const TICK_S: f64 = 1e-9 * (1u64 << PeakEwma::TICK_BITS) as f64;
+/// What one tick takes off the bits of a float that stands for what is left.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "some 2^43"
+)]
+const STEP: u64 = (TICK_S / PeakEwma::DECAY.as_secs_f64() * LOG2_E * (1u64 << 52) as f64) as u64;
+
+#[inline]
+fn tick_of(ns: u64) -> u32 {
+    u32::try_from((ns >> PeakEwma::TICK_BITS) & u64::from(u32::MAX)).unwrap_or(0)
 }
 
 fn micros(duration: Duration) -> f64 {
@@ -384,6 +388,7 @@ fn pack(micros: f64, tick: u32) -> u64 {
 }
 
 /// Microseconds and tick.
+#[inline]
 fn unpack(cell: u64) -> (u32, u32) {
     let [micros, tick] = [cell >> 32, cell & u64::from(u32::MAX)];
     let low = |word| u32::try_from(word).unwrap_or(u32::MAX);

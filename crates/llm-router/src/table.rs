@@ -11,7 +11,7 @@ use crate::pace::{Cost, Pace, nanos};
 use crate::request::Request;
 use crate::resolve::Resolved;
 use crate::route::{Policy, RouteId};
-use crate::scope::{Memberships, Shared};
+use crate::scope::{Memberships, Shared, SharedState};
 use crate::strategy::PeakEwma;
 use crate::target::{RetryDomain, Target, TargetId};
 use crate::vitals::Vitals;
@@ -32,7 +32,7 @@ pub use self::build::{TableBuilder, TableError};
 /// Targets and routes, ready to be asked. Shared as an [`Arc`] by every [`Plan`](crate::Plan).
 #[derive(Debug)]
 pub struct Table {
-    targets: Box<[Slot]>,
+    targets: Box<[Arc<Slot>]>,
     pub(crate) shared: Box<[Shared]>,
     budgets: Box<[(RetryDomain, Arc<RetryBudget>)]>,
     routes: Box<[Resolved]>,
@@ -42,7 +42,7 @@ pub struct Table {
     origin: Instant,
 }
 
-/// An instant, and how long after the table's origin it is.
+/// An instant, and how long after the table's origin it is: made once for all that is asked at that instant.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     pub(crate) now: Instant,
@@ -52,8 +52,8 @@ pub(crate) struct Moment {
 impl Moment {
     /// Nanoseconds since the origin of a target's clocks.
     #[inline]
-    pub(crate) const fn of(self, slot: &Slot) -> u64 {
-        self.ns.saturating_add(slot.age_ns)
+    pub(crate) const fn of(&self, slot: &Slot) -> u64 {
+        self.ns + slot.age_ns
     }
 }
 
@@ -67,8 +67,10 @@ pub(crate) struct Slot {
     /// The spend of the last hour, where it is limited or watched.
     pub(crate) ledger: Option<Arc<Ledger>>,
     pub(crate) scopes: Memberships,
+    /// The gates of `scopes`, in their order.
+    pub(crate) gates: Box<[Arc<SharedState>]>,
     pub(crate) budget: u16,
-    pub(crate) facts: Target,
+    pub(crate) facts: Box<Target>,
     /// It goes on from the beginning of an answer.
     pub(crate) prefill: bool,
     /// How much older than the table its clocks are.
@@ -95,6 +97,7 @@ pub(crate) struct Health {
 
 impl Slot {
     /// What the target would count and take from its rate limits for `request`, as far as its answers have shown.
+    #[inline]
     pub(crate) fn expected(&self, request: &Request) -> Cost {
         Cost {
             input_tokens: self.health.estimate.apply(request.expected.input_tokens),

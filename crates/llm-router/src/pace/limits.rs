@@ -51,7 +51,11 @@ pub struct Cost {
 impl Cost {
     /// Units taken from each quota, in the order of `Pace::quotas`.
     pub(super) const fn units(self) -> [u64; QUOTAS] {
-        let both = self.input_tokens.saturating_add(self.output_tokens);
-        [1, both, self.input_tokens, self.output_tokens, 1]
+        [1, self.tokens(), self.input_tokens, self.output_tokens, 1]
+    }
+
+    /// Tokens of both kinds.
+    pub(super) const fn tokens(self) -> u64 {
+        self.input_tokens.saturating_add(self.output_tokens)
     }
 }

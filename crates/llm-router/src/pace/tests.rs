@@ -211,13 +211,51 @@ fn a_days_allowance_is_not_smoothed() {
 
 proptest! {
     #[test]
-    fn the_way_without_a_division_says_what_the_long_one_does(
-        limit in 0u64..10_000, units in 0u64..20_000, burst_ns in 0u64..60_000_000_000,
-        tat in 0u64..200_000_000_000, now in 0u64..200_000_000_000,
+    fn who_passes_by_what_is_kept_of_all_quotas_passes_each(
+        rpm in prop::option::of(1u64..600), tpm in prop::option::of(1u64..60_000),
+        output_tpm in prop::option::of(1u64..60_000), rpd in prop::option::of(1u64..600), burst_s in 0u64..90,
+        steps in prop::collection::vec((0u64..8_000, 0u64..3_000, 0u64..3_000, 0u8..6), 1..60),
     ) {
-        let quota = Quota::new((limit > 0).then_some(limit), MINUTE_NS, burst_ns);
-        quota.tat.store(tat, Relaxed);
-        prop_assert_eq!(quota.wait(units, now), quota.wait_exactly(units, now));
+        let start = origin();
+        let burst = Duration::from_secs(burst_s);
+        let limits = Limits { tpm, output_tpm, rpd, burst, ..rpm.map_or_else(Limits::default, self::rpm) };
+        let mut pace = Pace::new(limits, start);
+        let mut now = start;
+        for (gap, input, output, what) in steps {
+            now += Duration::from_millis(gap);
+            let cost = tokens(input, output);
+            let at = pace.clock(now);
+            let ready = pace.readiness(cost, 0, now) == PaceReadiness::Ready;
+            prop_assert_eq!(pace.is_ready(cost, || 0, at), ready);
+            prop_assert!(ready || !pace.passes_easily(cost, at));
+            match what {
+                0 => pace.learn(&seen(input.max(1), output, gap / 100, 0), now),
+                1 => pace.drain(now, now + Duration::from_millis(input)),
+                2 => pace = pace.with_limits(Limits { rpm: Some(output.max(1)), ..limits }),
+                _ => if let Ok(reserved) = pace.reserve(cost, 0, now) {
+                    prop_assert!(ready);
+                    match what {
+                        3 => pace.correct(reserved, tokens(output, input), now),
+                        4 => pace.refund(reserved),
+                        _ => {}
+                    }
+                } else {
+                    prop_assert!(!ready);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_call_within_a_tenth_of_the_limits_need_not_ask_each_quota(calls in 1u64..50) {
+        let start = origin();
+        let pace = Pace::new(Limits { tpm: Some(600_000), ..rpm(600) }, start);
+        for nth in 0..calls {
+            // The burst is counted back from now, so it must have passed once.
+            let now = start + Duration::from_secs(11 + nth);
+            prop_assert!(pace.passes_easily(tokens(500, 500), pace.clock(now)));
+            prop_assert!(pace.reserve(tokens(500, 500), 0, now).is_ok());
+        }
     }
 
     #[test]

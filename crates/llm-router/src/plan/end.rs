@@ -37,7 +37,7 @@ impl Plan {
         self.trace.ended_after = Some(self.since_start(now));
         let table = Arc::clone(&self.table);
         let route = table.resolved(self.route);
-        let tried = self.tried();
+        let (tried, moment) = (self.tried(), table.moment(now));
         self.trace.refused = route
             .candidates
             .iter()
@@ -48,7 +48,7 @@ impl Plan {
                     let crowded = self.is_crowded(table.slot(candidate.target), now);
                     crowded.then_some(Refusal::Full)
                 };
-                let reason = select::refusal(&table, *candidate, &self.request, self.fit, now)
+                let reason = select::refusal(&table, candidate, &self.request, self.fit, &moment)
                     .or_else(crowded)?;
                 Some(Refused {
                     target: candidate.target,
@@ -81,8 +81,9 @@ impl Plan {
 
     /// What the targets are set aside for, where no call was made.
     pub(super) fn kept_away_by(&self, table: &Table, route: &Resolved, now: Instant) -> ErrorKind {
+        let moment = table.moment(now);
         let kinds = route.candidates.iter().filter_map(|candidate| {
-            let refusal = select::refusal(table, *candidate, &self.request, self.fit, now)?;
+            let refusal = select::refusal(table, candidate, &self.request, self.fit, &moment)?;
             let slot = table.slot(candidate.target);
             Some(match refusal {
                 Refusal::Unable | Refusal::Lossy => ErrorKind::UnsupportedFeature,
@@ -114,9 +115,8 @@ impl Plan {
             .candidates
             .iter()
             .filter(|candidate| {
-                let slot = table.slot(candidate.target);
                 let fit = Fit::of(&route.policy, &self.request);
-                select::fits(table, slot, **candidate, &self.request, fit, now).is_ok()
+                select::fits(table, candidate, &self.request, fit, now).is_ok()
             })
             .map(|candidate| {
                 match select::admission(table, table.slot(candidate.target), &self.request, now) {

@@ -53,11 +53,11 @@ impl Plan {
 
     /// Begins a short wait for room at a target that nothing else keeps this request from; for a sixth of its time at most.
     pub(super) fn wait_for_room(&mut self, table: &Table, route: &Resolved, now: Instant) -> bool {
-        let tried = self.tried();
+        let (tried, moment) = (self.tried(), table.moment(now));
         let mut candidates = route.candidates.iter().zip(0u8..);
         let crowded = candidates.find(|(candidate, position)| {
             !tried.contains(*position)
-                && select::refusal(table, **candidate, &self.request, self.fit, now).is_none()
+                && select::refusal(table, candidate, &self.request, self.fit, &moment).is_none()
                 && (self.room_until.is_some() || self.is_crowded(table.slot(candidate.target), now))
         });
         let Some((_, position)) = crowded else {

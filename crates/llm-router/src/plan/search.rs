@@ -52,7 +52,7 @@ impl Plan {
             }
         }
         // Whoever is ready by its gate and yet refused this call is in a ramp: better than nobody.
-        let tried = self.tried();
+        let (tried, moment) = (self.tried(), table.moment(now));
         let ramping = route
             .candidates
             .iter()
@@ -60,7 +60,7 @@ impl Plan {
             .find(|(candidate, position)| {
                 passed.contains(*position)
                     && !tried.contains(*position)
-                    && select::refusal(&table, **candidate, &self.request, self.fit, now).is_none()
+                    && select::refusal(&table, candidate, &self.request, self.fit, &moment).is_none()
             });
         if let Some((_, position)) = ramping
             && let Some(send) = self.insist(position, self.why(route, position), now)
@@ -128,8 +128,9 @@ impl Plan {
 
     /// Opens the edges that lead round what keeps these candidates away.
     fn open_edges(&mut self, table: &Table, candidates: &[Candidate], now: Instant) {
+        let moment = table.moment(now);
         for candidate in candidates {
-            let refusal = select::refusal(table, *candidate, &self.request, self.fit, now);
+            let refusal = select::refusal(table, candidate, &self.request, self.fit, &moment);
             if let Some(edge) = refusal.and_then(reaction::edge_round) {
                 self.fit.open(edge);
             }
@@ -163,7 +164,7 @@ impl Plan {
         let mut best: Option<Wait> = None;
         for (candidate, position) in candidates.iter().zip(first..) {
             let slot = table.slot(candidate.target);
-            if select::fits(table, slot, *candidate, &self.request, self.fit, now).is_err() {
+            if select::fits(table, candidate, &self.request, self.fit, now).is_err() {
                 continue;
             }
             let touched = self.touched.iter().find(|known| known.position == position);

@@ -196,13 +196,13 @@ impl Plan {
         said: Scope,
         now: Instant,
     ) {
-        let tried = self.tried();
+        let (tried, moment) = (self.tried(), table.moment(now));
         for shared in table.outages(target, said, now) {
             let mut others = route.candidates.iter().zip(0u8..);
             let elsewhere = others.any(|(other, position)| {
                 !tried.contains(position)
                     && !shared.members.contains(&other.target)
-                    && select::refusal(table, *other, &self.request, self.fit, now).is_none()
+                    && select::refusal(table, other, &self.request, self.fit, &moment).is_none()
             });
             if elsewhere {
                 let change = shared.state.gate.trip(now, TripReason::Scope);
@@ -243,7 +243,7 @@ impl Plan {
         position: u8,
         now: Instant,
     ) -> impl Iterator<Item = &'t Slot> {
-        let tried = self.tried();
+        let (tried, moment) = (self.tried(), table.moment(now));
         // What could be waited for in vain is an outage, and has its edge.
         let fit = self.fit.with(Edge::Region);
         let others = route.candidates.iter().zip(0u8..);
@@ -251,7 +251,7 @@ impl Plan {
             let slot = table.slot(candidate.target);
             let ready = other != position
                 && !tried.contains(other)
-                && select::refusal(table, *candidate, &self.request, fit, now).is_none()
+                && select::refusal(table, candidate, &self.request, fit, &moment).is_none()
                 && !slot.health.vitals.is_hanging(now);
             ready.then_some(slot)
         })
@@ -335,7 +335,7 @@ impl Plan {
             .candidates
             .get(usize::from(position))
             .map_or(0, |candidate| candidate.tier);
-        let tried = self.tried();
+        let (tried, moment) = (self.tried(), table.moment(now));
         route
             .candidates
             .iter()
@@ -343,7 +343,7 @@ impl Plan {
             .take_while(|(candidate, _)| candidate.tier <= tier)
             .filter(|(_, other)| *other != position && !tried.contains(*other))
             .filter_map(|(candidate, _)| {
-                let reason = select::refusal(table, *candidate, &self.request, self.fit, now)?;
+                let reason = select::refusal(table, candidate, &self.request, self.fit, &moment)?;
                 Some(Refused {
                     target: candidate.target,
                     reason,

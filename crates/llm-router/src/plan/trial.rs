@@ -39,10 +39,9 @@ impl Plan {
         }
         self.side = Side::Neither;
         let trial = route.canary.as_ref()?;
-        let candidate = *route.candidates.get(usize::from(trial.position))?;
+        let candidate = route.candidates.get(usize::from(trial.position))?;
         self.fit.canary = true;
-        let slot = table.slot(candidate.target);
-        let comparable = select::fits(table, slot, candidate, &self.request, self.fit, now).is_ok();
+        let comparable = select::fits(table, candidate, &self.request, self.fit, now).is_ok();
         let hash = match self.request.key {
             0 => self.rng.random(),
             key => key,

@@ -137,7 +137,7 @@ impl TableBuilder {
             let pace = before
                 .and_then(|before| before.pace_of(&target))
                 .unwrap_or_else(|| Arc::new(Pace::new(target.limits, now)));
-            slots.push(Slot {
+            slots.push(Arc::new(Slot {
                 health: before
                     .and_then(|before| before.health_of(&target))
                     .unwrap_or_else(|| Arc::new(Health::new(self.breaker, now))),
@@ -149,11 +149,12 @@ impl TableBuilder {
                     before.and_then(|before| before.equal_of(&target)?.ledger.as_ref()),
                     now,
                 ),
+                gates: scopes.gates(&shared),
                 scopes,
                 budget: intern(&mut domains, target.retry_domain())?,
                 prefill: target.prefill,
-                facts: target,
-            });
+                facts: Box::new(target),
+            }));
         }
         let mut by_name = HashMap::new();
         let mut routes = Vec::with_capacity(self.routes.len());
@@ -196,7 +197,8 @@ impl TableBuilder {
 impl Table {
     /// The target that is `target`'s equal here.
     fn equal_of(&self, target: &Target) -> Option<&Slot> {
-        self.targets.iter().find(|slot| {
+        let mut slots = self.targets.iter().map(|slot| &**slot);
+        slots.find(|slot| {
             slot.facts.name == target.name
                 && slot.facts.provider == target.provider
                 && slot.facts.credential == target.credential
