@@ -4,7 +4,6 @@
 //! given to a heavy one, its alias. A draw picks a column and then one of its two owners.
 
 use rand::Rng;
-use std::hint::select_unpredictable;
 
 /// Draws positions in proportion to weights. Positions are counted from 0.
 #[derive(Debug, Clone)]
@@ -14,7 +13,8 @@ pub(crate) struct Alias(Box<[Column]>);
 struct Column {
     /// The owner keeps draws below this; the rest goes to the alias, which is the owner itself where it keeps all.
     keep: u32,
-    alias: u8,
+    /// The bits in which the alias differs from the owner: which of them is drawn is a coin's toss, that no branch could foresee.
+    differs: u8,
 }
 
 impl Alias {
@@ -29,20 +29,18 @@ impl Alias {
         let mut left: Vec<u64> = weights.iter().map(|w| u64::from(*w) * count).collect();
         let (mut light, mut heavy): (Vec<usize>, Vec<usize>) =
             (0..weights.len()).partition(|member| left.get(*member).is_some_and(|w| *w < total));
-        let mut columns: Vec<Column> = (0..=u8::MAX)
-            .zip(weights)
-            .map(|(alias, _)| Column {
-                keep: u32::MAX,
-                alias,
-            })
-            .collect();
+        let all_kept = Column {
+            keep: u32::MAX,
+            differs: 0,
+        };
+        let mut columns = vec![all_kept; weights.len()];
         while let (Some(small), Some(large)) = (light.pop(), heavy.pop()) {
             let own = left.get(small).copied()?;
             // own < total, so the share is below 2^32.
             let keep = u32::try_from((u128::from(own) << 32) / u128::from(total)).ok()?;
             *columns.get_mut(small)? = Column {
                 keep,
-                alias: u8::try_from(large).ok()?,
+                differs: u8::try_from(large ^ small).ok()?,
             };
             let rest = left.get_mut(large)?;
             *rest = rest.saturating_sub(total - own);
@@ -65,9 +63,9 @@ impl Alias {
             return 0;
         };
         match self.0.get(usize::from(index)) {
-            Some(Column { keep, alias }) => {
+            Some(Column { keep, differs }) => {
                 let goes_on = word & u64::from(u32::MAX) >= u64::from(*keep);
-                select_unpredictable(goes_on, *alias, index)
+                index ^ (differs & 0u8.wrapping_sub(u8::from(goes_on)))
             }
             None => index,
         }

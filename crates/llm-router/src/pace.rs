@@ -234,7 +234,7 @@ fn ratio(part: u64, whole: u64) -> f64 {
 /// numbers that say so of all quotas together: from when on each of them lets a call of next to nothing through, and the price
 /// of a token where it is dearest. Both only rise. A call that passes by them passes; of any other the quotas are asked.
 #[derive(Debug)]
-#[repr(C)] // What every decision reads comes first, on one cache line.
+#[repr(C, align(64))] // What every decision reads comes first, on one cache line.
 pub struct Pace {
     /// No quota and no block is in the way of a call of no tokens from here on, in nanoseconds since the origin.
     free_from: AtomicU64,
@@ -351,11 +351,22 @@ impl Pace {
 
     /// Whether [`readiness`](Self::readiness) says that it could be sent now, `at` so many nanoseconds after the origin.
     /// `in_flight` is asked only where it matters.
-    #[inline(always)]
     pub(crate) fn is_ready(&self, cost: Cost, in_flight: impl FnOnce() -> u32, at: u64) -> bool {
         let active = self.active.load(Relaxed);
         (self.passes_easily(cost, at) || self.passes(active, cost, at))
             && (active & CONCURRENCY == 0 || in_flight() < self.concurrency)
+    }
+
+    /// Whether it is ready by far, so that no quota need be asked by itself.
+    #[inline(always)]
+    pub(crate) fn is_easily_ready(
+        &self,
+        cost: Cost,
+        in_flight: impl FnOnce() -> u32,
+        at: u64,
+    ) -> bool {
+        self.passes_easily(cost, at)
+            && (self.active.load(Relaxed) & CONCURRENCY == 0 || in_flight() < self.concurrency)
     }
 
     /// Whether there is room by the two numbers kept of all quotas. No more than the burst is asked of them: where there is
@@ -371,7 +382,6 @@ impl Pace {
     }
 
     /// Whether every quota lets the call pass, each asked by itself.
-    #[cold]
     fn passes(&self, active: u32, cost: Cost, at: u64) -> bool {
         let mut quotas = self.limited(active, cost);
         quotas.all(|(_, quota, units)| quota.wait(units, at) == Some(0))

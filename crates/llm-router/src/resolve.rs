@@ -83,6 +83,8 @@ pub(crate) struct Candidate {
     pub(crate) role: Role,
     pub(crate) tier: u8,
     pub(crate) weight: u32,
+    /// One divided by it.
+    pub(crate) per_weight: f64,
     pub(crate) less_restrictive: bool,
     /// An hour's spend counts its calls: the target's or the route's.
     pub(crate) is_billed: bool,
@@ -222,6 +224,7 @@ impl Draft<'_> {
             // Tiers are not empty, so there are no more of them than candidates.
             tier: u8::try_from(tier).unwrap_or(u8::MAX),
             weight: member.weight,
+            per_weight: 1.0 / f64::from(member.weight),
             less_restrictive: member.less_restrictive || role == Role::Edge(Edge::ContentFilter),
             is_billed,
             is_plain: role == Role::Member && member.weight > 0 && !is_billed,

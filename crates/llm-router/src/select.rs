@@ -12,7 +12,7 @@ use crate::strategy::{self, Fact, Load, Strategy};
 use crate::table::{Moment, Slot, Table};
 use crate::target::TargetId;
 use crate::trace::Refusal;
-use llm_breaker::{Breaker, Readiness};
+use llm_breaker::Readiness;
 use rand::{Rng, RngExt};
 use std::hint::select_unpredictable;
 use std::sync::atomic::Ordering;
@@ -206,25 +206,15 @@ pub(crate) fn expected_cost(slot: &Slot, request: &Request) -> Spend {
 }
 
 /// Whether a call can go to the target now: what [`admission`] says, without the instant.
-#[inline(always)]
 fn is_ready(slot: &Slot, request: &Request, moment: &Moment) -> bool {
-    let passes = |gate: &Breaker| gate.is_clear() || lets_through(gate, moment);
+    let passes = |admission| admission == Admission::Ready;
     let in_flight = || slot.health.in_flight.load(Ordering::Relaxed);
-    for shared in &slot.gates {
-        if !passes(&shared.gate) {
-            return false;
-        }
-    }
-    passes(&slot.health.gate)
+    let mut shared = slot.gates.iter();
+    passes(gate(slot.health.gate.readiness(moment.now)))
         && slot
             .pace
             .is_ready(slot.expected(request), in_flight, moment.of(slot))
-}
-
-/// Whether a gate that is not simply closed lets a call through.
-#[cold]
-fn lets_through(gate: &Breaker, moment: &Moment) -> bool {
-    self::gate(gate.readiness(moment.now)) == Admission::Ready
+        && shared.all(|shared| passes(gate(shared.gate.readiness(moment.now))))
 }
 
 /// When the target's own gate and its credential's let a call through.
@@ -303,7 +293,7 @@ fn drawn<'t>(
                 return None;
             }
             let load = |candidate: &Candidate| Load {
-                weight: candidate.weight,
+                per_weight: candidate.per_weight,
                 in_flight: candidate.slot.health.in_flight.load(Ordering::Relaxed),
                 micros: candidate.slot.health.ewma.about(moment.of(&candidate.slot)),
             };
@@ -320,17 +310,30 @@ fn allows_all(request: &Request) -> bool {
     request.allowed.0.is_all() && request.carried.0.is_all()
 }
 
-/// Whether a plain candidate can serve a request that asks for nothing but abilities and a window.
+/// Whether a candidate is as nearly all are nearly always: a plain one, with all its gates closed and far from its limits, and so
+/// of use for a request that asks for nothing but abilities and a window. Where not, it may be of use all the same.
 #[inline(always)]
-fn is_usable(candidate: &Candidate, request: &Request, moment: &Moment) -> bool {
-    candidate.is_plain
-        && candidate.abilities.contains(request.abilities)
-        && is_large_enough(candidate, request, 0)
-        && is_ready(&candidate.slot, request, moment)
+fn is_at_hand(candidate: &Candidate, request: &Request, moment: &Moment) -> bool {
+    let slot = &*candidate.slot;
+    if !candidate.is_plain
+        || !candidate.abilities.contains(request.abilities)
+        || !is_large_enough(candidate, request, 0)
+        || !slot.health.gate.is_clear()
+    {
+        return false;
+    }
+    for shared in &slot.gates {
+        if !shared.gate.is_clear() {
+            return false;
+        }
+    }
+    let in_flight = || slot.health.in_flight.load(Ordering::Relaxed);
+    slot.pace
+        .is_easily_ready(slot.expected(request), in_flight, moment.of(slot))
 }
 
 /// One look at the candidates of a route.
-struct Look<'a> {
+pub(crate) struct Look<'a> {
     table: &'a Table,
     request: &'a Request,
     fit: &'a Fit,
@@ -341,7 +344,7 @@ struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    fn new(
+    pub(crate) fn new(
         table: &'a Table,
         request: &'a Request,
         fit: &'a Fit,
@@ -368,12 +371,18 @@ impl<'a> Look<'a> {
     }
 
     fn is_usable(&self, candidate: &Candidate) -> bool {
-        if self.asks_little && candidate.is_plain {
-            return is_usable(candidate, self.request, &self.moment);
+        (self.asks_little && is_at_hand(candidate, self.request, &self.moment))
+            || !self.tried.contains(candidate.position)
+                && fits(self.table, candidate, self.request, *self.fit, self.moment.now).is_ok()
+                && is_ready(&candidate.slot, self.request, &self.moment)
+    }
+
+    /// Why a candidate cannot be used now; `None` where it can.
+    pub(crate) fn refusal(&self, candidate: &Candidate) -> Option<Refusal> {
+        if self.is_usable(candidate) {
+            return None;
         }
-        !self.tried.contains(candidate.position)
-            && fits(self.table, candidate, self.request, *self.fit, self.moment.now).is_ok()
-            && is_ready(&candidate.slot, self.request, &self.moment)
+        refusal(self.table, candidate, self.request, *self.fit, &self.moment)
     }
 
     /// A draw by weight among those that are ready, after one among all members met one that is not. Both together give each
@@ -464,7 +473,7 @@ impl Table {
                 &moment,
                 rng,
                 #[inline(always)]
-                |candidate| is_usable(candidate, request, &moment),
+                |candidate| is_at_hand(candidate, request, &moment),
             );
             if let Some(drawn) = drawn {
                 return Some(drawn.target);

@@ -7,6 +7,7 @@
 use crate::pace::nanos;
 use std::f64::consts::LOG2_E;
 use std::fmt;
+use std::hint::select_unpredictable;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -159,9 +160,16 @@ const fn divisor(mut a: u64, mut b: u64) -> u64 {
 
 /// `0..len` in proportion to the position of `draw` among all numbers of 32 bits.
 #[inline]
-fn spread(draw: u64, len: usize) -> usize {
-    let low = u128::from(draw & u64::from(u32::MAX));
-    usize::try_from((low * len as u128) >> 32).unwrap_or(0)
+fn spread(draw: u32, len: u32) -> usize {
+    // Below `len`, so that it fits.
+    usize::try_from((u64::from(draw) * u64::from(len)) >> 32).unwrap_or(0)
+}
+
+/// The lower and the upper half of a draw.
+#[inline]
+fn halves(draw: u64) -> (u32, u32) {
+    let low = |word| u32::try_from(word).unwrap_or(u32::MAX);
+    (low(draw & u64::from(u32::MAX)), low(draw >> 32))
 }
 
 fn place(draw: u64, len: usize) -> Option<usize> {
@@ -170,7 +178,7 @@ fn place(draw: u64, len: usize) -> Option<usize> {
 
 /// The first in the order `better`, looked through from a drawn start so that ties are shared.
 fn best(facts: &[Fact], draw: u64, better: impl Fn(&Fact, &Fact) -> bool) -> Option<usize> {
-    let start = spread(draw, facts.len());
+    let start = spread(halves(draw).0, u32::try_from(facts.len()).ok()?);
     let (before, after) = facts.split_at_checked(start)?;
     let turned = (start..).zip(after).chain((0..).zip(before));
     turned
@@ -192,7 +200,7 @@ fn is_lighter((calls, weight): (u32, u32), (other_calls, other_weight): (u32, u3
 fn power_of_two(facts: &[Fact], draw: u64) -> Option<usize> {
     let (first, second) = pair(draw, facts.len())?;
     let load = |fact: &Fact| Load {
-        weight: fact.weight,
+        per_weight: 1.0 / f64::from(fact.weight),
         in_flight: fact.in_flight,
         micros: fact.ewma.as_secs_f64() * 1e6,
     };
@@ -207,16 +215,17 @@ fn power_of_two(facts: &[Fact], draw: u64) -> Option<usize> {
 /// Two different positions below `len`, every pair as likely as any other; `None` where there are not two.
 #[inline]
 pub(crate) fn pair(draw: u64, len: usize) -> Option<(usize, usize)> {
-    let others = len.checked_sub(1).filter(|others| *others > 0)?;
-    let first = spread(draw, len);
-    let other = spread(draw >> 32, others);
+    let len = u32::try_from(len).ok().filter(|len| *len > 1)?;
+    let (low, high) = halves(draw);
+    let (first, other) = (spread(low, len), spread(high, len - 1));
     Some((first, other + usize::from(other >= first)))
 }
 
 /// What the power of two choices knows of a candidate.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
-    pub(crate) weight: u32,
+    /// One divided by its weight.
+    pub(crate) per_weight: f64,
     pub(crate) in_flight: u32,
     /// Its peak latency; 0 where it is not known.
     pub(crate) micros: f64,
@@ -226,12 +235,13 @@ pub(crate) struct Load {
 /// not known its latency is taken to be the other's.
 #[inline]
 pub(crate) fn is_cheaper(a: Load, b: Load) -> bool {
-    let known = a.micros > 0.0 && b.micros > 0.0;
-    let cost = |load: Load, weight: u32| {
-        let micros = if known { load.micros } else { 1.0 };
-        micros * (f64::from(load.in_flight) + 1.0) * f64::from(weight)
+    // Which of two drawn ones is unknown no branch could foresee.
+    let unknown = (a.micros <= 0.0) | (b.micros <= 0.0);
+    let cost = |load: Load| {
+        let micros = select_unpredictable(unknown, 1.0, load.micros);
+        (f64::from(load.in_flight) + 1.0) * load.per_weight * micros
     };
-    cost(a, b.weight) < cost(b, a.weight)
+    cost(a) < cost(b)
 }
 
 /// Weighted rendezvous hashing: each candidate's score depends on itself and the key alone.
@@ -390,7 +400,6 @@ fn pack(micros: f64, tick: u32) -> u64 {
 /// Microseconds and tick.
 #[inline]
 fn unpack(cell: u64) -> (u32, u32) {
-    let [micros, tick] = [cell >> 32, cell & u64::from(u32::MAX)];
-    let low = |word| u32::try_from(word).unwrap_or(u32::MAX);
-    (low(micros), low(tick))
+    let (tick, micros) = halves(cell);
+    (micros, tick)
 }

@@ -57,40 +57,42 @@ impl Moment {
     }
 }
 
-/// One target: what is known of it, and how it does.
+/// One target: what is known of it, and how it does. What every decision reads comes first, on one cache line.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Slot {
     /// Shared with the table that replaces this one, where the target stays the same.
     pub(crate) health: Arc<Health>,
     pub(crate) pace: Arc<Pace>,
+    /// The gates of `scopes`, in their order.
+    pub(crate) gates: Box<[Arc<SharedState>]>,
+    /// How much older than the table its clocks are.
+    age_ns: u64,
     pub(crate) price: Price,
     /// The spend of the last hour, where it is limited or watched.
     pub(crate) ledger: Option<Arc<Ledger>>,
     pub(crate) scopes: Memberships,
-    /// The gates of `scopes`, in their order.
-    pub(crate) gates: Box<[Arc<SharedState>]>,
     pub(crate) budget: u16,
     pub(crate) facts: Box<Target>,
     /// It goes on from the beginning of an answer.
     pub(crate) prefill: bool,
-    /// How much older than the table its clocks are.
-    age_ns: u64,
 }
 
-/// How one target does.
+/// How one target does. The gate ends on a cache line of its own; what else a decision reads follows together.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Health {
     pub(crate) gate: Breaker,
-    pub(crate) vitals: Vitals,
     /// Latency as the power of two choices sees it.
     pub(crate) ewma: PeakEwma,
     pub(crate) in_flight: AtomicU32,
+    /// How far its own count of a prompt is from what was expected.
+    pub(crate) estimate: Estimate,
     /// Rate limits in a row that stated no wait; the next hold grows with them.
     pub(crate) unhinted_limits: AtomicU32,
     /// It has refused to go on from the beginning of an answer.
     pub(crate) no_prefill: AtomicBool,
-    /// How far its own count of a prompt is from what was expected.
-    pub(crate) estimate: Estimate,
+    pub(crate) vitals: Vitals,
 }
 
 // === impl Slot ===

@@ -5,7 +5,7 @@ use super::{Action, AttemptId, Live, Plan, RESERVE, State, abandon, pay};
 use crate::money::Spend;
 use crate::resolve::Resolved;
 use crate::route::{Edge, Windows};
-use crate::select;
+use crate::select::{self, Set};
 use crate::table::{Slot, Table};
 use crate::target::TargetId;
 use crate::trace::{Hop, HopResult, Refused, Why};
@@ -335,7 +335,9 @@ impl Plan {
             .candidates
             .get(usize::from(position))
             .map_or(0, |candidate| candidate.tier);
-        let (tried, moment) = (self.tried(), table.moment(now));
+        let tried = self.tried();
+        let moment = table.moment(now);
+        let look = select::Look::new(table, &self.request, &self.fit, Set::default(), moment);
         route
             .candidates
             .iter()
@@ -343,7 +345,7 @@ impl Plan {
             .take_while(|(candidate, _)| candidate.tier <= tier)
             .filter(|(_, other)| *other != position && !tried.contains(*other))
             .filter_map(|(candidate, _)| {
-                let reason = select::refusal(table, candidate, &self.request, self.fit, &moment)?;
+                let reason = look.refusal(candidate)?;
                 Some(Refused {
                     target: candidate.target,
                     reason,
