@@ -6,13 +6,14 @@ use crate::request::Request;
 use crate::resolve::{Candidate, Resolved, Role};
 use crate::route::{Edge, RouteId};
 use crate::select::{self, Fit};
-use crate::strategy::{self, Strategy, mix};
+use crate::strategy::{self, Fact, Strategy, mix};
 use crate::table::Table;
 use crate::target::TargetId;
 use crate::trace::Refusal;
 use llm_breaker::{Snapshot, State, TripReason};
 use llm_errors::Scope;
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Draws by which the share of a strategy that looks at more than weights is told.
@@ -118,7 +119,7 @@ impl Table {
             .iter()
             .filter_map(|index| route.candidates.get(*index));
         let facts: Vec<_> = candidates
-            .map(|candidate| select::fact_of(candidate, request, now))
+            .map(|candidate| fact_of(candidate, request, now))
             .collect();
         if route.policy.strategy == Strategy::Weighted {
             let all: f64 = facts.iter().map(|fact| f64::from(fact.weight)).sum();
@@ -253,5 +254,18 @@ impl fmt::Display for Considered<'_> {
             write!(f, ", {} in flight", self.in_flight)?;
         }
         Ok(())
+    }
+}
+
+/// What the strategies know of a candidate.
+fn fact_of(candidate: &Candidate, request: &Request, now: Instant) -> Fact {
+    let slot = &*candidate.slot;
+    Fact {
+        id: candidate.sticky_id,
+        weight: candidate.weight,
+        in_flight: slot.health.in_flight.load(Ordering::Relaxed),
+        ewma: slot.health.ewma.read(now),
+        headroom: slot.pace.headroom(now),
+        price: select::expected_cost(slot, request).0,
     }
 }

@@ -85,7 +85,11 @@ pub fn cost(price: &Price, tokens: &Billed) -> Spend {
         .saturating_add(sort(price.output, tokens.output))
         .saturating_add(sort(price.cache_read, tokens.cache_read))
         .saturating_add(sort(price.cache_write, tokens.cache_write));
-    let tokens = u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX);
+    // A division of 128 bits costs more than all the rest.
+    let tokens = match u64::try_from(sum) {
+        Ok(sum) => sum.div_ceil(1_000_000),
+        Err(_) => u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX),
+    };
     Spend(price.per_request.saturating_add(tokens))
 }
 

@@ -554,18 +554,20 @@ impl Pace {
     /// concurrency cap is not part of it.
     #[must_use]
     pub fn headroom(&self, now: Instant) -> f64 {
+        self.headroom_at(self.clock(now))
+    }
+
+    /// The same so many nanoseconds after the origin.
+    pub(crate) fn headroom_at(&self, at: u64) -> f64 {
         let active = self.active.load(Relaxed);
         if active == 0 {
             return 1.0;
         }
-        let at = self.clock(now);
         if active & BLOCKED != 0 && self.blocked_until.load(Relaxed) > at {
             return 0.0;
         }
-        bits()
-            .zip(&self.quotas)
-            .filter(|(bit, _)| active & bit != 0)
-            .map(|(_, quota)| quota.free_share(at))
+        self.limited(active, Cost::default())
+            .map(|(_, quota, _)| quota.free_share(at))
             .fold(1.0, f64::min)
     }
 

@@ -8,7 +8,7 @@ use crate::pace::PaceReadiness;
 use crate::request::Request;
 use crate::resolve::{Candidate, Resolved, Role, Tier};
 use crate::route::{Edge, MAX_CANDIDATES, Policy, RouteId};
-use crate::strategy::{self, Fact, Load, Strategy};
+use crate::strategy::{self, Load, Strategy};
 use crate::table::{Moment, Slot, Table};
 use crate::target::TargetId;
 use crate::trace::Refusal;
@@ -171,7 +171,13 @@ pub(crate) fn fits(
 #[inline]
 fn is_large_enough(candidate: &Candidate, request: &Request, above: u32) -> bool {
     let window = candidate.context_window_tokens;
-    let wanted = || candidate.slot.health.estimate.apply(request.context_tokens.into());
+    let wanted = || {
+        candidate
+            .slot
+            .health
+            .estimate
+            .apply(request.context_tokens.into())
+    };
     window == 0 || (window > above && u64::from(window) >= wanted())
 }
 
@@ -292,13 +298,7 @@ fn drawn<'t>(
             if !usable(first) || !usable(second) {
                 return None;
             }
-            let load = |candidate: &Candidate| Load {
-                per_weight: candidate.per_weight,
-                in_flight: candidate.slot.health.in_flight.load(Ordering::Relaxed),
-                micros: candidate.slot.health.ewma.about(moment.of(&candidate.slot)),
-            };
-            let second_is_better = strategy::is_cheaper(load(second), load(first));
-            Some(select_unpredictable(second_is_better, second, first))
+            Some(better(first, second, moment))
         }
         _ => None,
     }
@@ -362,7 +362,9 @@ impl<'a> Look<'a> {
     }
 
     fn pick(&self, tier: Tier<'_>, rng: &mut impl Rng) -> Option<u8> {
-        let drawn = drawn(tier, &self.moment, rng, |candidate| self.is_usable(candidate));
+        let drawn = drawn(tier, &self.moment, rng, |candidate| {
+            self.is_usable(candidate)
+        });
         match (drawn, tier.strategy) {
             (Some(drawn), _) => Some(drawn.position),
             (None, Strategy::Weighted) => self.by_weight(tier, rng),
@@ -373,7 +375,14 @@ impl<'a> Look<'a> {
     fn is_usable(&self, candidate: &Candidate) -> bool {
         (self.asks_little && is_at_hand(candidate, self.request, &self.moment))
             || !self.tried.contains(candidate.position)
-                && fits(self.table, candidate, self.request, *self.fit, self.moment.now).is_ok()
+                && fits(
+                    self.table,
+                    candidate,
+                    self.request,
+                    *self.fit,
+                    self.moment.now,
+                )
+                .is_ok()
                 && is_ready(&candidate.slot, self.request, &self.moment)
     }
 
@@ -417,36 +426,83 @@ impl<'a> Look<'a> {
 
     /// The usable candidate that the tier's strategy prefers.
     fn by_strategy(&self, tier: Tier<'_>, rng: &mut impl Rng) -> Option<u8> {
-        let mut facts = [Fact::default(); MAX_CANDIDATES];
-        let mut positions = [0u8; MAX_CANDIDATES];
-        let mut count = 0;
-        for candidate in tier.candidates {
-            if !self.is_usable(candidate) {
-                continue;
+        let (draw, request, moment) = (rng.next_u64(), self.request, &self.moment);
+        let chosen = match tier.strategy {
+            Strategy::LeastInFlight => self.least(tier, draw, |candidate, _| {
+                strategy::crowding(in_flight(candidate), candidate.per_weight)
+            }),
+            Strategy::HeadRoom => self.least(tier, draw, |candidate, _| {
+                let slot = &candidate.slot;
+                -slot.pace.headroom_at(moment.of(slot))
+            }),
+            Strategy::Cheapest => self.least(tier, draw, |candidate, _| {
+                strategy::price(expected_cost(&candidate.slot, request).0)
+            }),
+            Strategy::Sticky => {
+                let key = strategy::mix(request.key);
+                self.least(tier, draw, |candidate, bound| {
+                    strategy::distance(candidate.sticky_id, key, candidate.per_weight, bound)
+                })
             }
-            if let (Some(fact), Some(place)) = (facts.get_mut(count), positions.get_mut(count)) {
-                *place = candidate.position;
-                *fact = fact_of(candidate, self.request, self.moment.now);
+            Strategy::Weighted | Strategy::PowerOfTwo => self.better_of_usable(tier, draw),
+        };
+        Some(chosen?.position)
+    }
+
+    /// The usable one of the least cost. That is nearly always the one of the least cost, so that only this one is looked at
+    /// more closely.
+    fn least<'t>(
+        &self,
+        tier: Tier<'t>,
+        draw: u64,
+        cost: impl Fn(&Candidate, f64) -> f64,
+    ) -> Option<&'t Candidate> {
+        let cost = |candidate: &&Candidate, bound| cost(candidate, bound);
+        let mut all = tier.candidates.iter().filter(|one| one.weight > 0);
+        let least = strategy::least(all.clone(), draw, cost)?;
+        if self.is_usable(least) {
+            return Some(least);
+        }
+        strategy::least(all.by_ref().filter(|one| self.is_usable(one)), draw, cost)
+    }
+
+    /// The better of two that are drawn among those that can be used.
+    fn better_of_usable<'t>(&self, tier: Tier<'t>, draw: u64) -> Option<&'t Candidate> {
+        let mut usable = [0u8; MAX_CANDIDATES];
+        let mut count = 0;
+        for (place, candidate) in (0u8..).zip(tier.candidates) {
+            if let Some(next) = usable.get_mut(count)
+                && self.is_usable(candidate)
+            {
+                *next = place;
                 count += 1;
             }
         }
-        let facts = facts.get(..count)?;
-        let chosen = strategy::choose(tier.strategy, facts, rng.next_u64(), self.request.key)?;
-        positions.get(chosen).copied()
+        let at = |index: usize| tier.candidates.get(usize::from(*usable.get(index)?));
+        match strategy::pair(draw, count) {
+            Some((first, second)) => Some(better(at(first)?, at(second)?, &self.moment)),
+            None if count == 0 => None,
+            None => at(0),
+        }
     }
 }
 
-/// What the strategies know of a candidate.
-pub(crate) fn fact_of(candidate: &Candidate, request: &Request, now: Instant) -> Fact {
-    let slot = &*candidate.slot;
-    Fact {
-        id: candidate.sticky_id,
-        weight: candidate.weight,
-        in_flight: slot.health.in_flight.load(Ordering::Relaxed),
-        ewma: slot.health.ewma.read(now),
-        headroom: slot.pace.headroom(now),
-        price: expected_cost(slot, request).0,
-    }
+/// The calls under way at a candidate's target.
+#[inline]
+fn in_flight(candidate: &Candidate) -> u32 {
+    candidate.slot.health.in_flight.load(Ordering::Relaxed)
+}
+
+/// The one of two whose peak latency, calls in flight and weight promise the sooner answer.
+#[inline]
+fn better<'t>(first: &'t Candidate, second: &'t Candidate, moment: &Moment) -> &'t Candidate {
+    let load = |candidate: &Candidate| Load {
+        per_weight: candidate.per_weight,
+        in_flight: in_flight(candidate),
+        micros: candidate.slot.health.ewma.about(moment.of(&candidate.slot)),
+    };
+    let second_is_better = strategy::is_cheaper(load(second), load(first));
+    select_unpredictable(second_is_better, second, first)
 }
 
 impl Table {

@@ -109,17 +109,29 @@ pub fn choose(strategy: Strategy, facts: &[Fact], draw: u64, key: u64) -> Option
     if facts.len() < 2 {
         return (!facts.is_empty()).then_some(0);
     }
+    let weightless = |fact: &Fact, cost: f64| {
+        if fact.weight == 0 {
+            f64::INFINITY
+        } else {
+            cost
+        }
+    };
+    let key = mix(key);
     match strategy {
         Strategy::Weighted => weighted(facts, draw),
-        Strategy::LeastInFlight => best(facts, draw, less_loaded),
+        Strategy::LeastInFlight => place_of_least(facts, draw, |fact, _| {
+            crowding(fact.in_flight, per_weight(fact))
+        }),
         Strategy::PowerOfTwo => power_of_two(facts, draw),
-        Strategy::HeadRoom => best(facts, draw, |a, b| {
-            a.weight != 0 && (b.weight == 0 || a.headroom > b.headroom)
+        Strategy::HeadRoom => {
+            place_of_least(facts, draw, |fact, _| weightless(fact, -fact.headroom))
+        }
+        Strategy::Cheapest => {
+            place_of_least(facts, draw, |fact, _| weightless(fact, price(fact.price)))
+        }
+        Strategy::Sticky => place_of_least(facts, 0, |fact, bound| {
+            distance(fact.id, key, per_weight(fact), bound)
         }),
-        Strategy::Cheapest => best(facts, draw, |a, b| {
-            a.weight != 0 && (b.weight == 0 || a.price < b.price)
-        }),
-        Strategy::Sticky => sticky(facts, key),
     }
 }
 
@@ -176,31 +188,70 @@ fn place(draw: u64, len: usize) -> Option<usize> {
     usize::try_from(draw.checked_rem(u64::try_from(len).ok()?)?).ok()
 }
 
-/// The first in the order `better`, looked through from a drawn start so that ties are shared.
-fn best(facts: &[Fact], draw: u64, better: impl Fn(&Fact, &Fact) -> bool) -> Option<usize> {
-    let start = spread(halves(draw).0, u32::try_from(facts.len()).ok()?);
-    let (before, after) = facts.split_at_checked(start)?;
-    let turned = (start..).zip(after).chain((0..).zip(before));
-    turned
-        .reduce(|kept, next| if better(next.1, kept.1) { next } else { kept })
-        .map(|(position, _)| position)
+/// The place of the fact of the least cost.
+fn place_of_least(facts: &[Fact], draw: u64, cost: impl Fn(&Fact, f64) -> f64) -> Option<usize> {
+    let all = facts.iter().enumerate();
+    let least = least(all, draw, |(_, fact), bound| cost(fact, bound));
+    least.map(|(place, _)| place)
 }
 
-fn less_loaded(a: &Fact, b: &Fact) -> bool {
-    is_lighter((a.in_flight, a.weight), (b.in_flight, b.weight))
-}
-
-/// Whether the first has fewer calls in flight for its weight than the second.
+/// The one of the least cost; of several, each as likely as any other. `cost` is told the least one so far: of what costs no less it need
+/// say only so.
 #[inline]
-fn is_lighter((calls, weight): (u32, u32), (other_calls, other_weight): (u32, u32)) -> bool {
-    (u64::from(calls) + 1) * u64::from(other_weight)
-        < (u64::from(other_calls) + 1) * u64::from(weight)
+pub(crate) fn least<T>(
+    all: impl Iterator<Item = T>,
+    draw: u64,
+    cost: impl Fn(&T, f64) -> f64,
+) -> Option<T> {
+    let mut all = (0u64..).zip(all);
+    let lot = |place: u64| mix(draw.wrapping_add(place));
+    let (place, first) = all.next()?;
+    let mut least = (cost(&first, f64::INFINITY), lot(place), first);
+    for (place, one) in all {
+        let costs = cost(&one, least.0);
+        if costs < least.0 || (costs <= least.0 && lot(place) < least.1) {
+            least = (costs, lot(place), one);
+        }
+    }
+    Some(least.2)
+}
+
+/// The calls that would then be in flight, by weight.
+#[inline]
+pub(crate) fn crowding(in_flight: u32, per_weight: f64) -> f64 {
+    (f64::from(in_flight) + 1.0) * per_weight
+}
+
+/// A price as a cost to compare.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "52 bits tell any two apart that matter"
+)]
+#[inline]
+pub(crate) fn price(price: u64) -> f64 {
+    price as f64
+}
+
+/// How far a candidate is from a mixed key, by weighted rendezvous hashing: it depends on these two and the weight alone.
+#[inline]
+pub(crate) fn distance(id: u64, key: u64, per_weight: f64, bound: f64) -> f64 {
+    let share = unit(mix(id ^ key));
+    // The logarithm is no less than this, and dear.
+    let at_least = (1.0 - share) * per_weight;
+    if at_least >= bound {
+        return f64::INFINITY;
+    }
+    -share.ln() * per_weight
+}
+
+fn per_weight(fact: &Fact) -> f64 {
+    1.0 / f64::from(fact.weight)
 }
 
 fn power_of_two(facts: &[Fact], draw: u64) -> Option<usize> {
     let (first, second) = pair(draw, facts.len())?;
     let load = |fact: &Fact| Load {
-        per_weight: 1.0 / f64::from(fact.weight),
+        per_weight: per_weight(fact),
         in_flight: fact.in_flight,
         micros: fact.ewma.as_secs_f64() * 1e6,
     };
@@ -239,21 +290,9 @@ pub(crate) fn is_cheaper(a: Load, b: Load) -> bool {
     let unknown = (a.micros <= 0.0) | (b.micros <= 0.0);
     let cost = |load: Load| {
         let micros = select_unpredictable(unknown, 1.0, load.micros);
-        (f64::from(load.in_flight) + 1.0) * load.per_weight * micros
+        crowding(load.in_flight, load.per_weight) * micros
     };
     cost(a) < cost(b)
-}
-
-/// Weighted rendezvous hashing: each candidate's score depends on itself and the key alone.
-fn sticky(facts: &[Fact], key: u64) -> Option<usize> {
-    let score = |fact: &Fact| -> f64 {
-        let share = unit(mix(fact.id ^ mix(key)));
-        f64::from(fact.weight) / -share.ln()
-    };
-    let scored = facts.iter().map(score).enumerate();
-    scored
-        .reduce(|kept, next| if next.1 > kept.1 { next } else { kept })
-        .map(|(position, _)| position)
 }
 
 /// A hash of bytes that stays the same from build to build: FNV-1a, finished.

@@ -60,7 +60,8 @@ impl Plan {
             .find(|(candidate, position)| {
                 passed.contains(*position)
                     && !tried.contains(*position)
-                    && select::refusal(&table, candidate, &self.request, self.fit, &moment).is_none()
+                    && select::refusal(&table, candidate, &self.request, self.fit, &moment)
+                        .is_none()
             });
         if let Some((_, position)) = ramping
             && let Some(send) = self.insist(position, self.why(route, position), now)
