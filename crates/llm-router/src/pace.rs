@@ -176,12 +176,13 @@ impl Quota {
             .map(|_| span)
     }
 
-    /// From when on a call that costs next to nothing passes: one request of a quota of requests, no token of one of tokens.
-    fn free_from(&self, place: usize) -> u64 {
+    /// The TAT that a quota with a burst of `burst_ns`, no more than its own, would have for being as near its end. Where each
+    /// call takes one unit, that unit is counted in.
+    fn tat_by_burst(&self, place: usize, burst_ns: u64) -> u64 {
         let unit = self.unit();
         let least = if is_of_requests(place) { unit } else { 0 };
-        let room = self.burst_ns.max(unit) - least;
-        self.tat.load(Relaxed).saturating_sub(room)
+        let tat = self.tat.load(Relaxed).saturating_add(least);
+        tat.saturating_sub(self.burst_ns.max(unit) - burst_ns)
     }
 
     fn give_back(&self, span: u64) {
@@ -231,13 +232,13 @@ fn ratio(part: u64, whole: u64) -> f64 {
 /// Shared by reference. Reading costs a few relaxed loads; nothing locks or allocates.
 ///
 /// Whether a call may be sent is asked at every decision, of quotas that are seldom near their end. So the pace keeps two
-/// numbers that say so of all quotas together: from when on each of them lets a call of next to nothing through, and the price
-/// of a token where it is dearest. Both only rise. A call that passes by them passes; of any other the quotas are asked.
+/// numbers that stand for all quotas together: the latest TAT, and the price of a token where it is dearest. Both only rise. A call
+/// that passes by them passes; for any other the quotas are asked.
 #[derive(Debug)]
 #[repr(C, align(64))] // What every decision reads comes first, on one cache line.
 pub struct Pace {
-    /// No quota and no block is in the way of a call of no tokens from here on, in nanoseconds since the origin.
-    free_from: AtomicU64,
+    /// No TAT is later, counted by the usual burst, and no block ends later than the burst before it.
+    latest_tat: AtomicU64,
     /// The most that one token takes from any quota of tokens.
     token_ns: AtomicU64,
     /// The burst of every quota but the daily one.
@@ -281,7 +282,7 @@ impl Pace {
             }
         }
         let pace = Self {
-            free_from: AtomicU64::new(0),
+            latest_tat: AtomicU64::new(0),
             token_ns: AtomicU64::new(0),
             burst_ns,
             active: AtomicU32::new(active),
@@ -376,8 +377,8 @@ impl Pace {
         let tokens = cost.input_tokens.checked_add(cost.output_tokens);
         let price = tokens.and_then(|tokens| tokens.checked_mul(self.token_ns.load(Relaxed)));
         price.is_some_and(|price| {
-            let until = self.free_from.load(Relaxed).checked_add(price);
-            price <= self.burst_ns && until.is_some_and(|until| until <= at)
+            let tat = self.latest_tat.load(Relaxed).checked_add(price);
+            price <= self.burst_ns && tat.is_some_and(|tat| tat <= at + self.burst_ns)
         })
     }
 
@@ -391,18 +392,30 @@ impl Pace {
     /// Keeps what is known of all quotas no lower than what has become of this one. A change of its limit between the two
     /// loads is made up for by the next reservation; none is granted on this alone.
     fn note(&self, place: usize, quota: &Quota) {
-        self.free_from.fetch_max(quota.free_from(place), Relaxed);
-        if !is_of_requests(place) {
+        let tat = quota.tat_by_burst(place, self.burst_ns);
+        if tat > self.latest_tat.load(Relaxed) {
+            // Somewhat later than it need be, so that not every call writes to what all decisions read.
+            let ahead = tat.saturating_add(self.burst_ns / 16);
+            self.latest_tat.fetch_max(ahead, Relaxed);
+        }
+        if !is_of_requests(place) && quota.unit() > self.token_ns.load(Relaxed) {
             self.token_ns.fetch_max(quota.unit(), Relaxed);
         }
+    }
+
+    fn note_block(&self, until: u64) {
+        let tat = until.saturating_add(self.burst_ns);
+        self.latest_tat.fetch_max(tat, Relaxed);
     }
 
     fn note_all(&self) {
         for (place, quota) in self.quotas.iter().enumerate() {
             self.note(place, quota);
         }
-        self.free_from
-            .fetch_max(self.blocked_until.load(Relaxed), Relaxed);
+        match self.blocked_until.load(Relaxed) {
+            0 => {}
+            until => self.note_block(until),
+        }
     }
 
     /// The zero of its clock.
@@ -574,7 +587,7 @@ impl Pace {
     fn block(&self, now: Instant, wait: Duration) {
         let until = self.clock(now).saturating_add(nanos(wait.min(MAX_BLOCK)));
         self.blocked_until.fetch_max(until, Relaxed);
-        self.free_from.fetch_max(until, Relaxed);
+        self.note_block(until);
         self.active.fetch_or(BLOCKED, Relaxed);
     }
 
