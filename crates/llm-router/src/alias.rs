@@ -3,8 +3,6 @@
 //! Every member gets one column of equal width; what a light member does not need of its column is
 //! given to a heavy one, its alias. A draw picks a column and then one of its two owners.
 
-use rand::Rng;
-
 /// Draws positions in proportion to weights. Positions are counted from 0.
 #[derive(Debug, Clone)]
 pub(crate) struct Alias(Box<[Column]>);
@@ -53,9 +51,9 @@ impl Alias {
         Some(Self(columns.into()))
     }
 
-    /// One draw: a multiplication, a comparison, one random word.
-    pub(crate) fn draw(&self, rng: &mut impl Rng) -> u8 {
-        let word = rng.next_u64();
+    /// What a random word draws: a multiplication and a comparison.
+    #[inline]
+    pub(crate) fn of(&self, word: u64) -> u8 {
         let count = u64::try_from(self.0.len()).unwrap_or(1);
         // The upper half picks the column, the lower one of its owners.
         let column = ((word >> 32) * count) >> 32;
@@ -76,15 +74,15 @@ impl Alias {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use rand::SeedableRng;
     use rand::rngs::SmallRng;
+    use rand::{Rng, SeedableRng};
 
     fn shares(weights: &[u32], draws: u32) -> Vec<f64> {
         let alias = Alias::new(weights).unwrap();
         let mut rng = SmallRng::seed_from_u64(11);
         let mut counts = vec![0u32; weights.len()];
         for _ in 0..draws {
-            counts[usize::from(alias.draw(&mut rng))] += 1;
+            counts[usize::from(alias.of(rng.next_u64()))] += 1;
         }
         counts
             .iter()

@@ -2,6 +2,8 @@
 
 use crate::world::*;
 use llm_router::{Cost, Limits, Policy, Price, Request, Route, Strategy, Table, Target, Trace};
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
 use std::collections::HashMap;
 
 fn four(strategy: Strategy) -> World {
@@ -127,4 +129,47 @@ fn a_lone_limited_target_makes_callers_wait_inside_their_deadline() {
     let done = world.traffic(20, ms(10), |n| (Request::new(), n));
     let answered = done.iter().filter(|done| done.end == End::Answered).count();
     assert_eq!(answered, 20, "one a second fits a deadline of 30 s");
+}
+
+#[test]
+fn who_is_ready_has_its_share_though_it_is_near_a_limit() {
+    // By the dearest of its tokens it could not be sent to at all; this request has none of those.
+    let mut near = Limits::default();
+    (near.input_tpm, near.output_tpm) = (Some(60), Some(60_000_000_000));
+    let request = Request::new().expected(Cost {
+        input_tokens: 0,
+        output_tokens: 1_000,
+    });
+    for strategy in [
+        Strategy::Weighted,
+        Strategy::PowerOfTwo,
+        Strategy::LeastInFlight,
+    ] {
+        let mut policy = Policy::default();
+        policy.strategy = strategy;
+        let world = World::new(|now| {
+            let mut builder = Table::builder();
+            for name in ["a", "b", "c", "d"] {
+                let target = Target::new(name, name);
+                builder = builder.target(match name {
+                    "a" | "b" => target.limits(near),
+                    _ => target,
+                });
+            }
+            let tiers = Route::new("r").tier(["a", "b", "c", "d"]);
+            builder.route(tiers.policy(policy)).build(now).unwrap()
+        });
+        let table = &world.table;
+        let route = table.route("r").unwrap();
+        let mut rng = SmallRng::seed_from_u64(3);
+        let mut chosen = [0u32; 4];
+        for _ in 0..8_000 {
+            let target = table.decide(route, &request, world.now, &mut rng).unwrap();
+            chosen[target.index()] += 1;
+        }
+        assert!(
+            chosen.iter().all(|count| count.abs_diff(2_000) < 200),
+            "{strategy}: {chosen:?}"
+        );
+    }
 }
