@@ -192,3 +192,28 @@ fn a_fast_failure_looks_slow() {
     ewma.record_failure(None, start);
     assert_eq!(ewma.read(start), Duration::from_secs(20));
 }
+
+proptest! {
+    #[test]
+    fn what_choices_read_of_a_latency_is_close_to_what_it_is(
+        ms in 1u64..4_000_000, later in 0u64..209_000,
+    ) {
+        let start = origin();
+        let ewma = PeakEwma::new(start);
+        ewma.record(Duration::from_millis(ms), start);
+        let now = start + Duration::from_millis(later);
+        let exact = ewma.read(now).as_secs_f64() * 1e6;
+        let about = ewma.about(later * 1_000_000);
+        prop_assert!(about >= exact * 0.999 && about <= exact * 1.07, "{} for {}", about, exact);
+    }
+}
+
+#[test]
+fn a_latency_that_has_faded_is_not_known() {
+    let start = origin();
+    let ewma = PeakEwma::new(start);
+    assert!(ewma.about(0) <= 0.0);
+    ewma.record(Duration::from_secs(60), start);
+    assert!(ewma.about(1_000_000_000) > 0.0);
+    assert!(ewma.about(211_000_000_000) <= 0.0);
+}
