@@ -7,7 +7,7 @@ const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// The part of an address that leads to a provider's list of retired models.
-pub(crate) const RETIRED: &[u8] = b"deprecations";
+pub(crate) const RETIRED: &str = "deprecations";
 
 /// The length of the address at the start of `bytes`, and whether one of its parts is
 /// [`RETIRED`]: eight bytes at a time.
@@ -33,8 +33,7 @@ pub(crate) fn address(bytes: &[u8]) -> (usize, bool) {
         while parts != 0 {
             let place = at + parts.trailing_zeros() as usize / 8;
             let part = bytes.get(place + 1..).unwrap_or_default();
-            retired |= part.first() == RETIRED.first()
-                && part.starts_with(RETIRED)
+            retired |= part.starts_with(RETIRED.as_bytes())
                 && end.is_none_or(|end| place < end)
                 && matches!(bytes.get(place), Some(b'/' | b'#'));
             parts &= parts - 1;

@@ -6,6 +6,7 @@ use crate::fact::Facts;
 use crate::header::Headers;
 use crate::hint::{self, more_precise, takes_hint};
 use crate::kind::{ErrorKind, Phase};
+use crate::known::Known;
 use crate::limit::{SHORT_WAIT, is_limit, sharper_limit};
 use crate::page;
 use crate::provider::Provider;
@@ -14,6 +15,7 @@ use crate::rule::{Kinds, Rank, RuleError, Signal};
 use crate::scan::MAX_BODY_BYTES;
 use crate::seen::Seen;
 use crate::status::{effective_status, status_signal};
+use crate::text::Text;
 use crate::transport::stream_cut;
 use crate::verdict::{Hint, Retry, Verdict};
 use crate::wait;
@@ -197,22 +199,19 @@ impl Classifier {
         if page::is_page(body) {
             return self.page(provider, reply);
         }
-        let mut facts = Facts::new(&self.dictionary, provider, reply.now, false);
-        if !body.is_empty() {
-            facts.read(body);
+        let (status, headers, now) = (reply.status, reply.headers, reply.now);
+        let phase = Phase::FirstByte;
+        if body.is_empty() {
+            return self.conclude(provider, status, &Known::nothing(), headers, now, phase);
         }
-        self.decide(
-            provider,
-            reply.status,
-            &mut facts,
-            reply.headers,
-            reply.now,
-            Phase::FirstByte,
-        )
+        let mut facts = Facts::new(&self.dictionary, provider, now, false);
+        facts.read(body);
+        self.decide(provider, status, &mut facts, headers, now, phase)
     }
 
     fn page(&self, provider: Provider, reply: &Reply<'_>) -> Explained {
-        let text = page::words(reply.body, &self.dictionary.lexicon);
+        let mut text = Text::new();
+        page::words(reply.body, &self.dictionary.lexicon, &mut text);
         let found = self.dictionary.page(provider, reply.status, &text);
         let (kind, resend) = found.map_or_else(
             || page::meaning(reply.status),
@@ -327,13 +326,12 @@ impl Classifier {
     fn decide(
         &self,
         provider: Provider,
-        http_status: u16,
+        status: u16,
         facts: &mut Facts<'_>,
         headers: &dyn Headers,
         now: SystemTime,
         phase: Phase,
     ) -> Explained {
-        let dictionary = &*self.dictionary;
         // what a code settles needs no words, unless they may state a wait or a size
         let settled = facts.signal.is_some_and(|(signal, _)| {
             let kind = signal.outcome.kind;
@@ -342,15 +340,27 @@ impl Classifier {
         if !settled {
             facts.read_messages();
         }
+        self.conclude(provider, status, &Known::of(facts), headers, now, phase)
+    }
+
+    /// From what is known to the verdict.
+    fn conclude(
+        &self,
+        provider: Provider,
+        http_status: u16,
+        facts: &Known<'_>,
+        headers: &dyn Headers,
+        now: SystemTime,
+        phase: Phase,
+    ) -> Explained {
+        let dictionary = &*self.dictionary;
         let mut seen = Seen::new();
         seen.read(headers, now, |name| dictionary.code(provider, name));
-        if let Some(signal) = seen.error_type {
-            let stronger = facts
-                .signal
-                .is_none_or(|(known, _)| known.rank < signal.rank);
-            if stronger {
-                facts.signal = Some((signal, Field::Type));
-            }
+        let mut told = facts.signal;
+        if let Some(signal) = seen.error_type
+            && told.is_none_or(|(known, _)| known.rank < signal.rank)
+        {
+            told = Some((signal, Field::Type));
         }
         let status = effective_status(http_status, facts.status);
         let mut signal = status_signal(status);
@@ -361,7 +371,7 @@ impl Classifier {
         };
         // without a status, even a vague word that the request is at fault is all there is
         let blamed = |code: Signal| status == 0 && code.outcome.kind == ErrorKind::InvalidRequest;
-        if let Some((code, place)) = facts.signal
+        if let Some((code, place)) = told
             && (code.rank > signal.rank || blamed(code))
         {
             signal = code;
@@ -369,7 +379,7 @@ impl Classifier {
         }
         let mut outcome = signal.outcome;
         let mut rule = signal.rule;
-        if let Some((found, line)) = dictionary.refine(provider, status, &facts.text, signal)
+        if let Some((found, line)) = dictionary.refine(provider, status, facts.text, signal)
             && !(signal.rank == Rank::Family
                 && found.kind == ErrorKind::RateLimitOther
                 && is_limit(signal.outcome.kind))
@@ -386,7 +396,7 @@ impl Classifier {
 
         let stated = seen.hint;
         let worded = if takes_hint(outcome.kind) {
-            wait::worded(&dictionary.marks, &facts.text, now)
+            wait::worded(&dictionary.marks, facts.text, now)
         } else {
             None
         };
@@ -450,17 +460,17 @@ const fn explained(verdict: Verdict, field: Field) -> Explained {
 }
 
 /// The context window and the size asked for, in tokens.
-fn sizes(dictionary: &Dictionary, facts: &Facts<'_>) -> (u32, u32) {
+fn sizes(dictionary: &Dictionary, facts: &Known<'_>) -> (u32, u32) {
     let tokens = |milli: u64| u32::try_from(milli / 1000).unwrap_or(u32::MAX);
     let mut limit = facts.limit;
     let mut asked = facts.asked;
     if limit == 0 {
-        limit = dictionary.limit(&facts.text).map_or(0, tokens);
+        limit = dictionary.limit(facts.text).map_or(0, tokens);
     }
     if asked == 0 {
         // what fits is not refused: it is the number of the limit, read twice
         asked = dictionary
-            .asked(&facts.text, |size| tokens(size) != limit)
+            .asked(facts.text, |size| tokens(size) != limit)
             .map_or(0, tokens);
     }
     (limit, asked)

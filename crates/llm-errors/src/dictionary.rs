@@ -3,13 +3,14 @@
 use crate::evidence::RuleId;
 use crate::index::Index;
 use crate::kind::ErrorKind;
-use crate::lexicon::Lexicon;
+use crate::lexicon::{Lexicon, hash};
 use crate::mark::Marks;
 use crate::pattern::Pattern;
 use crate::provider::Provider;
 use crate::rule::{
     Kinds, Outcome, Rank, Rule, RuleError, Signal, TextRule, code_key, family, parse,
 };
+use crate::scan::find_either;
 use crate::text::Text;
 
 /// The built-in rules files: name and content. Dialects first: their text rules win over the
@@ -86,6 +87,9 @@ pub(crate) struct Dictionary {
     pub(crate) marks: Marks,
     /// Buckets of codes, a power of two.
     codes: Vec<Vec<(u64, Option<Provider>, Signal)>>,
+    /// The codes as they are spelt in the rules, which is how most come: the hash of each and its
+    /// key; a power of two of them.
+    spelt: Box<[(u64, u64)]>,
     finishes: Vec<(u64, ErrorKind)>,
     texts: Phrases,
     pages: Phrases,
@@ -131,7 +135,8 @@ impl Phrases {
             let rule = self.rules.get(rule);
             rule.is_some_and(|rule| rule.counts(provider, status))
         };
-        let rule = self.rules.get(self.index.first(text, kinds, counts)?)?;
+        let (found, _) = self.index.first(text, kinds, counts)?;
+        let rule = self.rules.get(found)?;
         Some((rule.outcome, rule.line))
     }
 }
@@ -147,6 +152,7 @@ struct Gathered {
 
 impl Dictionary {
     const BUCKETS: usize = 1024;
+    const SPELT: usize = 4096;
 
     /// The built-in rules, with `user` rules before them.
     pub(crate) fn new(user: &[&str]) -> Result<Self, RuleError> {
@@ -159,6 +165,7 @@ impl Dictionary {
             // A test reads every built-in line, so nothing is lost here.
             let _ = dictionary.add(file, text, &mut gathered);
         }
+        dictionary.lexicon.settle();
         let words = dictionary.lexicon.len();
         dictionary.texts = Phrases::new(gathered.texts, words);
         dictionary.pages = Phrases::new(gathered.pages, words);
@@ -175,6 +182,7 @@ impl Dictionary {
             lexicon,
             marks,
             codes: vec![Vec::new(); Self::BUCKETS],
+            spelt: vec![(0, 0); Self::SPELT].into(),
             finishes: Vec::new(),
             texts: Phrases::new(Vec::new(), 0),
             pages: Phrases::new(Vec::new(), 0),
@@ -210,6 +218,7 @@ impl Dictionary {
             });
             match rule {
                 Rule::Code(key, provider, signal) => {
+                    self.spell(line, key);
                     if let Some(bucket) = self.codes.get_mut(Self::bucket(key)) {
                         bucket.push((key, provider, signal));
                     }
@@ -231,25 +240,74 @@ impl Dictionary {
         (key >> 54) as usize
     }
 
+    /// Remembers how the line of a code spells it.
+    fn spell(&mut self, line: &str, key: u64) {
+        let code = line
+            .trim()
+            .trim_start_matches("own ")
+            .split_whitespace()
+            .nth(1);
+        // of a code only what stands before a colon is looked up
+        let Some(code) = code.filter(|code| !code.contains(':')) else {
+            return;
+        };
+        let hash = hash(code.as_bytes());
+        // the rest of a crowded place is found by its key
+        for step in 0..4 {
+            let at = Self::spelt_slot(hash, step);
+            if let Some(free) = self.spelt.get_mut(at)
+                && (free.0 == 0 || free.0 == hash)
+            {
+                *free = (hash, key);
+                return;
+            }
+        }
+    }
+
+    const fn spelt_slot(hash: u64, step: usize) -> usize {
+        ((hash >> 52) as usize + step) % Self::SPELT
+    }
+
+    /// The key of a code that is spelt as in the rules.
+    #[inline]
+    fn spelt(&self, raw: &[u8]) -> Option<u64> {
+        let hash = hash(raw);
+        for step in 0..4 {
+            let (known, key) = *self.spelt.get(Self::spelt_slot(hash, step))?;
+            if known == hash {
+                return Some(key);
+            }
+            if known == 0 {
+                break;
+            }
+        }
+        None
+    }
+
     /// What a code says: to this provider first, then to all. A dotted code is looked up whole,
     /// then by its last and its first part.
     pub(crate) fn code(&self, provider: Provider, raw: &[u8]) -> Option<Signal> {
+        if let Some(signal) = self.spelt(raw).and_then(|key| self.signal(provider, key)) {
+            return Some(signal);
+        }
+        let whole = |raw| self.signal(provider, code_key(raw)?);
+        if find_either(raw, b':', b'.') == raw.len() {
+            return whole(raw);
+        }
         let raw = raw.split(|byte| *byte == b':').next().unwrap_or(raw);
-        if let Some(signal) = self.whole_code(provider, raw) {
+        if let Some(signal) = whole(raw) {
             return Some(signal);
         }
         if raw.contains(&b'.') {
             let last = raw.rsplit(|byte| *byte == b'.').next();
             let first = raw.split(|byte| *byte == b'.').next();
-            return last
-                .and_then(|part| self.whole_code(provider, part))
-                .or_else(|| first.and_then(|part| self.whole_code(provider, part)));
+            return last.and_then(whole).or_else(|| first.and_then(whole));
         }
         None
     }
 
-    fn whole_code(&self, provider: Provider, raw: &[u8]) -> Option<Signal> {
-        let key = code_key(raw)?;
+    /// What the code with this key says.
+    fn signal(&self, provider: Provider, key: u64) -> Option<Signal> {
         let bucket = self.codes.get(Self::bucket(key))?;
         let find = |wanted: Option<Provider>| {
             bucket
@@ -320,8 +378,8 @@ impl Dictionary {
 
     /// The context window that the text states, in thousandths of tokens.
     pub(crate) fn limit(&self, text: &Text) -> Option<u64> {
-        let found = self.limits.first(text, Kinds::ALL, |_| true)?;
-        let (values, _) = self.limits.get(found)?.capture(text)?;
+        let (found, start) = self.limits.first(text, Kinds::ALL, |_| true)?;
+        let (values, _) = self.limits.get(found)?.capture(text, start)?;
         values.first().copied()
     }
 
@@ -331,11 +389,11 @@ impl Dictionary {
         const TRIED: usize = 4;
         let mut from = 0;
         for _ in 0..TRIED {
-            let found = self
+            let (found, start) = self
                 .asked
                 .first(text, Kinds::ALL, |number| number >= from)?;
             from = found + 1;
-            let (values, len) = self.asked.get(found)?.capture(text)?;
+            let (values, len) = self.asked.get(found)?.capture(text, start)?;
             let size = values.iter().take(len).sum();
             if likely(size) {
                 return Some(size);
@@ -346,8 +404,11 @@ impl Dictionary {
 
     /// An allowance and the size of one request, where the text states both, in thousandths.
     pub(crate) fn allowance(&self, text: &Text) -> Option<(u64, u64)> {
+        if text.numerals().len() < 2 {
+            return None;
+        }
         first(&self.allowances, text, |pattern| {
-            pattern.capture(text).filter(|(_, len)| *len >= 2)
+            pattern.capture(text, 0).filter(|(_, len)| *len >= 2)
         })
         .map(|(values, _)| (values[0], values[1]))
     }
@@ -385,5 +446,21 @@ mod tests {
         let entries = dictionary.texts.index.len();
         assert!(entries < usize::from(u16::MAX), "{entries}");
         assert!(dictionary.lexicon.len() < 2048);
+    }
+
+    #[test]
+    fn a_code_says_the_same_however_it_is_spelt() {
+        let dictionary = Dictionary::new(&[]).unwrap();
+        let code = |raw: &str| dictionary.code(Provider::Other, raw.as_bytes());
+        let expected = code("rate_limit_exceeded");
+        assert!(expected.is_some());
+        for spelling in [
+            "RATE_LIMIT_EXCEEDED",
+            "RateLimitExceeded",
+            "rate-limit-exceeded:x",
+        ] {
+            assert_eq!(code(spelling), expected, "{spelling}");
+        }
+        assert_eq!(code("rate_limit_exceede"), None);
     }
 }

@@ -2,7 +2,6 @@
 
 mod message;
 
-use self::message::is_sentence;
 use crate::dictionary::Dictionary;
 use crate::duration;
 use crate::evidence::Field;
@@ -55,6 +54,17 @@ pub(crate) struct Quota {
     pub(crate) tokens: bool,
     pub(crate) requests: bool,
     pub(crate) zero: bool,
+}
+
+impl Quota {
+    /// No quota is named.
+    pub(crate) const NONE: Self = Self {
+        per_day: false,
+        per_minute: false,
+        tokens: false,
+        requests: false,
+        zero: false,
+    };
 }
 
 /// Everything gathered from one reply.
@@ -114,13 +124,7 @@ impl<'d> Facts<'d> {
             signal: None,
             status: 0,
             hint: None,
-            quota: Quota {
-                per_day: false,
-                per_minute: false,
-                tokens: false,
-                requests: false,
-                zero: false,
-            },
+            quota: Quota::NONE,
             limit: 0,
             asked: 0,
             error: false,
@@ -265,7 +269,6 @@ impl<'d> Facts<'d> {
         }
         if let Value::Str(raw) = value
             && path.may_be_spare()
-            && is_sentence(raw)
         {
             self.keep_spare(raw);
         }
@@ -363,32 +366,30 @@ impl<'d> Facts<'d> {
     }
 
     fn status_like(&mut self, raw: &[u8]) {
-        if raw.len() == 3
-            && let Some(status) = milli(raw)
-            && (400_000..600_000).contains(&status)
-        {
-            self.status = u16::try_from(status / 1000).unwrap_or(0);
+        if let [b'4' | b'5', b'0'..=b'9', b'0'..=b'9'] = raw {
+            let digits = raw.iter().map(|byte| u16::from(byte - b'0'));
+            self.status = digits.fold(0, |value, digit| value * 10 + digit);
         }
     }
 
     fn quota_name(&mut self, raw: &[u8]) {
         let quota = &mut self.quota;
-        for (at, byte) in raw.iter().enumerate() {
+        for (at, pair) in raw.array_windows().enumerate() {
             let is = |at: usize, name: &[u8]| {
                 raw.get(at..at + name.len())
                     .is_some_and(|part| part.eq_ignore_ascii_case(name))
             };
-            let next = |at: usize, letter: u8| raw.get(at + 1).map(|b| b | 0x20) == Some(letter);
-            match byte {
-                // most bytes fail on the one behind them
-                b'p' | b'P' if next(at, b'e') && is(at, b"per") => {
+            // most places fail on their first two letters
+            match &(u16::from_le_bytes(*pair) | 0x2020).to_le_bytes() {
+                b"pe" if is(at, b"per") => {
                     let span = at + 3 + usize::from(raw.get(at + 3) == Some(&b'_'));
                     quota.per_day |= is(span, b"day") || is(span, b"month");
                     quota.per_minute |= is(span, b"minute") || is(span, b"second");
                 }
-                b'_' if next(at, b'd') => quota.per_day |= is(at, b"_daily"),
-                b't' | b'T' if next(at, b'o') => quota.tokens |= is(at, b"token"),
-                b'r' | b'R' if next(at, b'e') => quota.requests |= is(at, b"request"),
+                // an underscore with the same bit
+                b"\x7fd" => quota.per_day |= is(at, b"_daily"),
+                b"to" => quota.tokens |= is(at, b"token"),
+                b"re" => quota.requests |= is(at, b"request"),
                 _ => {}
             }
         }

@@ -2,7 +2,8 @@
 
 use crate::kind::ErrorKind;
 use crate::lexicon::{Lexicon, UNKNOWN};
-use crate::pattern::{Pattern, Place};
+use crate::pattern::{Anchor, Pattern, Place};
+use crate::presence::Fold;
 use crate::rule::Kinds;
 use crate::text::Text;
 
@@ -13,24 +14,26 @@ pub(crate) struct Index {
     /// What each word leads to.
     leads: Box<[Lead; Lexicon::WORDS]>,
     /// What each pair of words leads to; a power of two of them.
-    pairs: Box<[(u32, Range)]>,
+    pairs: Box<[(u32, Listed)]>,
     entries: Vec<Entry>,
 }
 
 /// A part of [`Index::entries`].
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Range {
+#[derive(Clone, Copy)]
+struct Listed {
     start: u16,
     end: u16,
+    /// Words that all of them need, folded.
+    needs: Fold,
 }
 
 /// What a word leads to.
 #[derive(Clone, Copy)]
 struct Lead {
-    /// The words with which it makes a pair that leads to patterns, folded to 64 bits.
-    followers: u64,
+    /// The words with which it makes a pair that leads to patterns, folded.
+    followers: Fold,
     /// What it leads to by itself.
-    alone: Range,
+    alone: Listed,
 }
 
 /// A pattern under the words by which it is found.
@@ -41,21 +44,34 @@ struct Entry {
     kind: ErrorKind,
     /// Where the anchor stands in it.
     place: Place,
+    /// The anchor is all there is to it.
+    whole: bool,
     /// Other words without which it cannot hold, the rarest of them.
     needs: [u16; NEEDS],
+    /// All those words, folded.
+    fold: Fold,
+    /// One of these it needs as well.
+    choice: [u16; CHOICES],
 }
 
 /// Words that an entry asks for before its pattern is looked at.
 const NEEDS: usize = 3;
+/// Alternatives that an entry asks for.
+const CHOICES: usize = 4;
 
-impl Range {
-    const NONE: Self = Self { start: 0, end: 0 };
+impl Listed {
+    /// Nothing, which hardly any text is asked for.
+    const NONE: Self = Self {
+        start: 0,
+        end: 0,
+        needs: Fold::ALL,
+    };
 }
 
 impl Lead {
     const NONE: Self = Self {
-        followers: 0,
-        alone: Range::NONE,
+        followers: Fold::NONE,
+        alone: Listed::NONE,
     };
 }
 
@@ -70,16 +86,20 @@ impl Index {
         for (number, (pattern, kind)) in patterns.iter().enumerate() {
             let anchor = pattern.anchor(&uses);
             let known = |word: &u16| anchor.first == [*word] || anchor.second == [*word];
+            let mut others = pattern.needs(&uses);
+            others.retain(|word| !known(word));
             let mut needs = [UNKNOWN; NEEDS];
-            let others = pattern.needs(&uses).into_iter().filter(|word| !known(word));
-            for (place, word) in needs.iter_mut().zip(others) {
-                *place = word;
+            for (place, word) in needs.iter_mut().zip(&others) {
+                *place = *word;
             }
             let entry = Entry {
                 pattern: u16::try_from(number).unwrap_or(u16::MAX),
                 kind: *kind,
                 place: anchor.place,
+                whole: pattern.words() == Some(1 + usize::from(!anchor.second.is_empty())),
                 needs,
+                fold: Fold::of(&others),
+                choice: choice(pattern, &anchor, &uses),
             };
             for first in &anchor.first {
                 if anchor.second.is_empty() {
@@ -97,7 +117,7 @@ impl Index {
         let mut index = Self {
             patterns: patterns.into_iter().map(|(pattern, _)| pattern).collect(),
             leads: Box::new([Lead::NONE; Lexicon::WORDS]),
-            pairs: vec![(0, Range::NONE); room].into(),
+            pairs: vec![(0, Listed::NONE); room].into(),
             entries: Vec::new(),
         };
         for group in anchors {
@@ -114,23 +134,25 @@ impl Index {
         let place = |len| u16::try_from(len).unwrap_or(u16::MAX);
         let start = place(self.entries.len());
         self.entries.extend(group.iter().map(|(_, entry)| *entry));
-        let range = Range {
+        let needs = group.iter().map(|(_, entry)| entry.fold);
+        let listed = Listed {
             start,
             end: place(self.entries.len()),
+            needs: needs.fold(Fold::ALL, Fold::common),
         };
         let Some(lead) = self.leads.get_mut(usize::from(*first)) else {
             return;
         };
         let Some(second) = second else {
-            lead.alone = range;
+            lead.alone = listed;
             return;
         };
-        lead.followers |= follower(*second);
+        lead.followers.add(*second);
         let key = key(*first, *second);
         let mut at = self.slot(key);
         while let Some(free) = self.pairs.get_mut(at) {
             if free.0 == 0 {
-                *free = (key, range);
+                *free = (key, listed);
                 return;
             }
             at = (at + 1) & (self.pairs.len() - 1);
@@ -143,90 +165,52 @@ impl Index {
     }
 
     /// The number of the first pattern that `text` fulfils, among those for `kinds` that `allowed`
-    /// lets pass.
+    /// lets pass; and the word before which it does not begin.
     pub(crate) fn first(
         &self,
         text: &Text,
         kinds: Kinds,
         allowed: impl Fn(usize) -> bool,
-    ) -> Option<usize> {
+    ) -> Option<(usize, usize)> {
         if text.is_empty() {
             return None;
         }
-        let mut candidates = Candidates::new();
-        let mut best = None;
-        let present = text.present();
-        let mut collect = |range: Range, at: usize| {
-            let start = usize::from(range.start);
-            let entries = self.entries.get(start..usize::from(range.end));
-            for (number, entry) in entries.unwrap_or_default().iter().enumerate() {
-                let [first, second, third] = entry.needs;
-                if kinds.contains(entry.kind)
-                    && present.has(first)
-                    && present.has(second)
-                    && present.has(third)
-                    && !candidates.push(entry.pattern, start + number, at)
-                {
-                    best = self.best(&mut candidates, best, text, &allowed);
-                    candidates.push(entry.pattern, start + number, at);
-                }
-            }
+        let present = text.present().fold();
+        let mut search = Search {
+            index: self,
+            text,
+            present,
+            kinds,
+            best: u16::MAX,
+            start: 0,
         };
-        for (at, pair) in text.pairs().enumerate() {
-            let [word, next] = *pair;
-            let lead = self.leads.get(usize::from(word) % Lexicon::WORDS)?;
-            if lead.followers & follower(next) != 0 {
-                collect(self.pair(key(word, next)), at);
+        for (at, [word, next]) in text.pairs().enumerate() {
+            let lead = self.leads.get(usize::from(*word) % Lexicon::WORDS)?;
+            if lead.followers.has(*next) {
+                search.look_at_pair(key(*word, *next), at, &allowed);
             }
-            if lead.alone.end != 0 {
-                collect(lead.alone, at);
-            }
-        }
-        self.best(&mut candidates, best, text, &allowed)
-            .map(usize::from)
-    }
-
-    /// The first of the candidates that holds, or the best known, whichever comes first. Leaves
-    /// no candidates. Asked in their order, few have to be looked at.
-    fn best(
-        &self,
-        candidates: &mut Candidates,
-        known: Option<u16>,
-        text: &Text,
-        allowed: &impl Fn(usize) -> bool,
-    ) -> Option<u16> {
-        while let Some((pattern, entry, at)) = candidates.take_first() {
-            if known.is_some_and(|known| known <= pattern) {
-                break;
-            }
-            let number = usize::from(pattern);
-            if allowed(number)
-                && let Some(entry) = self.entries.get(entry)
-                && let Some(found) = self.patterns.get(number)
-                && found.occurs_at(text, entry.place, at)
-            {
-                candidates.len = 0;
-                return Some(pattern);
+            if present.holds(lead.alone.needs) {
+                search.look(&lead.alone, at, &allowed);
             }
         }
-        candidates.len = 0;
-        known
+        let best = usize::from(search.best);
+        (search.best != u16::MAX).then_some((best, search.start))
     }
 
     /// What the pair with this key leads to.
     #[inline]
-    fn pair(&self, key: u32) -> Range {
+    fn pair(&self, key: u32) -> Option<&Listed> {
         let mut at = self.slot(key);
-        while let Some((known, range)) = self.pairs.get(at) {
+        while let Some((known, listed)) = self.pairs.get(at) {
             if *known == key {
-                return *range;
+                return Some(listed);
             }
             if *known == 0 {
                 break;
             }
             at = (at + 1) & (self.pairs.len() - 1);
         }
-        Range::NONE
+        None
     }
 
     const fn slot(&self, key: u32) -> usize {
@@ -240,55 +224,87 @@ impl Index {
     }
 }
 
-/// A handful of patterns that may hold. Each is one number, which begins with the pattern's, so
-/// that the least is the first; then come its entry and the word at which its anchor stands.
-struct Candidates {
-    row: [u64; Self::ROOM],
-    len: usize,
+/// A search under way.
+struct Search<'a> {
+    index: &'a Index,
+    text: &'a Text,
+    /// The words of the text.
+    present: Fold,
+    kinds: Kinds,
+    /// The first pattern found to hold.
+    best: u16,
+    /// The word before which it does not begin.
+    start: usize,
 }
 
-impl Candidates {
-    const ROOM: usize = 24;
-
-    const fn new() -> Self {
-        Self {
-            row: [0; Self::ROOM],
-            len: 0,
+impl Search<'_> {
+    /// Looks at what this pair of words leads to, which stands at word `at`.
+    #[inline(never)]
+    fn look_at_pair(&mut self, key: u32, at: usize, allowed: &impl Fn(usize) -> bool) {
+        if let Some(listed) = self.index.pair(key)
+            && self.present.holds(listed.needs)
+        {
+            self.look(listed, at, allowed);
         }
     }
 
-    /// Adds one. False where there is no room.
-    #[inline]
-    fn push(&mut self, pattern: u16, entry: usize, at: usize) -> bool {
-        let Some(free) = self.row.get_mut(self.len) else {
-            return false;
-        };
-        *free = u64::from(pattern) << 48 | (entry as u64 & 0xffff_ffff) << 16 | at as u64 & 0xffff;
-        self.len += 1;
-        true
+    /// Looks at the patterns of an anchor that stands at word `at`.
+    #[inline(never)]
+    fn look(&mut self, listed: &Listed, at: usize, allowed: &impl Fn(usize) -> bool) {
+        let entries = usize::from(listed.start)..usize::from(listed.end);
+        for entry in self.index.entries.get(entries).unwrap_or_default() {
+            // they stand in their order
+            if entry.pattern >= self.best {
+                return;
+            }
+            let number = usize::from(entry.pattern);
+            if self.present.holds(entry.fold)
+                && self.kinds.contains(entry.kind)
+                && self.text.present().has_all(&entry.needs)
+                && self.text.present().has_any(&entry.choice)
+                && allowed(number)
+                && (entry.whole || self.stands(entry, at))
+            {
+                self.best = entry.pattern;
+                self.start = match entry.place {
+                    Place {
+                        phrase: 0,
+                        chunk: 0,
+                        offset,
+                    } => at - usize::from(offset),
+                    _ => 0,
+                };
+                return;
+            }
+        }
     }
 
-    /// Takes the one whose pattern comes first: the pattern, the entry and the word.
-    fn take_first(&mut self) -> Option<(u16, usize, usize)> {
-        let row = self.row.get_mut(..self.len)?;
-        let first = row.iter().copied().min()?;
-        let place = row.iter().position(|candidate| *candidate == first)?;
-        let last = row.last().copied()?;
-        *row.get_mut(place)? = last;
-        self.len -= 1;
-        let part = |shift: u32, mask: u64| usize::try_from(first >> shift & mask).ok();
-        let pattern = u16::try_from(first >> 48).ok()?;
-        Some((pattern, part(16, 0xffff_ffff)?, part(0, 0xffff)?))
+    fn stands(&self, entry: &Entry, at: usize) -> bool {
+        let pattern = self.index.patterns.get(usize::from(entry.pattern));
+        pattern.is_some_and(|pattern| pattern.occurs_at(self.text, entry.place, at))
     }
+}
+
+/// The rarest alternatives of which `pattern` needs one besides its anchor, if they are few.
+fn choice(pattern: &Pattern, anchor: &Anchor, uses: &[u32]) -> [u16; CHOICES] {
+    let uses = |word: &u16| uses.get(usize::from(*word)).copied().unwrap_or(0);
+    let rarest = pattern
+        .choices()
+        .filter(|group| **group != anchor.first && **group != anchor.second)
+        .filter(|group| group.len() <= CHOICES)
+        .min_by_key(|group| group.iter().map(uses).sum::<u32>());
+    let mut choice = [UNKNOWN; CHOICES];
+    if let Some([first, others @ ..]) = rarest {
+        choice = [*first; CHOICES];
+        for (place, word) in choice.iter_mut().zip(others) {
+            *place = *word;
+        }
+    }
+    choice
 }
 
 /// A word, and the one behind it where the pair leads to patterns.
 type Anchored = (u16, Option<u16>);
-
-/// The bit of a word in [`Lead::followers`].
-const fn follower(word: u16) -> u64 {
-    1 << (word & 63)
-}
 
 const fn key(first: u16, second: u16) -> u32 {
     (first as u32) << 16 | second as u32

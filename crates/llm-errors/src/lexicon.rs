@@ -1,5 +1,8 @@
 //! The words that rules speak of: every known word has a small number, variants share one.
 
+use crate::address::RETIRED;
+use crate::word::window;
+
 /// The number of a word that no rule knows.
 pub(crate) const UNKNOWN: u16 = 0;
 /// The number of any numeral; its value is kept beside the text.
@@ -19,34 +22,65 @@ pub(crate) struct Lexicon {
     slots: Box<[u64; Self::SLOTS]>,
     next: u16,
     terms: Terms,
+    /// What `>` stands for.
+    pub(crate) gt: u16,
+    /// The page to which an address leads that tells of retired models.
+    pub(crate) retired: u16,
+    pub(crate) second: u16,
+    /// Words behind which a provider's own name stands in quotes.
+    pub(crate) named: [u16; 2],
+    /// Words that tell a span from an hour of the day.
+    pub(crate) spanning: [u16; 4],
+    /// Names of what is reported in quotes, and the word that leads to them.
+    pub(crate) reports: [u16; 4],
+    pub(crate) with: u16,
 }
 
-/// Terms in scripts without spaces, by the bytes they begin with: each with the number of the
-/// word it stands for, the longest first, so that it wins over its own beginning.
+/// Terms in scripts without spaces, by their first character: each with the number of the word it
+/// stands for, the longest first, so that it wins over its own beginning.
 #[derive(Clone)]
-struct Terms(Vec<Vec<(Box<[u8]>, u16)>>);
+struct Terms(Vec<Vec<Term>>);
+
+#[derive(Clone)]
+struct Term {
+    /// Its first eight bytes, as far as it has them.
+    head: u64,
+    /// The bytes of `head` that it has.
+    mask: u64,
+    bytes: Box<[u8]>,
+    number: u16,
+}
 
 impl Terms {
-    /// Characters share their first two bytes with 63 others.
-    const BUCKETS: usize = 1024;
+    const BUCKETS: usize = 4096;
 
-    fn bucket(bytes: &[u8]) -> usize {
-        match bytes {
-            [first, second, ..] => usize::from(first & 0xf) << 6 | usize::from(second & 0x3f),
-            _ => 0,
-        }
+    /// Where the terms stand that begin with the character at the start of `head`.
+    const fn bucket(head: u64) -> usize {
+        let bytes = if head & 0xff < 0xe0 {
+            0xffff
+        } else {
+            0xff_ffff
+        };
+        ((head & bytes).wrapping_mul(0x9e37_79b1) >> 12) as usize % Self::BUCKETS
     }
 
     fn get(&self, term: &[u8]) -> Option<u16> {
-        let bucket = self.0.get(Self::bucket(term))?;
-        let known = bucket.iter().find(|(known, _)| **known == *term);
-        known.map(|(_, number)| *number)
+        let bucket = self.0.get(Self::bucket(window(term, 0)?))?;
+        let known = bucket.iter().find(|known| *known.bytes == *term);
+        known.map(|known| known.number)
     }
 
-    fn insert(&mut self, term: &[u8], number: u16) {
-        if let Some(bucket) = self.0.get_mut(Self::bucket(term)) {
-            bucket.push((term.into(), number));
-            bucket.sort_by_key(|(term, _)| std::cmp::Reverse(term.len()));
+    fn insert(&mut self, bytes: &[u8], number: u16) {
+        let Some(head) = window(bytes, 0) else { return };
+        let mask = u64::MAX >> (64 - 8 * bytes.len().clamp(1, 8));
+        if let Some(bucket) = self.0.get_mut(Self::bucket(head)) {
+            bucket.push(Term {
+                head: head & mask,
+                mask,
+                bytes: bytes.into(),
+                number,
+            });
+            bucket.sort_by_key(|term| std::cmp::Reverse(term.bytes.len()));
         }
     }
 }
@@ -63,6 +97,13 @@ impl Lexicon {
             slots: Box::new([0; Self::SLOTS]),
             next: QUOTED + 1,
             terms: Terms(vec![Vec::new(); Terms::BUCKETS]),
+            gt: UNKNOWN,
+            retired: UNKNOWN,
+            second: UNKNOWN,
+            named: [UNKNOWN; 2],
+            spanning: [UNKNOWN; 4],
+            reports: [UNKNOWN; 4],
+            with: UNKNOWN,
         };
         for line in GROUPS.lines() {
             let line = line.split('#').next().unwrap_or_default();
@@ -76,6 +117,11 @@ impl Lexicon {
                 }
             }
         }
+        lexicon.gt = lexicon.add("gt");
+        lexicon.retired = lexicon.add(RETIRED);
+        lexicon.second = lexicon.add("second");
+        lexicon.named = ["metric", "limit"].map(|word| lexicon.add(word));
+        lexicon.spanning = ["in", "after", "within", "wait"].map(|word| lexicon.add(word));
         lexicon
     }
 
@@ -105,13 +151,22 @@ impl Lexicon {
     }
 
     /// The term with which `bytes` begins, in a script without spaces: number and length.
+    #[inline]
     pub(crate) fn term(&self, bytes: &[u8]) -> Option<(u16, usize)> {
-        let bucket = self.terms.0.get(Terms::bucket(bytes) % Terms::BUCKETS)?;
-        if bucket.is_empty() {
-            return None;
-        }
-        let known = bucket.iter().find(|(term, _)| bytes.starts_with(term));
-        known.map(|(term, number)| (*number, term.len()))
+        let head = window(bytes, 0)?;
+        let bucket = self.terms.0.get(Terms::bucket(head))?;
+        let known = bucket.iter().find(|term| {
+            head & term.mask == term.head
+                && (term.bytes.len() <= 8 || bytes.starts_with(&term.bytes))
+        });
+        known.map(|term| (term.number, term.bytes.len()))
+    }
+
+    /// Looks up what no rule needs to speak of; called once all rules are read.
+    pub(crate) fn settle(&mut self) {
+        self.reports =
+            ["message", "error", "reason", "detail"].map(|word| self.number(word.as_bytes()));
+        self.with = self.number(b"with");
     }
 
     /// How many numbers are in use.
@@ -151,34 +206,16 @@ impl Lexicon {
     )]
     #[inline(always)]
     pub(crate) fn find(&self, key: u64) -> u16 {
-        let slot = Self::slot(key);
-        let entry = self.slots.get(slot).copied().unwrap_or_default();
-        if (entry ^ key) >> 16 == 0 {
-            return entry as u16;
-        }
-        if entry == 0 {
-            return UNKNOWN;
-        }
-        self.find_behind(key, slot)
-    }
-
-    /// The number of the word with this key, whose slot is taken by another.
-    #[cold]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the number is the low 16 bits of the slot"
-    )]
-    fn find_behind(&self, key: u64, mut slot: usize) -> u16 {
+        let mut slot = Self::slot(key);
         loop {
-            slot = (slot + 1) % Self::SLOTS;
-            match self.slots.get(slot) {
-                Some(&entry) if entry != 0 => {
-                    if (entry ^ key) >> 16 == 0 {
-                        return entry as u16;
-                    }
-                }
-                _ => return UNKNOWN,
+            let entry = self.slots.get(slot).copied().unwrap_or_default();
+            if (entry ^ key) >> 16 == 0 {
+                return entry as u16;
             }
+            if entry == 0 {
+                return UNKNOWN;
+            }
+            slot = (slot + 1) % Self::SLOTS;
         }
     }
 

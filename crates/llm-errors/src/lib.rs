@@ -51,6 +51,7 @@ mod hint;
 mod index;
 mod key;
 mod kind;
+mod known;
 mod lexicon;
 mod limit;
 mod mark;

@@ -1,8 +1,8 @@
 //! What kind of limit a limit really is.
 
 use crate::dictionary::Dictionary;
-use crate::fact::Facts;
 use crate::kind::ErrorKind;
+use crate::known::Known;
 use crate::rule::Outcome;
 use crate::seen::Seen;
 use crate::snapshot::Dimension;
@@ -30,7 +30,7 @@ pub(crate) const fn is_limit(kind: ErrorKind) -> bool {
 pub(crate) fn sharper_limit(
     dictionary: &Dictionary,
     outcome: Outcome,
-    facts: &Facts<'_>,
+    facts: &Known<'_>,
     seen: &Seen,
     wait: Option<Duration>,
 ) -> Option<Outcome> {
@@ -64,7 +64,7 @@ pub(crate) fn sharper_limit(
         return None;
     }
     // the text is only asked where the wait leaves it open
-    let long_span = || dictionary.long_span(&facts.text);
+    let long_span = || dictionary.long_span(facts.text);
     let long = match wait {
         Some(wait) => wait >= LONG_WAIT || (wait > SHORT_WAIT && long_span()),
         None => long_span(),
@@ -79,7 +79,7 @@ pub(crate) fn sharper_limit(
     if better.kind == ErrorKind::RateLimitOther {
         better.kind = limit_by_header(seen).unwrap_or(better.kind);
     }
-    if let Some((limit, asked)) = dictionary.allowance(&facts.text)
+    if let Some((limit, asked)) = dictionary.allowance(facts.text)
         && asked > limit
         && limit > 0
     {
@@ -129,7 +129,7 @@ fn limit_by_header(seen: &Seen) -> Option<ErrorKind> {
 }
 
 /// Does the text state a limit of nought?
-fn zero_limit(dictionary: &Dictionary, facts: &Facts<'_>) -> bool {
+fn zero_limit(dictionary: &Dictionary, facts: &Known<'_>) -> bool {
     facts.text.numerals().iter().any(|numeral| {
         numeral.milli == 0
             && usize::from(numeral.at)

@@ -20,13 +20,40 @@ pub(crate) struct Marks {
     pub(crate) midnight: u16,
     pub(crate) utc: [u16; 2],
     /// Words that lead to a wait: in, after, for, within.
-    pub(crate) lead: [u16; 6],
+    pub(crate) lead: Words,
     /// Words that make it one: retry, again, wait, reset, available.
-    pub(crate) cause: [u16; 6],
+    pub(crate) cause: Words,
     /// Numbers that are spelt out.
     counts: [(u16, u64); 12],
     /// Units of time, each with its milliseconds.
     units: [(u16, u64); 5],
+}
+
+/// A few words, of which is asked often.
+#[derive(Clone)]
+pub(crate) struct Words {
+    set: Presence,
+    list: [u16; 6],
+}
+
+impl Words {
+    fn new(list: [u16; 6]) -> Self {
+        let mut set = Presence::none();
+        for word in list {
+            set.add(word);
+        }
+        Self { set, list }
+    }
+
+    /// Is the word one of them?
+    #[inline]
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "asked in the way of a slice"
+    )]
+    pub(crate) const fn contains(&self, word: &u16) -> bool {
+        self.set.has(*word)
+    }
 }
 
 /// What the number of a word stands for in a table.
@@ -52,8 +79,10 @@ impl Marks {
             during: word("for"),
             midnight: word("midnight"),
             utc: ["utc", "gmt"].map(&mut word),
-            lead: ["in", "after", "for", "within", "wait", "about"].map(&mut word),
-            cause: ["retry", "again", "wait", "reset", "available", "try"].map(&mut word),
+            lead: Words::new(["in", "after", "for", "within", "wait", "about"].map(&mut word)),
+            cause: Words::new(
+                ["retry", "again", "wait", "reset", "available", "try"].map(&mut word),
+            ),
             counts: [
                 ("a", 1),
                 ("an", 1),
@@ -92,7 +121,7 @@ impl Marks {
 
     /// May a text of these words hold a unit of time with a number in words, and ask for a wait?
     pub(crate) fn may_count(&self, text: &Presence) -> bool {
-        text.has_any(&self.cause)
+        text.has_any(&self.cause.list)
             && self.units.iter().any(|(unit, _)| text.has(*unit))
             && self.counts.iter().any(|(count, _)| text.has(*count))
     }

@@ -50,8 +50,7 @@ pub(crate) fn is_page(body: &[u8]) -> bool {
 const READ_BYTES: usize = 16 * 1024;
 
 /// The words that a page shows: what stands in tags, scripts and styles is passed over.
-pub(crate) fn words(body: &[u8], lexicon: &Lexicon) -> Text {
-    let mut text = Text::new();
+pub(crate) fn words(body: &[u8], lexicon: &Lexicon, text: &mut Text) {
     let mut rest = body.get(..body.len().min(READ_BYTES)).unwrap_or_default();
     while let Some((shown, tag)) = rest.split_at_checked(find_either(rest, b'<', b'<'))
         && !tag.is_empty()
@@ -59,9 +58,11 @@ pub(crate) fn words(body: &[u8], lexicon: &Lexicon) -> Text {
         if !shown.trim_ascii_start().is_empty() {
             text.read(lexicon, shown, |_| {});
         }
+        let name = tag.get(1..).unwrap_or_default();
+        let initial = name.first().map_or(0, |byte| byte | 0x20);
         let closing = [&b"script"[..], b"style"]
             .into_iter()
-            .find(|name| begins(tag.get(1..).unwrap_or_default(), name));
+            .find(|closing| initial == b's' && begins(name, closing));
         let end = match closing {
             Some(name) => tag
                 .windows(2 + name.len())
@@ -77,13 +78,18 @@ pub(crate) fn words(body: &[u8], lexicon: &Lexicon) -> Text {
             inside.get(find_either(inside, b'>', b'>') + 1..)
         });
         // a heading is a sentence of its own, a word in bold is not
-        if !begins(tag, b"<b>") && !begins(tag, b"<span") && !begins(tag, b"</span") {
+        let inline = match initial {
+            b'b' => begins(name, b"b>"),
+            b's' => begins(name, b"span"),
+            b'/' => begins(name, b"/span"),
+            _ => false,
+        };
+        if !inline {
             text.stop();
         }
         rest = after.unwrap_or_default();
     }
     text.read(lexicon, rest, |_| {});
-    text
 }
 
 fn begins(text: &[u8], name: &[u8]) -> bool {
@@ -114,14 +120,19 @@ mod tests {
     fn only_the_shown_words_of_a_page_are_read() {
         let lexicon = Lexicon::new();
         let page = b"<html><style>p { quota }</style><h1>Access denied</h1><SCRIPT>var model = 1;</SCRIPT>limit<br/";
-        let text = words(page, &lexicon);
+        let mut text = Text::new();
+        words(page, &lexicon, &mut text);
         let number = |word: &str| lexicon.number(word.as_bytes());
         assert!(text.words().contains(&number("access")));
         assert!(text.words().contains(&number("limit")));
         assert!(!text.words().contains(&number("quota")));
         assert!(!text.words().contains(&number("model")));
         for cut in 0..page.len() {
-            let _ = words(page.get(..cut).unwrap_or_default(), &lexicon);
+            words(
+                page.get(..cut).unwrap_or_default(),
+                &lexicon,
+                &mut Text::new(),
+            );
         }
     }
 }

@@ -108,6 +108,22 @@ impl Pattern {
         words
     }
 
+    /// How many words it takes, where they stand together and it asks for nothing else.
+    pub(crate) fn words(&self) -> Option<usize> {
+        let [phrase] = &*self.phrases else {
+            return None;
+        };
+        let [chunk] = phrase.chunks() else {
+            return None;
+        };
+        Some(chunk.len())
+    }
+
+    /// The groups of alternatives of each of which it needs one.
+    pub(crate) fn choices(&self) -> impl Iterator<Item = &[u16]> {
+        self.required().flat_map(|(_, phrase)| phrase.choices())
+    }
+
     /// Where to look for it: the rarest place that it cannot do without.
     pub(crate) fn anchor(&self, uses: &[u32]) -> Anchor {
         let cost = |group: &[u16]| -> u32 {
@@ -182,18 +198,23 @@ impl Pattern {
     }
 
     /// The values in thousandths of the numbers that `#` stands for, phrase by phrase, where the
-    /// whole pattern occurs.
-    pub(crate) fn capture(&self, text: &Text) -> Option<([u64; MAX_CAPTURES], usize)> {
+    /// whole pattern occurs. It is known not to begin before word `start`.
+    pub(crate) fn capture(
+        &self,
+        text: &Text,
+        start: usize,
+    ) -> Option<([u64; MAX_CAPTURES], usize)> {
         let mut values = [0; MAX_CAPTURES];
         let mut len = 0;
-        for phrase in &self.phrases {
+        for (number, phrase) in self.phrases.iter().enumerate() {
             if phrase.is_absent() {
                 if !phrase.agrees(text) {
                     return None;
                 }
                 continue;
             }
-            for place in phrase.find(text)?.places() {
+            let start = if number == 0 { start } else { 0 };
+            for place in phrase.find(text, start)?.places() {
                 if let (Some(slot), Some(value)) = (values.get_mut(len), text.value(*place)) {
                     *slot = value;
                     len += 1;

@@ -1,7 +1,7 @@
 //! One phrase: chunks of words that stand together, with gaps between them.
 
 use crate::lexicon::{NUMBER, STOP};
-use crate::presence::Presence;
+use crate::presence::{Fold, Presence};
 use crate::text::Text;
 
 /// The next word is an alternative to this one.
@@ -16,8 +16,8 @@ const GAP_WORDS: usize = 6;
 pub(crate) struct Chunk {
     /// The alternatives for each word one after another: all but the last are marked [`OR`].
     words: Box<[u16]>,
-    /// How many of them are alternatives for the first.
-    opening: usize,
+    /// The alternatives for the first, folded.
+    opening: Fold,
     /// How many words of a text it takes.
     len: usize,
 }
@@ -58,6 +58,11 @@ impl Captures {
 }
 
 impl Chunk {
+    /// How many words of a text it takes.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
     /// Its words one by one: the alternatives of each, or nothing for any word.
     pub(crate) fn steps(&self) -> Vec<Option<Vec<u16>>> {
         let mut steps = Vec::new();
@@ -104,19 +109,21 @@ impl Chunk {
         }
         true
     }
+}
 
-    /// May it begin with `word`?
-    #[inline]
-    fn may_begin(&self, word: u16) -> bool {
-        match &*self.words {
-            [] | [ANY, ..] => true,
-            [only, ..] if *only < OR => *only == word,
-            words => words
-                .iter()
-                .take(self.opening)
-                .any(|choice| choice & !OR == word),
+/// The words with which `row` may begin, folded.
+fn opening(row: &[u16]) -> Fold {
+    if matches!(row.first(), None | Some(&ANY)) {
+        return Fold::ALL;
+    }
+    let mut words = Fold::NONE;
+    for word in row {
+        words.add(word & !OR);
+        if word & OR == 0 {
+            break;
         }
     }
+    words
 }
 
 /// What follows the group of alternatives at the start of `row`, if one of them is `word`.
@@ -136,7 +143,7 @@ impl Phrase {
         let rows = rows.into_iter().take(last + 1).skip(first);
         let chunks: Box<[Chunk]> = rows
             .map(|row| Chunk {
-                opening: 1 + row.iter().take_while(|word| *word & OR != 0).count(),
+                opening: opening(&row),
                 len: row.iter().filter(|word| *word & OR == 0).count(),
                 words: row.into(),
             })
@@ -166,6 +173,11 @@ impl Phrase {
         &self.needs
     }
 
+    /// Of each of these groups of alternatives it needs one.
+    pub(crate) fn choices(&self) -> impl Iterator<Item = &[u16]> {
+        self.choices.iter().map(|group| &**group)
+    }
+
     pub(crate) fn chunks(&self) -> &[Chunk] {
         &self.chunks
     }
@@ -183,7 +195,7 @@ impl Phrase {
 
     /// Does the text have it, or lack it, as it should be?
     pub(crate) fn agrees(&self, text: &Text) -> bool {
-        self.absent == self.find(text).is_none()
+        self.absent == self.find(text, 0).is_none()
     }
 
     /// Does it occur with its chunk `number` at word `at`?
@@ -204,8 +216,8 @@ impl Phrase {
         text.has_all(&self.needs) && self.choices.iter().all(|group| text.has_any(group))
     }
 
-    /// Where it first occurs: the places of its numbers.
-    pub(crate) fn find(&self, text: &Text) -> Option<Captures> {
+    /// Where it first occurs from word `start` on: the places of its numbers.
+    pub(crate) fn find(&self, text: &Text, start: usize) -> Option<Captures> {
         if !self.may_occur(text.present()) {
             return None;
         }
@@ -213,12 +225,12 @@ impl Phrase {
             return None;
         };
         let words = text.words();
-        let mut at = 0;
+        let mut at = start;
         loop {
             let rest = words.get(at..)?;
             at += match &*first.words {
                 [only, ..] if *only < ANY => rest.iter().position(|word| word == only)?,
-                _ => rest.iter().position(|word| first.may_begin(*word))?,
+                _ => rest.iter().position(|word| first.opening.has(*word))?,
             };
             let mut captures = Captures::default();
             let occurs = first.stands_at(words, at, &mut captures)
@@ -238,11 +250,10 @@ fn follow_behind(chunks: &[Chunk], words: &[u16], end: usize, captures: &mut Cap
         return true;
     };
     let before = captures.len;
-    for at in end..=end + GAP_WORDS {
-        let Some(&word) = words.get(at) else {
-            return false;
-        };
-        if chunk.may_begin(word)
+    let gap = words.get(end..).unwrap_or_default();
+    for (skip, &word) in gap.iter().take(GAP_WORDS + 1).enumerate() {
+        let at = end + skip;
+        if chunk.opening.has(word)
             && chunk.stands_at(words, at, captures)
             && follow_behind(behind, words, at + chunk.len, captures)
         {

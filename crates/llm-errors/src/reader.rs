@@ -205,7 +205,9 @@ impl<'a> Reader<'a> {
 
     /// Reads what begins with a digit.
     pub(crate) fn figure(&mut self) -> Figure {
-        if let Some((value, end)) = plain_numeral(self.bytes, self.at) {
+        if let Some((value, end)) = window(self.bytes, self.at)
+            .and_then(|window| plain_numeral(self.bytes, self.at, window))
+        {
             self.at = end;
             return Figure::Number(value);
         }

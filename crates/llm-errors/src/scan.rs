@@ -83,14 +83,20 @@ impl Path {
 
     /// May a sentence here be the message of an error that nobody knows the shape of? Not where it
     /// is read anyway, and not inside an echo or an answer.
+    #[inline]
     pub(crate) fn may_be_spare(&self) -> bool {
         let named = match self.key {
             Key::Strange | Key::Envelope => true,
             Key::Message | Key::ErrorMessage | Key::Detail => !self.enveloped(),
             _ => false,
         };
+        named && self.is_unclaimed()
+    }
+
+    /// Is nothing around the value known to mean anything else?
+    fn is_unclaimed(&self) -> bool {
         let unclaimed = |key: &Key| key.is_envelope() || *key == Key::Strange;
-        named && self.depth <= 4 && self.keys.iter().take(self.depth).all(unclaimed)
+        self.depth <= 4 && self.keys.iter().take(self.depth).all(unclaimed)
     }
 
     /// Containers around the value, the root included.
@@ -284,7 +290,11 @@ fn plain_len(bytes: &[u8], mark: u8) -> usize {
     let mut at = 0;
     // 32 bytes, which the compiler compares at once; then the place among eight
     for chunk in bytes.as_chunks::<32>().0 {
-        if holds(chunk, mark) || holds(chunk, b'\\') || holds(chunk, b'{') {
+        let mut hits = [0; 32];
+        for (hit, byte) in hits.iter_mut().zip(chunk) {
+            *hit = u8::from((*byte == mark) | (*byte == b'\\') | (*byte == b'{'));
+        }
+        if hits.iter().fold(0, |any, hit| any | hit) != 0 {
             break;
         }
         at += 32;
@@ -303,16 +313,6 @@ fn plain_len(bytes: &[u8], mark: u8) -> usize {
         .iter()
         .position(|byte| *byte == mark || matches!(byte, b'\\' | b'{'));
     at + found.unwrap_or(rest.len())
-}
-
-/// Is one of the bytes `wanted`?
-#[inline]
-fn holds(chunk: &[u8; 32], wanted: u8) -> bool {
-    let mut hit = 0;
-    for byte in chunk {
-        hit |= u8::from(*byte == wanted);
-    }
-    hit != 0
 }
 
 /// The high bits of the bytes of `word` that equal `byte`, which is below 0x80: the first is

@@ -6,6 +6,7 @@ use crate::kind::ErrorKind;
 use crate::rule::Signal;
 use crate::snapshot::RateLimits;
 use crate::verdict::{Basis, Hint, HintSource};
+use crate::word::{short_numeral, window};
 use std::time::{Duration, SystemTime};
 
 /// The headers that bear on a failure.
@@ -64,7 +65,7 @@ impl Seen {
         now: SystemTime,
         code: &impl Fn(&[u8]) -> Option<Signal>,
     ) {
-        let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
+        let is = |wanted: &str| name == wanted || name.eq_ignore_ascii_case(wanted);
         match name.len() {
             9 if is("policy-id") => self.policy = policy(value),
             11 if is("retry-after") => self.retry_after(value, now),
@@ -105,7 +106,13 @@ impl Seen {
         if self.hint.is_some() {
             return;
         }
-        if let Some(wait) = duration::parse(value) {
+        let seconds = window(value, 0)
+            .and_then(short_numeral)
+            .filter(|(_, len)| *len == value.len());
+        if let Some((seconds, _)) = seconds {
+            let wait = Duration::from_secs(seconds).min(MAX_WAIT);
+            self.hint = Some(Hint::new(wait, HintSource::RetryAfterHeader));
+        } else if let Some(wait) = duration::parse(value) {
             self.hint = Some(Hint::new(wait, HintSource::RetryAfterHeader));
         } else if let Some(at) = duration::instant(value) {
             let wait = at.duration_since(now).unwrap_or_default().min(MAX_WAIT);

@@ -146,17 +146,34 @@ impl RateLimits {
         Some(window)
     }
 
+    /// Reads one header, if it is of a known family.
+    #[inline]
     pub(crate) fn take(&mut self, name: &str, value: &[u8], now: SystemTime) {
         let name = name.as_bytes();
+        // most headers begin otherwise
+        if let Some(b'x' | b'X' | b'a' | b'A' | b'r' | b'R') = name.first() {
+            self.read_header(name, value, now);
+        }
+    }
+
+    fn read_header(&mut self, name: &[u8], value: &[u8], now: SystemTime) {
+        if let Some((part, dimension)) = common(name) {
+            self.set(part, dimension, value, now);
+            return;
+        }
         let Some(rest) = family(name) else { return };
         if rest.is_empty() || rest.eq_ignore_ascii_case(b"-policy") {
             policy::read(value, now, self);
             return;
         }
         let rest = rest.strip_prefix(b"-").unwrap_or(rest);
-        let Some((part, dimension)) = split(rest) else {
-            return;
-        };
+        if let Some((part, dimension)) = split(rest) {
+            self.set(part, dimension, value, now);
+        }
+    }
+
+    /// Keeps one part of a window, unless it is known already.
+    fn set(&mut self, part: Part, dimension: Dimension, value: &[u8], now: SystemTime) {
         let Some(window) = self.entry(dimension) else {
             return;
         };
@@ -199,10 +216,24 @@ impl RateLimits {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Part {
     Limit,
     Remaining,
     Reset,
+}
+
+/// The commonest names by themselves.
+fn common(name: &[u8]) -> Option<(Part, Dimension)> {
+    Some(match name {
+        b"x-ratelimit-limit-requests" => (Part::Limit, Dimension::Requests),
+        b"x-ratelimit-limit-tokens" => (Part::Limit, Dimension::Tokens),
+        b"x-ratelimit-remaining-requests" => (Part::Remaining, Dimension::Requests),
+        b"x-ratelimit-remaining-tokens" => (Part::Remaining, Dimension::Tokens),
+        b"x-ratelimit-reset-requests" => (Part::Reset, Dimension::Requests),
+        b"x-ratelimit-reset-tokens" => (Part::Reset, Dimension::Tokens),
+        _ => return None,
+    })
 }
 
 /// What follows the family's prefix in the name of a rate-limit header.
@@ -222,16 +253,6 @@ fn family(name: &[u8]) -> Option<&[u8]> {
 /// `limit-requests`, `requests-limit`, `remaining-tokens-minute`, `limit`: the part and what is
 /// counted.
 fn split(rest: &[u8]) -> Option<(Part, Dimension)> {
-    // the commonest names by themselves
-    match rest {
-        b"limit-requests" => return Some((Part::Limit, Dimension::Requests)),
-        b"limit-tokens" => return Some((Part::Limit, Dimension::Tokens)),
-        b"remaining-requests" => return Some((Part::Remaining, Dimension::Requests)),
-        b"remaining-tokens" => return Some((Part::Remaining, Dimension::Tokens)),
-        b"reset-requests" => return Some((Part::Reset, Dimension::Requests)),
-        b"reset-tokens" => return Some((Part::Reset, Dimension::Tokens)),
-        _ => {}
-    }
     let (mut part, mut tokens, mut requests, mut input, mut output) =
         (None, false, false, false, false);
     let (mut day, mut plan, mut items) = (false, false, false);

@@ -1,11 +1,10 @@
 //! A message as a row of word numbers: read once, asked many times.
 
-use crate::address::RETIRED;
 use crate::lexicon::{Lexicon, NUMBER, QUOTED, STOP, UNKNOWN};
 use crate::moment::Moment;
 use crate::presence::Presence;
 use crate::reader::{Class, Figure, Reader, class, latin};
-use crate::word::{Word, is_lower, plain_numeral, window};
+use crate::word::{Word, plain_numeral, window};
 
 /// Words kept of all messages of one reply.
 const MAX_WORDS: usize = 192;
@@ -161,44 +160,39 @@ impl Text {
         {
             if let Some(word) = Word::read(bytes, at, window) {
                 let number = lexicon.find(word.key);
-                if word.next == b' ' && number != UNKNOWN {
+                if (number != UNKNOWN || word.is_lower(bytes, at, window))
+                    && let Some(next) = word.alone(bytes)
+                {
                     *place = number;
                     self.present.add(number);
                     len += 1;
-                    at = word.end + 1;
+                    at = next;
                     continue;
                 }
-                let plain = number != UNKNOWN || is_lower(bytes, at, word.end, window);
-                if !plain || !word.is_alone(bytes) {
-                    break;
-                }
-                *place = number;
-                self.present.add(number);
-                len += 1;
-                at = word.end + usize::from(word.next == b' ');
-                continue;
             }
             let spaced = usize::from(window >> 8 & 0xff == u64::from(b' '));
             match class(window.to_le_bytes()[0]) {
                 Class::Other => at += 1 + spaced,
                 Class::Digit => {
-                    let Some((milli, end)) = plain_numeral(bytes, at) else {
+                    let Some((milli, end)) = plain_numeral(bytes, at, window) else {
                         break;
                     };
                     self.len = len;
                     self.push_number(milli);
                     len = self.len;
-                    at = end + usize::from(bytes.get(end) == Some(&b' '));
+                    let passed = matches!(bytes.get(end), Some(b' ' | b',' | b')'));
+                    at = end + usize::from(passed);
                 }
                 Class::Stop => {
-                    let next = bytes.get(at + 1);
-                    if next.is_none_or(|next| matches!(next, b' ' | b'\n' | b'\\' | b'"')) {
+                    let next = window.to_le_bytes()[1];
+                    if matches!(next, b' ' | b'\n' | b'\\' | b'"') {
                         self.len = len;
                         self.stop();
                         len = self.len;
                     }
                     at += 1 + spaced;
                 }
+                Class::Escape => at += 2,
                 _ => break,
             }
         }
@@ -222,11 +216,7 @@ impl Text {
                     && let Some(retired) = reader.skip_url()
                 {
                     // the one thing an address tells: it leads to the list of retired models
-                    self.push(if retired {
-                        lexicon.number(RETIRED)
-                    } else {
-                        UNKNOWN
-                    });
+                    self.push(if retired { lexicon.retired } else { UNKNOWN });
                     return;
                 }
                 if let Some(end) = reader.name_with_digits() {
@@ -278,53 +268,11 @@ impl Text {
                 Figure::Span(span) if self.leads_to_span(lexicon) => {
                     let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
                     self.push_number(millis);
-                    self.push(lexicon.number(b"second"));
+                    self.push(lexicon.second);
                 }
                 Figure::Span(_) | Figure::Name => self.push(UNKNOWN),
             },
-            Class::Quote => {
-                let known = self
-                    .words()
-                    .iter()
-                    .filter(|word| **word > QUOTED)
-                    .take(2)
-                    .count();
-                let known = if self.leads_to_report(lexicon, reader) {
-                    0
-                } else {
-                    known
-                };
-                if let Some(len) = reader.quotation(known) {
-                    let inner = reader
-                        .bytes
-                        .get(reader.at + 1..reader.at + 1 + len)
-                        .unwrap_or_default();
-                    let number = if inner.len() <= MAX_NAME_BYTES {
-                        lexicon.number(inner)
-                    } else {
-                        UNKNOWN
-                    };
-                    // a parameter's name such as `max_tokens` keeps its meaning in quotes
-                    let keeps = number != UNKNOWN && inner.contains(&b'_');
-                    // a quota and its limit bear the provider's own names
-                    let last = self.words().last().copied();
-                    let own = [&b"metric"[..], b"limit"]
-                        .iter()
-                        .any(|word| last == Some(lexicon.number(word)));
-                    self.push(if keeps { number } else { QUOTED });
-                    if own && inner.contains(&b' ') {
-                        self.read(lexicon, inner, |name| identifier(name));
-                    } else if own {
-                        self.read_parts(lexicon, inner);
-                    } else if !keeps && !inner.contains(&b' ') {
-                        self.read_path(lexicon, inner);
-                    }
-                    reader.at += len + 2;
-                } else {
-                    reader.at += 1;
-                }
-            }
-            Class::Escape => reader.at += 2,
+            Class::Quote => self.quotation(lexicon, reader, identifier),
             Class::High if latin(reader.bytes, reader.at).is_some() => {
                 self.push(lexicon.find(reader.word().key));
             }
@@ -336,11 +284,54 @@ impl Text {
                 let mut near = before.iter().rev().take(MAX_NAME_BYTES);
                 let tag = near.find(|byte| matches!(byte, b'<' | b' '));
                 if !arrow && tag != Some(&b'<') {
-                    self.push(lexicon.number(b"gt"));
+                    self.push(lexicon.gt);
                 }
                 reader.at += 1;
             }
-            Class::Stop | Class::Other => reader.at += 1,
+            // `plain` has read these
+            Class::Escape | Class::Stop | Class::Other => reader.at += 1,
+        }
+    }
+
+    /// Reads what stands in quotes, where this mark opens any: a name. Its words do not count.
+    fn quotation(
+        &mut self,
+        lexicon: &Lexicon,
+        reader: &mut Reader<'_>,
+        identifier: &mut dyn FnMut(&[u8]),
+    ) {
+        let known = self.words().iter().filter(|word| **word > QUOTED);
+        let known = if self.leads_to_report(lexicon, reader) {
+            0
+        } else {
+            known.take(2).count()
+        };
+        let Some(len) = reader.quotation(known) else {
+            reader.at += 1;
+            return;
+        };
+        let inner = reader.at + 1..reader.at + 1 + len;
+        let inner = reader.bytes.get(inner).unwrap_or_default();
+        reader.at += len + 2;
+        // a quota and its limit bear the provider's own names
+        let own = self
+            .words()
+            .last()
+            .is_some_and(|last| lexicon.named.contains(last));
+        // a parameter's name such as `max_tokens` keeps its meaning in quotes
+        let joined = inner.contains(&b'_');
+        let number = if joined && inner.len() <= MAX_NAME_BYTES {
+            lexicon.number(inner)
+        } else {
+            UNKNOWN
+        };
+        self.push(if number == UNKNOWN { QUOTED } else { number });
+        if own && inner.contains(&b' ') {
+            self.read(lexicon, inner, |name| identifier(name));
+        } else if own {
+            self.read_parts(lexicon, inner);
+        } else if joined && number == UNKNOWN && !inner.contains(&b' ') {
+            self.read_path(lexicon, inner);
         }
     }
 
@@ -376,23 +367,19 @@ impl Text {
     /// Does the last word tell a span from an hour of the day: "in 00:12:34"?
     fn leads_to_span(&self, lexicon: &Lexicon) -> bool {
         let last = self.words().last().copied().unwrap_or(UNKNOWN);
-        let leads = [&b"in"[..], b"after", b"within", b"wait"];
-        last != UNKNOWN && leads.iter().any(|lead| lexicon.number(lead) == last)
+        lexicon.spanning.contains(&last)
     }
 
     /// Is what follows in quotes a report, rather than an echo: "failed with message '...'",
     /// `error: "..."`, `details = "..."`, `ApiError('...')`?
     fn leads_to_report(&self, lexicon: &Lexicon, reader: &Reader<'_>) -> bool {
         let before = reader.bytes.get(..reader.at).unwrap_or_default();
-        let among = |word: u16, names: &[&[u8]]| {
-            word != UNKNOWN && names.iter().any(|name| lexicon.number(name) == word)
-        };
-        let named = |word: u16| among(word, &[b"message", b"error", b"reason", b"detail"]);
+        let named = |word: u16| word != UNKNOWN && lexicon.reports.contains(&word);
         match (before.trim_ascii_end(), self.words()) {
             ([.., b'='], _) => true,
             ([.., b':'], [.., last]) => named(*last),
             ([.., called, b'('], _) => called.is_ascii_alphanumeric(),
-            (_, [.., with, last]) => among(*with, &[b"with"]) && named(*last),
+            (_, [.., with, last]) => *with == lexicon.with && *with != UNKNOWN && named(*last),
             _ => false,
         }
     }
@@ -400,10 +387,12 @@ impl Text {
     /// Reads a quoted path such as `tools[0].function_declarations`: of its parts only known
     /// parameters count.
     fn read_path(&mut self, lexicon: &Lexicon, path: &[u8]) {
-        if !path.contains(&b'_') {
+        let parts = |byte: &u8| !byte.is_ascii_alphanumeric() && *byte != b'_';
+        // a name in one part has been looked up
+        if !path.iter().any(parts) {
             return;
         }
-        for part in path.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_') {
+        for part in path.split(parts) {
             if part.contains(&b'_') && part.len() <= MAX_NAME_BYTES {
                 let number = lexicon.number(part);
                 if number != UNKNOWN {

@@ -76,8 +76,11 @@ impl Facts<'_> {
         true
     }
 
-    /// Keeps the place of a sentence in the body whose name tells nothing.
+    /// Keeps the place of a string in the body whose name tells nothing, if it is a sentence.
     pub(super) fn keep_spare(&mut self, raw: &[u8]) {
+        if self.spare_count == self.spare.len() || !is_sentence(raw) {
+            return;
+        }
         let place = raw.as_ptr().addr().wrapping_sub(self.body.as_ptr().addr());
         let inside = place
             .checked_add(raw.len())
@@ -174,6 +177,6 @@ impl Facts<'_> {
 }
 
 /// Several words, or a script that writes them without spaces.
-pub(super) fn is_sentence(raw: &[u8]) -> bool {
+fn is_sentence(raw: &[u8]) -> bool {
     raw.contains(&b' ') || raw.iter().any(|byte| *byte >= 0x80)
 }
