@@ -23,6 +23,10 @@ pub(crate) struct Index {
 struct Listed {
     start: u16,
     end: u16,
+    /// The first of their patterns.
+    first: u16,
+    /// What they conclude.
+    kinds: Kinds,
     /// Words that all of them need, folded.
     needs: Fold,
 }
@@ -64,6 +68,8 @@ impl Listed {
     const NONE: Self = Self {
         start: 0,
         end: 0,
+        first: u16::MAX,
+        kinds: Kinds::NONE,
         needs: Fold::ALL,
     };
 }
@@ -134,11 +140,19 @@ impl Index {
         let place = |len| u16::try_from(len).unwrap_or(u16::MAX);
         let start = place(self.entries.len());
         self.entries.extend(group.iter().map(|(_, entry)| *entry));
-        let needs = group.iter().map(|(_, entry)| entry.fold);
+        let entries = group.iter().map(|(_, entry)| entry);
         let listed = Listed {
             start,
             end: place(self.entries.len()),
-            needs: needs.fold(Fold::ALL, Fold::common),
+            first: entries
+                .clone()
+                .map(|entry| entry.pattern)
+                .min()
+                .unwrap_or(u16::MAX),
+            kinds: entries
+                .clone()
+                .fold(Kinds::NONE, |kinds, entry| kinds.with(entry.kind)),
+            needs: entries.fold(Fold::ALL, |needs, entry| needs.common(entry.fold)),
         };
         let Some(lead) = self.leads.get_mut(usize::from(*first)) else {
             return;
@@ -189,7 +203,7 @@ impl Index {
             if lead.followers.has(*next) {
                 search.look_at_pair(key(*word, *next), at, &allowed);
             }
-            if present.holds(lead.alone.needs) {
+            if present.holds(lead.alone.needs) && search.is_open(&lead.alone) {
                 search.look(&lead.alone, at, &allowed);
             }
         }
@@ -238,11 +252,18 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// May one of these patterns come before what is known, and say what is asked?
+    #[inline(always)]
+    const fn is_open(&self, listed: &Listed) -> bool {
+        listed.first < self.best && self.kinds.meets(listed.kinds)
+    }
+
     /// Looks at what this pair of words leads to, which stands at word `at`.
     #[inline(never)]
     fn look_at_pair(&mut self, key: u32, at: usize, allowed: &impl Fn(usize) -> bool) {
         if let Some(listed) = self.index.pair(key)
             && self.present.holds(listed.needs)
+            && self.is_open(listed)
         {
             self.look(listed, at, allowed);
         }

@@ -25,6 +25,7 @@ pub(crate) struct Kinds(u32);
 
 impl Kinds {
     pub(crate) const ALL: Self = Self(u32::MAX);
+    pub(crate) const NONE: Self = Self(0);
 
     pub(crate) const fn of(kinds: &[ErrorKind]) -> Self {
         let mut bits = 0;
@@ -34,6 +35,16 @@ impl Kinds {
             rest = more;
         }
         Self(bits)
+    }
+
+    /// The set with this kind.
+    pub(crate) const fn with(self, kind: ErrorKind) -> Self {
+        Self(self.0 | 1 << kind as u32)
+    }
+
+    /// Have the sets a kind in common?
+    pub(crate) const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     /// The set without these kinds.
