@@ -62,6 +62,11 @@ impl Crowd {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, count);
     }
 
+    /// Whether more than a few wait.
+    pub(crate) fn is_crowd(&self) -> bool {
+        self.silent.load(Ordering::Relaxed) > LEAST_ANSWERS
+    }
+
     /// How long a call that joins now will wait; `None` where too few are answered to tell.
     pub(crate) fn wait(&self, now: Instant) -> Option<Duration> {
         let (span, into_ms) = self.place(now);

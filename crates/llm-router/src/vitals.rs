@@ -213,11 +213,21 @@ impl Vitals {
     /// Whether a call that is sent now would wait for most of the time that is left, behind those already sent. To send it all the
     /// same would help nobody: it would come too late, and so would those after it.
     pub(crate) fn is_crowded(&self, request: &Request, left: Duration, now: Instant) -> bool {
-        self.is_slow(request)
+        // In the end slowness is all it is known for.
+        let ever_slow = || {
+            self.typical(request)
+                .is_some_and(|typical| typical >= left / 4)
+        };
+        (self.is_slow(request) || (self.crowd.is_crowd() && ever_slow()))
             && self
                 .crowd
                 .wait(now)
                 .is_some_and(|wait| wait > left * 9 / 10)
+    }
+
+    /// Whether it answers, some calls every few seconds, and whoever joins now would wait for at least half as long as this.
+    pub(crate) fn works_slowly(&self, waited: Duration, now: Instant) -> bool {
+        self.crowd.wait(now).is_some_and(|wait| wait >= waited / 2)
     }
 
     /// Whether a call is let in that comes beside the usual ones, with all others that do.

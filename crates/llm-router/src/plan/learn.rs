@@ -195,6 +195,12 @@ impl Plan {
             slot.health
                 .vitals
                 .timed_out(&self.request, waited.max(live.window), now);
+            if self.stood_in_line(table, slot, &live, now) {
+                // To keep callers away from it would answer nobody sooner.
+                slot.health.vitals.forget_silence(live.waiting);
+                abandon(table, slot, live);
+                return;
+            }
         }
         let consequence = reaction::consequence(verdict);
         if consequence.outcome != Outcome::Neutral {

@@ -2,13 +2,13 @@
 //!
 //! Slow answers are a target's way of saying that it has much to do. Where another one is ready the call goes there. Where none is,
 //! to cut it off and ask again gives the target more to do and the caller nothing, so it is cut off only if the target answers others
-//! as usual: then it is this call that was lost.
+//! as usual: then it is this call that was lost. Nor does its breaker hear of those who waited in vain, as long as others are answered.
 //!
 //! A call that would come too late is not sent: the queue there would only grow. But trouble ends, and then a queue empties
 //! fast; so the request waits here a little before it is given up. Those who wait are let in one by one: all at once they would be a
 //! stampede on what has just healed.
 
-use super::{AttemptId, Plan, State};
+use super::{AttemptId, Live, Plan, State};
 use crate::resolve::Resolved;
 use crate::select;
 use crate::table::{Slot, Table};
@@ -32,6 +32,23 @@ impl Plan {
     pub(super) fn may_join(&self, slot: &Slot, now: Instant) -> bool {
         let in_turn = |end| now >= end || slot.health.vitals.lets_in(now);
         !self.is_crowded(slot, now) && self.room_until.is_none_or(in_turn)
+    }
+
+    /// Whether an attempt that has timed out was one of many at a slow target that goes on answering others, and there is nobody else.
+    pub(super) fn stood_in_line(
+        &self,
+        table: &Table,
+        slot: &Slot,
+        live: &Live,
+        now: Instant,
+    ) -> bool {
+        let route = table.resolved(self.route);
+        !live.is_probe()
+            && slot
+                .health
+                .vitals
+                .works_slowly(now.saturating_duration_since(live.sent_at), now)
+            && !self.another_takes_all(table, route, live.position, now)
     }
 
     /// Ends an attempt that is late at a lone target, unless all are late there; names the one it ended.

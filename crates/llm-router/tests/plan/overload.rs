@@ -81,3 +81,38 @@ fn what_would_come_too_late_is_not_sent_and_room_is_waited_for_only_a_moment() {
         assert!(done.took <= ms(7_501), "{:?}", done.took);
     }
 }
+
+#[test]
+fn a_lone_target_that_answers_some_too_late_is_not_left() {
+    let mut world = lone();
+    warm(&mut world);
+    // Slower step by step, until only one in three is answered before its caller leaves.
+    let replies = (0..1_200).map(|call: u64| match call {
+        400.. if !call.is_multiple_of(3) => Reply::Hang,
+        _ => Reply::Good(ms(1_000 + (call * 60).min(24_000))),
+    });
+    world.script("only", replies.chain([Reply::Good(secs(25))]));
+    let done = world.traffic(1_200, ms(100), |n| (Request::new().streamed(), 5_000 + n));
+    // Until the first who waited in vain have been gone for a while.
+    let came_meanwhile = |done: &&Done| done.sent_at + done.took < world.start + secs(105);
+    let (mut in_vain, mut answered) = (0, 0);
+    for done in done.iter().filter(came_meanwhile) {
+        assert!(done.trace.changes.is_empty(), "{:?}", done.trace);
+        in_vain += usize::from(done.end != End::Answered && !done.trace.hops.is_empty());
+        answered += usize::from(done.end == End::Answered);
+    }
+    assert!(in_vain > 10 && answered > 200, "{in_vain}, {answered}");
+}
+
+#[test]
+fn a_lone_target_that_answers_nobody_is_left() {
+    let mut world = lone();
+    warm(&mut world);
+    world.script("only", [Reply::Hang]);
+    world.traffic(600, ms(100), |n| (Request::new().streamed(), 9_000 + n));
+    let only = world.table.targets().next().unwrap();
+    assert_eq!(
+        world.table.gate(only).snapshot(world.now).state,
+        State::Open
+    );
+}
