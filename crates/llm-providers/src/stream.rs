@@ -26,7 +26,9 @@ mod translate;
 
 pub(crate) use self::around::{Around, Filler};
 pub use self::glance::Facts;
-pub(crate) use self::glance::{Glance, is_filled, is_object, text_of, unescape, unescape_inner};
+pub(crate) use self::glance::{
+    Glance, is_filled, is_object, parse, text_of, unescape, unescape_inner,
+};
 pub(crate) use self::seam::Shown;
 pub use self::seam::{Hold, MAX_SHOWN_BYTES, Reading, Resume, Seam};
 pub(crate) use self::template::{Plain, Template};

@@ -397,7 +397,7 @@ pub(super) fn received(ask: &Ask, case: &Case, providers: &Providers) -> Result<
         let model = format!("model-{name}");
         for call in &calls {
             let text = |key: &str| call.get(key).and_then(Value::as_str).unwrap_or_default();
-            if text("model") != model {
+            if !text("model").ends_with(&model) {
                 wrong.push(format!(
                     "the {name} provider was asked for `{}`",
                     text("model")

@@ -3,7 +3,7 @@
 
 use super::StreamEncoder;
 use crate::chat::{FinishReason, Usage};
-use crate::stream::{Facts, Glance, Shown, Template, is_filled, text_of, unescape, unescape_inner};
+use crate::stream::{Facts, Glance, Shown, Template, is_filled, parse, text_of};
 use crate::wire;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
@@ -148,15 +148,6 @@ pub(super) fn finish_reason(name: &str) -> FinishReason {
     }
 }
 
-fn note_model(raw: Option<&RawValue>, facts: &mut Facts) {
-    if facts.model.is_none() {
-        facts.model = raw
-            .and_then(text_of)
-            .filter(|model| !model.is_empty())
-            .map(|model| model.into());
-    }
-}
-
 fn note_stop(raw: Option<&RawValue>, facts: &mut Facts) -> bool {
     let reason = raw.and_then(text_of);
     let found = reason.as_deref().map(finish_reason);
@@ -175,7 +166,7 @@ fn keep(shown: &mut Shown, event: &Event<'_>) {
                 Some("\"text\"") => {
                     shown.open = true;
                     if let Some(raw) = block.and_then(|block| block.text) {
-                        shown.spoilt |= !unescape(raw, &mut shown.text);
+                        shown.add(raw);
                     }
                 }
                 Some("\"thinking\" | \"redacted_thinking\"") => shown.thinks = true,
@@ -189,7 +180,7 @@ fn keep(shown: &mut Shown, event: &Event<'_>) {
         Some("\"content_block_delta\"") => {
             let delta = event.delta.as_ref();
             if let Some(raw) = delta.and_then(|delta| delta.text) {
-                shown.spoilt |= !unescape(raw, &mut shown.text);
+                shown.add(raw);
             }
             shown.spoilt |= delta
                 .is_some_and(|delta| is_filled(delta.partial_json) || is_filled(delta.citation));
@@ -211,15 +202,13 @@ impl wire::Watch for Watch {
     fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
         if let Some(plain) = self.template.text(name, data) {
             if let Some(shown) = &mut self.shown {
-                shown.spoilt |= !unescape_inner(plain.text, &mut shown.text);
-                shown.check();
+                shown.add_inner(plain.text);
             }
             return Glance::Content;
         }
-        let event: Event<'_> = match serde_json::from_slice(data) {
+        let event: Event<'_> = match parse(data) {
             Ok(event) => event,
-            Err(error) if error.is_data() => return Glance::Quiet,
-            Err(_) => return Glance::Broken,
+            Err(glance) => return glance,
         };
         if name == b"error" || is_filled(event.error) {
             return Glance::Error;
@@ -239,7 +228,7 @@ impl wire::Watch for Watch {
             Some("\"message_stop\"") => Glance::End,
             Some("\"message_start\"") => {
                 if let Some(start) = event.message {
-                    note_model(start.model, facts);
+                    facts.note_model(start.model.and_then(text_of).as_deref());
                     if let Some(raw) = start.usage {
                         read_usage(raw.get(), &mut facts.usage);
                     }
@@ -355,16 +344,15 @@ impl<'de> Deserialize<'de> for Answers {
 
 /// Looks at a whole answer. `Glance::Life` is one without content.
 pub(crate) fn glance_at_reply(body: &[u8], facts: &mut Facts) -> Glance {
-    let message: Message<'_> = match serde_json::from_slice(body) {
+    let message: Message<'_> = match parse(body) {
         Ok(message) => message,
-        Err(error) if error.is_data() => return Glance::Quiet,
-        Err(_) => return Glance::Broken,
+        Err(glance) => return glance,
     };
     let failed = message.kind.is_some_and(|kind| kind.get() == "\"error\"");
     if failed || is_filled(message.error) {
         return Glance::Error;
     }
-    note_model(message.model, facts);
+    facts.note_model(message.model.and_then(text_of).as_deref());
     note_stop(message.stop_reason, facts);
     if let Some(raw) = message.usage {
         read_usage(raw.get(), &mut facts.usage);

@@ -3,7 +3,7 @@
 use crate::chat::{
     Citation, FinishReason, Part, REPLY_CITATIONS, Reply, Thinking, ToolCall, Usage, chars,
 };
-use crate::stream::{Facts, Glance, is_filled};
+use crate::stream::{Facts, Glance, is_filled, parse};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -146,10 +146,9 @@ pub(super) fn source(citation: &Value) -> Option<Citation> {
 
 /// Looks at a whole answer. `Glance::Life` is one without content.
 pub(super) fn glance(body: &[u8], facts: &mut Facts) -> Glance {
-    let answer: Answer<'_> = match serde_json::from_slice(body) {
+    let answer: Answer<'_> = match parse(body) {
         Ok(answer) => answer,
-        Err(error) if error.is_data() => return Glance::Quiet,
-        Err(_) => return Glance::Broken,
+        Err(glance) => return glance,
     };
     let finish = answer.stop_reason.as_deref().map(finish_reason);
     if is_filled(answer.kind) || finish == Some(None) {

@@ -4,7 +4,7 @@ use crate::chat::{
     Citation, FinishReason, Part, REPLY_CITATIONS, Reply, Thinking, ToolCall, Usage, lenient,
     number,
 };
-use crate::stream::{Facts, Glance, is_filled};
+use crate::stream::{Facts, Glance, is_filled, parse};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -142,10 +142,9 @@ pub(super) fn sources(citation: &Value) -> (Vec<Citation>, bool) {
 
 /// Looks at a whole answer. `Glance::Life` is one without content.
 pub(super) fn glance(body: &[u8], facts: &mut Facts) -> Glance {
-    let answer: Answer<'_> = match serde_json::from_slice(body) {
+    let answer: Answer<'_> = match parse(body) {
         Ok(answer) => answer,
-        Err(error) if error.is_data() => return Glance::Quiet,
-        Err(_) => return Glance::Broken,
+        Err(glance) => return glance,
     };
     let finish = answer.finish_reason.as_deref().map(finish_reason);
     let Some(message) = answer.message().filter(|_| finish != Some(None)) else {

@@ -3,7 +3,7 @@
 use super::reply::{CallWire, UsageWire, finish_reason, sources};
 use crate::chat::{REPLY_CITATIONS, StreamEvent, lenient};
 use crate::codec::Untranslatable;
-use crate::stream::{Facts, Glance, is_object};
+use crate::stream::{Facts, Glance, is_object, parse};
 use crate::wire::Reader;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -75,11 +75,10 @@ impl Reader for StreamReader {
         if data.trim_ascii() == b"[DONE]" {
             return Ok(Glance::End);
         }
-        let event: Event<'_> = match serde_json::from_slice(data) {
+        let event: Event<'_> = match parse(data) {
             Ok(event) => event,
-            Err(error) if error.is_data() && is_object(data) => return Err(Untranslatable(())),
-            Err(error) if error.is_data() => return Ok(Glance::Quiet),
-            Err(_) => return Ok(Glance::Broken),
+            Err(Glance::Quiet) if is_object(data) => return Err(Untranslatable(())),
+            Err(glance) => return Ok(glance),
         };
         let named = String::from_utf8_lossy(name);
         let kind = event.kind.as_deref().unwrap_or(&named);

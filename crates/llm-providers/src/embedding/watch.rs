@@ -2,7 +2,7 @@
 
 use super::scan::Asked;
 use crate::chat::FinishReason;
-use crate::stream::{Facts, Glance, is_filled, text_of};
+use crate::stream::{Facts, Glance, is_filled, parse, text_of};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -77,16 +77,14 @@ impl<'de> Deserialize<'de> for Length {
 
 /// Looks at a whole answer. `Glance::Life` is one that does not hold what was asked for.
 pub(crate) fn glance(body: &[u8], asked: Asked, facts: &mut Facts) -> Glance {
-    let body: Body<'_> = match serde_json::from_slice(body) {
+    let body: Body<'_> = match parse(body) {
         Ok(body) => body,
-        Err(error) if error.is_data() => return Glance::Quiet,
-        Err(_) => return Glance::Broken,
+        Err(glance) => return glance,
     };
     if is_filled(body.error) {
         return Glance::Error;
     }
-    let model = body.model.and_then(text_of);
-    facts.model = model.filter(|model| !model.is_empty()).map(Into::into);
+    facts.note_model(body.model.and_then(text_of).as_deref());
     if let Some(usage) = body.usage {
         facts.usage.input_tokens = usage.input_tokens();
     }

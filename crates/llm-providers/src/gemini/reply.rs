@@ -5,7 +5,7 @@ use crate::chat::{
     Citation, FinishReason, Part, REPLY_CITATIONS, Reply, Thinking, ToolCall, Usage, lenient,
 };
 use crate::codec::safe_id;
-use crate::stream::{Facts, Glance, is_filled};
+use crate::stream::{Facts, Glance, is_filled, parse};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -130,17 +130,6 @@ pub(super) enum End {
 }
 
 impl<'a> Answer<'a> {
-    /// Reads `body`: what is no JSON is broken, JSON of another shape says nothing.
-    pub(super) fn read(body: &'a [u8]) -> Result<Self, Glance> {
-        serde_json::from_slice(body).map_err(|error| {
-            if error.is_data() {
-                Glance::Quiet
-            } else {
-                Glance::Broken
-            }
-        })
-    }
-
     /// An error object in place of an answer.
     pub(super) fn is_error(&self) -> bool {
         is_filled(self.error)
@@ -210,13 +199,7 @@ impl<'a> Answer<'a> {
 
     /// Notes model, usage and end, and what is about to be lost.
     pub(super) fn note(&self, facts: &mut Facts) {
-        if facts.model.is_none() {
-            let model = self
-                .model_version
-                .as_deref()
-                .filter(|name| !name.is_empty());
-            facts.model = model.map(Into::into);
-        }
+        facts.note_model(self.model_version.as_deref());
         if let Some(usage) = self.usage() {
             facts.usage = usage;
         }
@@ -301,7 +284,7 @@ fn end(reason: &str) -> End {
 
 /// Looks at a whole answer. `Glance::Life` is one without content.
 pub(super) fn glance(body: &[u8], facts: &mut Facts) -> Glance {
-    let mut answer = match Answer::read(body) {
+    let mut answer: Answer<'_> = match parse(body) {
         Ok(answer) => answer,
         Err(glance) => return glance,
     };
@@ -320,7 +303,7 @@ pub(super) fn glance(body: &[u8], facts: &mut Facts) -> Glance {
 
 /// Reads a whole answer.
 pub(super) fn decode(body: &[u8]) -> Option<Reply> {
-    let mut answer = Answer::read(body).ok()?;
+    let mut answer: Answer<'_> = serde_json::from_slice(body).ok()?;
     if answer.has_choices() {
         return None;
     }

@@ -2,7 +2,7 @@
 
 use crate::chat::{FinishReason, Part, Reply, StreamEvent, Thinking, ToolCall, Usage};
 use crate::codec::Untranslatable;
-use crate::stream::{Facts, Glance, is_filled, is_object};
+use crate::stream::{Facts, Glance, is_filled, is_object, parse};
 use crate::wire::Reader;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -100,10 +100,7 @@ impl Answer<'_> {
     }
 
     fn note(&self, facts: &mut Facts) {
-        if facts.model.is_none() {
-            let model = self.model.as_deref().filter(|name| !name.is_empty());
-            facts.model = model.map(Into::into);
-        }
+        facts.note_model(self.model.as_deref());
         if self.done == Some(true) {
             facts.usage = self.usage();
         }
@@ -137,10 +134,9 @@ impl Answer<'_> {
 
 /// Looks at a whole answer. `Glance::Life` is one without content.
 pub(super) fn glance(body: &[u8], facts: &mut Facts) -> Glance {
-    let mut answer: Answer<'_> = match serde_json::from_slice(body) {
+    let mut answer: Answer<'_> = match parse(body) {
         Ok(answer) => answer,
-        Err(error) if error.is_data() => return Glance::Quiet,
-        Err(_) => return Glance::Broken,
+        Err(glance) => return glance,
     };
     if is_filled(answer.error) {
         return Glance::Error;
@@ -188,11 +184,10 @@ impl Reader for StreamReader {
         facts: &mut Facts,
         out: &mut Vec<StreamEvent>,
     ) -> Result<Glance, Untranslatable> {
-        let mut answer: Answer<'_> = match serde_json::from_slice(data) {
+        let mut answer: Answer<'_> = match parse(data) {
             Ok(answer) => answer,
-            Err(error) if error.is_data() && is_object(data) => return Err(Untranslatable(())),
-            Err(error) if error.is_data() => return Ok(Glance::Quiet),
-            Err(_) => return Ok(Glance::Broken),
+            Err(Glance::Quiet) if is_object(data) => return Err(Untranslatable(())),
+            Err(glance) => return Ok(glance),
         };
         if name == b"error" || is_filled(answer.error) {
             return Ok(Glance::Error);

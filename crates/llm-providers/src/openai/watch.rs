@@ -3,7 +3,7 @@
 
 use super::StreamEncoder;
 use crate::chat::{FinishReason, Usage};
-use crate::stream::{Facts, Glance, Shown, Template, is_filled, text_of, unescape, unescape_inner};
+use crate::stream::{Facts, Glance, Shown, Template, is_filled, parse, text_of};
 use crate::wire;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
@@ -230,13 +230,7 @@ impl UsageWire {
 }
 
 fn note(chunk: &Chunk<'_>, facts: &mut Facts) {
-    if facts.model.is_none() {
-        facts.model = chunk
-            .model
-            .and_then(text_of)
-            .filter(|model| !model.is_empty())
-            .map(|model| model.into());
-    }
+    facts.note_model(chunk.model.and_then(text_of).as_deref());
     if let Some(raw) = chunk.usage
         && let Ok(usage) = serde_json::from_str::<UsageWire>(raw.get())
     {
@@ -261,7 +255,7 @@ fn keep(shown: &mut Shown, chunk: &Chunk<'_>) {
     }
     shown.spoilt |= chunk.choices.other;
     if let Some(raw) = chunk.choices.text {
-        shown.spoilt |= !unescape(raw, &mut shown.text);
+        shown.add(raw);
     }
     shown.check();
 }
@@ -279,19 +273,16 @@ impl wire::Watch for Watch {
     fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
         if let Some(plain) = self.template.text(name, data) {
             if let Some(shown) = &mut self.shown {
-                shown.spoilt |= !unescape_inner(plain.text, &mut shown.text);
-                shown.check();
+                shown.add_inner(plain.text);
             }
             return Glance::Content;
         }
         if data.trim_ascii() == b"[DONE]" {
             return Glance::End;
         }
-        let chunk: Chunk<'_> = match serde_json::from_slice(data) {
+        let chunk: Chunk<'_> = match parse(data) {
             Ok(chunk) => chunk,
-            // JSON of an unknown shape may be an extension: it passes, and counts for nothing.
-            Err(error) if error.is_data() => return Glance::Quiet,
-            Err(_) => return Glance::Broken,
+            Err(glance) => return glance,
         };
         if name == b"error" || is_error(&chunk) {
             return Glance::Error;
@@ -337,10 +328,9 @@ impl wire::Watch for Watch {
 
 /// Looks at a whole answer. `Glance::Life` is one without content.
 pub(crate) fn glance_at_reply(body: &[u8], facts: &mut Facts) -> Glance {
-    let chunk: Chunk<'_> = match serde_json::from_slice(body) {
+    let chunk: Chunk<'_> = match parse(body) {
         Ok(chunk) => chunk,
-        Err(error) if error.is_data() => return Glance::Quiet,
-        Err(_) => return Glance::Broken,
+        Err(glance) => return glance,
     };
     if is_error(&chunk) {
         return Glance::Error;

@@ -4,7 +4,7 @@
 use super::StreamEncoder;
 use super::kept::{Kept, Step};
 use crate::chat::{FinishReason, Usage};
-use crate::stream::{Facts, Glance, Shown, is_filled, text_of};
+use crate::stream::{Facts, Glance, Shown, is_filled, parse, text_of};
 use crate::wire;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -238,13 +238,7 @@ impl Response<'_> {
     }
 
     fn note(&self, facts: &mut Facts) {
-        if facts.model.is_none() {
-            facts.model = self
-                .model
-                .and_then(text_of)
-                .filter(|model| !model.is_empty())
-                .map(|model| model.into());
-        }
+        facts.note_model(self.model.and_then(text_of).as_deref());
         if let Some(raw) = self.usage
             && let Ok(usage) = serde_json::from_str::<Option<UsageWire>>(raw.get())
             && let Some(usage) = usage
@@ -300,10 +294,9 @@ impl wire::Watch for Watch {
         if data.trim_ascii() == b"[DONE]" {
             return Glance::End;
         }
-        let event: Event<'_> = match serde_json::from_slice(data) {
+        let event: Event<'_> = match parse(data) {
             Ok(event) => event,
-            Err(error) if error.is_data() => return Glance::Quiet,
-            Err(_) => return Glance::Broken,
+            Err(glance) => return glance,
         };
         if name == b"error" || is_filled(event.error) {
             return Glance::Error;
@@ -384,10 +377,9 @@ impl wire::Watch for Watch {
 
 /// Looks at a whole answer. `Glance::Life` is one without content.
 pub(crate) fn glance_at_reply(body: &[u8], facts: &mut Facts) -> Glance {
-    let response: Response<'_> = match serde_json::from_slice(body) {
+    let response: Response<'_> = match parse(body) {
         Ok(response) => response,
-        Err(error) if error.is_data() => return Glance::Quiet,
-        Err(_) => return Glance::Broken,
+        Err(glance) => return glance,
     };
     if response.failed() {
         return Glance::Error;

@@ -2,6 +2,7 @@
 
 use crate::chat::{FinishReason, Usage};
 use http::HeaderMap;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -34,6 +35,14 @@ impl Facts {
             self.dropped.push(name);
         }
     }
+
+    /// Notes the model that answers, as the first event that names one does.
+    pub(crate) fn note_model(&mut self, model: Option<&str>) {
+        if self.model.is_none() {
+            let model = model.filter(|model| !model.is_empty());
+            self.model = model.map(Into::into);
+        }
+    }
 }
 
 /// What one event, or one whole answer, means to whoever watches.
@@ -51,6 +60,18 @@ pub(crate) enum Glance {
     Broken,
     /// The normal end marker.
     End,
+}
+
+/// Reads one event, or one whole answer. What is no JSON is broken; JSON of another shape may be an
+/// extension: it counts for nothing.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, Glance> {
+    serde_json::from_slice(data).map_err(|error| {
+        if error.is_data() {
+            Glance::Quiet
+        } else {
+            Glance::Broken
+        }
+    })
 }
 
 /// True where the value is there and not empty.

@@ -1,5 +1,6 @@
 //! What the caller has of a stream that broke, and how the answer goes on from there.
 
+use super::glance::{unescape, unescape_inner};
 use super::joint::{Joint, MIN_ECHO_BYTES, estimate_tokens};
 use super::{Course, ReplyStream};
 use crate::call::Call;
@@ -7,6 +8,7 @@ use crate::chat::Usage;
 use crate::endpoint::Endpoint;
 use crate::prefill;
 use crate::wire::{Watch, Writer};
+use serde_json::value::RawValue;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +79,17 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
+    /// Adds the text of a JSON string.
+    pub(crate) fn add(&mut self, raw: &RawValue) {
+        self.spoilt |= !unescape(raw, &mut self.text);
+    }
+
+    /// Adds the text of what stands within a JSON string's quotes, and [checks](Self::check).
+    pub(crate) fn add_inner(&mut self, inner: &str) {
+        self.spoilt |= !unescape_inner(inner, &mut self.text);
+        self.check();
+    }
+
     /// Makes sure that the text stays within its bound.
     pub(crate) fn check(&mut self) {
         if self.text.len() > MAX_SHOWN_BYTES {
