@@ -30,6 +30,7 @@ mod reply;
 mod server;
 mod simulated;
 mod stall;
+mod stop;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -1,10 +1,10 @@
 //! `demo`: an outage, lived through with and without the gateway at the same time.
 
-use super::serve::stop_signal;
 use crate::demo::drive::Caller;
 use crate::demo::report::{self, Paint, Pair, Tally};
 use crate::demo::script::{EVERY, PHASES, question};
 use crate::demo::stage::{Stage, Upstream};
+use crate::stop::StopSignals;
 use anyhow::bail;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -49,7 +49,7 @@ impl Demo {
         let verdict = conclude(&pairs, upstream, paint);
         if self.keep {
             invite(&stage);
-            stop_signal().await;
+            StopSignals::catch()?.next().await;
         }
         stage.tear_down().await?;
         verdict

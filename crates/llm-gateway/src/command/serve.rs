@@ -8,6 +8,7 @@ use crate::metrics::Metrics;
 use crate::reload::{Hangup, Reload};
 use crate::server::{Drained, Server};
 use crate::simulated::Simulated;
+use crate::stop::StopSignals;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,6 +57,8 @@ impl Serve {
             Some(path) => Some(Reload::new(path, read, app).run(Hangup::catch()?)),
             None => None,
         };
+        // Caught before anybody is told to call: by default the first signal would end the process and what runs in it.
+        let mut signals = StopSignals::catch()?;
         let address = server.address()?;
         if simulated.is_some() {
             say!("{}", no_keys());
@@ -65,13 +68,19 @@ impl Serve {
             say!("metrics and health on http://{admin}");
         }
         say!("listening on http://{address}");
+        let (stop, stopped) = tokio::sync::oneshot::channel();
         let impatient = async {
-            stop_signal().await;
+            signals.next().await;
             tracing::info!("finishing running calls; a second signal ends at once");
-            stop_signal().await;
+            // The server is gone only if this is over as well.
+            let _ = stop.send(());
+            signals.next().await;
+        };
+        let stopped = async {
+            let _ = stopped.await;
         };
         let drained = tokio::select! {
-            drained = server.run(stop_signal()) => drained,
+            drained = server.run(stopped) => drained,
             () = impatient => Drained::Cut,
             () = reloading(reload) => Drained::Cut,
         };
@@ -130,24 +139,5 @@ fn announce(config: &Config, address: SocketAddr) {
     }
     if !address.ip().is_loopback() {
         say!("other machines can reach {address}: anyone who does spends your keys' money");
-    }
-}
-
-/// Done when the process is asked to stop.
-pub(crate) async fn stop_signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    // If even Ctrl-C cannot be listened for, the default action of the signal remains.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
