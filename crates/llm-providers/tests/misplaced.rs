@@ -136,3 +136,18 @@ async fn arguments_of_no_call_fail_the_stream() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_call_of_no_tool_fails_the_stream() {
+    let events = [
+        json!({"type": "message_start", "message": {"id": "m", "model": "m", "role": "assistant", "content": []}}),
+        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "tool_use", "id": "t", "input": {}}}),
+        json!({"type": "content_block_stop", "index": 0}),
+        json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 2}}),
+        json!({"type": "message_stop"}),
+    ];
+    let all = events.iter().map(|event| format!("data: {event}\n\n"));
+    let stream = all.collect::<String>().into_bytes();
+    let seen = read(Wire::AnthropicMessages, Dialect::OpenAiChat, stream).await;
+    assert!(seen.is_err());
+}

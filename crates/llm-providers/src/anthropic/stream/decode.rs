@@ -128,7 +128,7 @@ impl StreamDecoder {
             "content_block_start" => {
                 let block = event.content_block.ok_or(Untranslatable(()))?;
                 self.number = event.index;
-                self.decode_block(block, out);
+                self.decode_block(block, out)?;
             }
             "content_block_delta" => {
                 let delta = event.delta.ok_or(Untranslatable(()))?;
@@ -193,7 +193,11 @@ impl StreamDecoder {
         }
     }
 
-    fn decode_block(&mut self, block: Block<'_>, out: &mut Vec<StreamEvent>) {
+    fn decode_block(
+        &mut self,
+        block: Block<'_>,
+        out: &mut Vec<StreamEvent>,
+    ) -> Result<(), Untranslatable> {
         let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
         self.open = Open::Plain;
         self.before_block = self.chars;
@@ -205,12 +209,15 @@ impl StreamDecoder {
                 out.extend(filled(block.data).map(StreamEvent::RedactedThinking));
             }
             "tool_use" => {
+                // Nobody can run a call of nothing.
+                let name = block.name.filter(|name| !name.is_empty());
+                let name = name.ok_or(Untranslatable(()))?;
                 let index = self.calls;
                 self.calls += 1;
                 out.push(StreamEvent::ToolCall {
                     index,
                     id: block.id.unwrap_or_default(),
-                    name: block.name.unwrap_or_default(),
+                    name,
                 });
                 // Some compatible servers give all arguments at once.
                 let input = block
@@ -231,6 +238,7 @@ impl StreamDecoder {
                 self.lose(REPLY_BLOCKS);
             }
         }
+        Ok(())
     }
 
     fn decode_delta(
