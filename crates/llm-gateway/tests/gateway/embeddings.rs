@@ -135,11 +135,9 @@ tiers = [["first"], ["second"]]
     assert_eq!(seen.json()["error"]["code"], "unsupported_feature");
 }
 
-#[test]
-fn a_target_whose_vectors_cannot_be_asked_for_is_refused() {
-    let config = configuration("http://127.0.0.1:9", "http://127.0.0.1:9", ["e", "e"]);
-    let config = config.replacen("\"openai\"", "\"anthropic\"", 1);
-    let path = file(&config);
+/// What `check` says of a configuration that it must refuse.
+fn refused(config: &str) -> String {
+    let path = file(config);
     let output = Command::new(BINARY)
         .arg("check")
         .arg(&path)
@@ -148,7 +146,14 @@ fn a_target_whose_vectors_cannot_be_asked_for_is_refused() {
     std::fs::remove_file(path).unwrap();
     assert!(!output.status.success());
     let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+#[test]
+fn a_target_whose_vectors_cannot_be_asked_for_is_refused() {
+    let config = configuration("http://127.0.0.1:9", "http://127.0.0.1:9", ["e", "e"]);
+    let config = config.replacen("\"openai\"", "\"anthropic\"", 1);
+    let said = refused(&config);
     assert!(said.contains("targets.first.embeddings"), "{said}");
     assert!(said.contains("no embeddings of `embed-large`"), "{said}");
 }
@@ -184,16 +189,7 @@ fn a_route_that_mixes_spaces_is_refused() {
     let one_tier = tiers.replace(r#"[["first"], ["second"]]"#, r#"[["first"]]"#);
     let canary = one_tier.replace("patience =", "canary = { target = \"second\" }\npatience =");
     for (key, config) in [("tiers", tiers), ("canary", canary)] {
-        let path = file(&config);
-        let output = Command::new(BINARY)
-            .arg("check")
-            .arg(&path)
-            .output()
-            .unwrap();
-        std::fs::remove_file(path).unwrap();
-        assert!(!output.status.success());
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
+        let said = refused(&config);
         let place = format!("routes.embed.{key}");
         assert!(said.contains(&place) && said.contains("`small`"), "{said}");
     }
