@@ -100,6 +100,7 @@ mod tests {
             name: name.to_owned(),
             parameter: parameter.to_owned(),
             nanoseconds: 1.0,
+            most: 1.0,
         }
     }
 
