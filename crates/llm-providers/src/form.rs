@@ -4,7 +4,7 @@
 use crate::chat::{Assembly, FinishReason, Reply, StreamEvent};
 use crate::exchange::MAX_REPLY_BYTES;
 use crate::sse::{self, Frames};
-use crate::stream::{Facts, Glance};
+use crate::stream::{Facts, Glance, is_stray};
 use crate::wire::{Dialect, Reader, Wire};
 use bytes::{Bytes, BytesMut};
 
@@ -67,9 +67,9 @@ pub(crate) fn gather(wire: Wire, stream: Bytes, facts: &mut Facts) -> Result<Rep
     frames.push(stream);
     while let Some(frame) = frames.next() {
         let frame = frame.map_err(|_| Ungathered::Shape)?;
-        read_frame(reader.as_mut(), &frame, facts, &mut events)?;
+        read_frame(wire, reader.as_mut(), &frame, facts, &mut events)?;
     }
-    read_frame(reader.as_mut(), &frames.rest(), facts, &mut events)?;
+    read_frame(wire, reader.as_mut(), &frames.rest(), facts, &mut events)?;
     let mut assembly = Assembly::default();
     for event in events {
         assembly.push(event);
@@ -84,6 +84,7 @@ pub(crate) fn gather(wire: Wire, stream: Bytes, facts: &mut Facts) -> Result<Rep
 }
 
 fn read_frame(
+    wire: Wire,
     reader: &mut dyn Reader,
     frame: &[u8],
     facts: &mut Facts,
@@ -95,6 +96,10 @@ fn read_frame(
     };
     match reader.read(event.name, &data, facts, events) {
         Ok(Glance::Error) => Err(Ungathered::Error(data.into_owned())),
+        Ok(Glance::Broken) if is_stray(wire, event.name, &data) => {
+            facts.broken_events = facts.broken_events.saturating_add(1);
+            Ok(())
+        }
         Ok(Glance::Broken) | Err(_) => Err(Ungathered::Shape),
         Ok(_) => Ok(()),
     }

@@ -91,7 +91,7 @@
 //! | what is held back before the caller gets the first word | [`MAX_HELD_BYTES`], 256 KiB |
 //! | text kept for an answer to be continued | [`MAX_SHOWN_BYTES`], 1 MiB |
 //! | a token to fetch | 5 s, by one attempt for all that wait; 64 KiB |
-//! | broken events in a row | [`MAX_BROKEN_RUN`], 8 |
+//! | broken events in a row | [`MAX_BROKEN_RUN`], 64 |
 //! | time | [`Windows`]: connect, first token, idle, total |
 //!
 //! # What it does not do

@@ -11,26 +11,26 @@
 //! - **The end** is a finish reason. A stream that stops without one has failed, whatever marker it
 //!   sent, and the marker is not passed on. A stream that has one and then breaks is complete; a
 //!   missing marker is supplied.
-//! - **A broken event** (not JSON) may have carried a part of the answer, so it fails the stream:
+//! - **A broken event** (no JSON object) may have carried a part of the answer, so it fails the stream:
 //!   a shortened answer is never presented as complete. Only one that shows that it carried nothing
-//!   (a ping, a keep-alive, whatever follows the finish reason) is left out and counted;
-//!   [`MAX_BROKEN_RUN`] of them in a row are a failure too.
+//!   (by its name, by being a word such as `ping` or `OK`, by coming after the finish reason) is left
+//!   out and counted; [`MAX_BROKEN_RUN`] of them in a row are a failure too.
 
 mod around;
 mod glance;
 mod joint;
 mod plain;
 mod seam;
+mod stray;
 mod template;
 mod translate;
 
 pub(crate) use self::around::{Around, Filler};
 pub use self::glance::Facts;
-pub(crate) use self::glance::{
-    Glance, is_filled, is_object, parse, text_of, unescape, unescape_inner,
-};
+pub(crate) use self::glance::{Glance, is_filled, parse, text_of, unescape, unescape_inner};
 pub(crate) use self::seam::Shown;
 pub use self::seam::{Hold, MAX_SHOWN_BYTES, Reading, Resume, Seam};
+pub(crate) use self::stray::is_stray;
 pub(crate) use self::template::{Plain, Template};
 pub(crate) use self::translate::{Name, Stuck, Translator};
 
@@ -39,7 +39,7 @@ use crate::failure::{Failure, MAX_ERROR_BODY_BYTES};
 use crate::framing::{BadFrame, Frames, Framing};
 use crate::sse::MAX_EVENT_BYTES;
 use crate::transport::TransportError;
-use crate::wire::Watch;
+use crate::wire::{Watch, Wire};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -57,8 +57,9 @@ use tokio::time::{Instant, timeout_at};
 /// The most that is held back before the first content, in bytes: 256 KiB, beside twice the request, which some
 /// providers repeat.
 pub const MAX_HELD_BYTES: usize = 256 << 10;
-/// How many broken events in a row make a stream a failed one, even if none carried content.
-pub const MAX_BROKEN_RUN: u32 = 8;
+/// How many broken events in a row make a stream a failed one, even if none carried content. A proxy may write one a
+/// second while a model thinks; how long that may take, the clocks say.
+pub const MAX_BROKEN_RUN: u32 = 64;
 /// How long to wait for the connection's own end after the end marker, so that it can be reused.
 /// Usually it is there already; a server that lets Nagle's algorithm delay its last few bytes sends
 /// them after the peer's delayed acknowledgement, some 40 ms later.
@@ -87,6 +88,7 @@ pub struct ReplyStream {
     body: Option<BoxStream<'static, Result<Bytes, TransportError>>>,
     frames: Frames,
     course: Course,
+    wire: Wire,
     provider: Provider,
     status: u16,
     /// For an answer that is to be continued.
@@ -152,7 +154,7 @@ impl Course {
 /// What a stream is made of.
 pub(crate) struct Parts {
     pub(crate) body: BoxStream<'static, Result<Bytes, TransportError>>,
-    pub(crate) framing: Framing,
+    pub(crate) wire: Wire,
     pub(crate) course: Course,
     pub(crate) include_usage: bool,
     pub(crate) created: u64,
@@ -176,8 +178,9 @@ impl ReplyStream {
         };
         let mut stream = Self {
             body: Some(parts.body),
-            frames: Frames::new(parts.framing, longest),
+            frames: Frames::new(parts.wire.target().framing(), longest),
             course: parts.course,
+            wire: parts.wire,
             include_usage: parts.include_usage,
             created: parts.created,
             hold: parts.hold,
@@ -219,6 +222,7 @@ impl ReplyStream {
             body: None,
             frames: Frames::new(Framing::Sse, MAX_EVENT_BYTES),
             course: parts.course,
+            wire: parts.wire,
             include_usage: parts.include_usage,
             created: parts.created,
             hold: parts.hold,
@@ -346,7 +350,7 @@ impl ReplyStream {
             Glance::Broken => {
                 self.facts.broken_events = self.facts.broken_events.saturating_add(1);
                 self.broken_run += 1;
-                let harmless = self.course.is_complete() || is_keep_alive(event.name, &data);
+                let harmless = was_complete || is_stray(self.wire, event.name, &data);
                 if !harmless || self.broken_run >= MAX_BROKEN_RUN {
                     self.fail(Failure::new(stream_cut(self.phase())));
                 }
@@ -538,16 +542,6 @@ impl ReplyStream {
             let _ = tokio::time::timeout(LINGER, body.next()).await;
         }
     }
-}
-
-/// True where an event that is not JSON shows that it carried no part of the answer: nothing at all,
-/// or a short word that servers write to keep the connection awake.
-fn is_keep_alive(name: &[u8], data: &[u8]) -> bool {
-    const WORDS: [&[u8]; 5] = [b"ping", b"pong", b"keep-alive", b"keepalive", b"heartbeat"];
-    let is_word = |text: &[u8]| WORDS.iter().any(|word| text.eq_ignore_ascii_case(word));
-    let text = data.trim_ascii();
-    let text = text.strip_prefix(b":").unwrap_or(text).trim_ascii_start();
-    text.is_empty() || is_word(text) || is_word(name)
 }
 
 impl fmt::Debug for ReplyStream {

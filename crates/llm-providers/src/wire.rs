@@ -8,7 +8,7 @@ mod target;
 mod watched;
 
 pub(crate) use self::caller::{Caller, Watch, Writer};
-pub(crate) use self::target::{Reader, Target, Terms};
+pub(crate) use self::target::{Reader, Target, Terms, is_named};
 pub(crate) use self::watched::{Decode, Watched};
 
 use crate::{anthropic, bedrock, cohere, gemini, ollama, openai, responses};

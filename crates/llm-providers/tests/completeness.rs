@@ -236,7 +236,9 @@ async fn a_broken_event_that_may_have_carried_content_fails_the_stream() {
         "data: {\"choices\":[{\"del\n\n",
         "data: tent\":\"lost\"}}]}\n\n",
         "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"ind\n\n",
-        "data: hello\n\n",
+        "data: words that a server wrote without their JSON\n\n",
+        "data: [{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"lost\"}}]}]\n\n",
+        "event: error\ndata: OK\n\n",
     ];
     for (upstream, events) in streams() {
         let first = events.iter().position(|e| e.contains("\"a\"")).unwrap();
@@ -277,6 +279,9 @@ async fn a_broken_event_that_carried_nothing_is_left_out_and_counted() {
         for (at, broken) in [
             (finish, "data:\n\n"),
             (finish, "data: : keep-alive\n\n"),
+            (finish, "data: OK\n\n"),
+            (finish, "data: null\n\n"),
+            (finish, "data: \"pong\"\n\n"),
             (finish, "event: ping\ndata: {\"type\n\n"),
             (finish + 1, "data: {\"choices\":[],\"usa\n\n"),
         ] {

@@ -220,9 +220,10 @@ impl AnswerStream {
         let Some(mut drive) = self.drive.take() else {
             return;
         };
+        let facts = self.upstream.facts();
         drive
             .plan
-            .lost(self.attempt, &self.upstream.facts().dropped);
+            .lost(self.attempt, &facts.dropped, facts.broken_events);
         let upstream = drive.wire_of(self.attempt).unwrap_or(self.dialect.wire());
         let Some(call) = self.call.take() else {
             return;
@@ -245,7 +246,9 @@ impl AnswerStream {
         self.upstream.stop();
         self.keep = None;
         let facts = self.upstream.facts();
-        drive.plan.lost(self.attempt, &facts.dropped);
+        drive
+            .plan
+            .lost(self.attempt, &facts.dropped, facts.broken_events);
         let bad = BadAnswer {
             verdict: bad.verdict,
             finding: bad.finding,
@@ -275,7 +278,9 @@ impl AnswerStream {
             Some(bad) => Event::Bad(self.attempt, bad),
             None => Event::Succeeded(self.attempt, tokens(facts)),
         };
-        drive.plan.lost(self.attempt, &facts.dropped);
+        drive
+            .plan
+            .lost(self.attempt, &facts.dropped, facts.broken_events);
         drive.plan.on(event, now());
         let mut facts = facts.clone();
         facts.usage = self.upstream.usage();

@@ -372,7 +372,7 @@ impl Drive {
             // Nothing was said in vain.
             Err(_) => return,
         };
-        self.plan.lost(attempt, &facts.dropped);
+        self.plan.lost(attempt, &facts.dropped, facts.broken_events);
     }
 
     /// The wire of the target that an attempt went to.

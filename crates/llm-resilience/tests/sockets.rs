@@ -172,6 +172,15 @@ async fn a_garbled_whole_answer_is_survived() {
 }
 
 #[tokio::test]
+async fn what_a_proxy_writes_between_events_is_left_out() {
+    let world = world("[[rule]]\ngarbled = \"stray\"", GOOD).await;
+    let (text, broke) = read(world.ask(true).await.unwrap()).await;
+    assert!(broke.is_none());
+    assert!(text.contains("[DONE]") && !text.contains("undefined"));
+    assert_eq!(world.calls(), (1, 0));
+}
+
+#[tokio::test]
 async fn a_spent_quota_is_met_once_and_then_left_alone() {
     let world = world("[[rule]]\npreset = \"insufficient_quota\"", GOOD).await;
     for _ in 0..5 {

@@ -94,6 +94,8 @@ pub struct Hop {
     /// What of the request its wire had no place for, and of its answer that of the caller: names of
     /// fields, as the shell told them.
     pub lost: Vec<&'static str>,
+    /// Events of its stream that could not be read, as the shell told: left out where they held no part of the answer.
+    pub broken_events: u32,
     /// What it cost by its target's price: the tokens reported, the expected ones where none are;
     /// for a failed or cancelled call that may have been executed the expected prompt. Nothing where
     /// the price is not known.
@@ -464,6 +466,9 @@ impl fmt::Display for Described<'_> {
             }
             for (at, name) in hop.lost.iter().enumerate() {
                 write!(f, "{}{name}", if at == 0 { " without " } else { ", " })?;
+            }
+            if hop.broken_events > 0 {
+                write!(f, " ({} broken events)", hop.broken_events)?;
             }
             if let Some(finding) = hop.finding {
                 write!(f, " ({finding})")?;

@@ -91,7 +91,9 @@ fn garble(body: &Bytes, garbling: Garbling) -> Bytes {
     match garbling {
         Garbling::Utf8 => spoil(body),
         Garbling::Html => Bytes::from_static(HTML.as_bytes()),
-        Garbling::Json | Garbling::Event | Garbling::Checksum => body.slice(..body.len() / 2),
+        Garbling::Json | Garbling::Event | Garbling::Stray | Garbling::Checksum => {
+            body.slice(..body.len() / 2)
+        }
     }
 }
 
@@ -201,7 +203,9 @@ impl Stream<'_> {
                 self.steps.extend(self.error.take().map(Step::Send));
                 true
             }
-            Some(Fault::Garbled(garbling @ (Garbling::Event | Garbling::Checksum))) if here(1) => {
+            Some(Fault::Garbled(
+                garbling @ (Garbling::Event | Garbling::Stray | Garbling::Checksum),
+            )) if here(1) => {
                 let event = self.framing.broken_event(*garbling);
                 self.steps.push(Step::Send(event));
                 false
@@ -331,6 +335,11 @@ mod tests {
         let text = sent(&plan(&Fault::Garbled(Garbling::Event)));
         assert!(
             text.starts_with("<adata: {") && text.ends_with("bc>"),
+            "{text}"
+        );
+        let text = sent(&plan(&Fault::Garbled(Garbling::Stray)));
+        assert!(
+            text.starts_with("<adata: OK\n\n") && text.ends_with("bc>"),
             "{text}"
         );
     }

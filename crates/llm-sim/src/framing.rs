@@ -82,6 +82,9 @@ impl Framing {
 
     /// An event that cannot be read, well framed; or, where events have checksums, one with a false one.
     pub(crate) fn broken_event(self, garbling: Garbling) -> Bytes {
+        if garbling == Garbling::Stray {
+            return self.stray_events();
+        }
         Bytes::from_static(match self {
             Self::Converse if garbling == Garbling::Checksum => {
                 return eventstream::with_false_checksum(&bedrock::lost_event());
@@ -100,6 +103,19 @@ impl Framing {
                 b"event: content-delta\ndata: {\"type\":\"content-delta\",\"ind\n\n"
             }
             Self::Lines => b"{\"model\":\"broken\",\"mess\n",
+        })
+    }
+
+    /// Events that hold no part of an answer and are none of the wire's.
+    fn stray_events(self) -> Bytes {
+        Bytes::from_static(match self {
+            Self::Converse => return eventstream::encode(&[], b""),
+            // White space between two elements means nothing.
+            Self::GeminiArray => b"\n",
+            Self::Lines => b"OK\nnull\nundefined\nping\n",
+            Self::Chat | Self::Gemini | Self::Responses | Self::Messages | Self::Cohere => {
+                b"data: OK\n\ndata: null\n\ndata: undefined\n\ndata:\n\nevent: heartbeat\ndata: {\"up\n\n"
+            }
         })
     }
 

@@ -1,4 +1,4 @@
-//! What is counted of money, trials, and of what is passed over.
+//! What is counted of money, trials, and of what is passed over: targets, and events that are none.
 
 use super::{TargetLabels, TargetTexts};
 use crate::engine::{CanaryState, Client, Payer, Scope};
@@ -57,6 +57,7 @@ pub(super) struct Policy {
     canary_events: Family<EventLabels, Counter>,
     scope_open: Family<ScopeLabels, Gauge>,
     spared: Family<TargetLabels, Counter>,
+    broken_events: Family<TargetLabels, Counter>,
 }
 
 impl Policy {
@@ -96,6 +97,11 @@ impl Policy {
             "Times that a detector would have set a target aside, if half of its route were not already",
             self.spared.clone(),
         );
+        ours.register(
+            "broken_events",
+            "Events of streamed answers that could not be read",
+            self.broken_events.clone(),
+        );
     }
 
     /// Forgets what is shown of targets that may be gone.
@@ -120,6 +126,13 @@ impl Policy {
                 self.spend
                     .get_or_create(&SpendLabels { route, target })
                     .inc_by(dollars);
+            }
+            if hop.broken_events > 0
+                && let Some(target) = name(hop.target.index())
+            {
+                self.broken_events
+                    .get_or_create(&TargetLabels { target })
+                    .inc_by(hop.broken_events.into());
             }
             self.passed_over(&hop.passed_over, targets);
         }

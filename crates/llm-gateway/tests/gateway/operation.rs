@@ -51,6 +51,20 @@ async fn health_and_metrics_are_served() {
 }
 
 #[tokio::test]
+async fn events_that_are_none_are_counted() {
+    let script = Script::from_toml("[[rule]]\ngarbled = \"stray\"").unwrap();
+    let sim = Sim::builder().script(script).start().await.unwrap();
+    let gateway = Gateway::serve(&two(&sim.openai_base_url(), &sim.base_url(), ""));
+    let answer = gateway
+        .post("/v1/chat/completions", openai("hi", true))
+        .await;
+    assert!(answer.text().ends_with("data: [DONE]\n\n"), "{answer:?}");
+    let metrics = gateway.get("/metrics").await;
+    let line = "llm_gateway_broken_events_total{target=\"primary\"} 5";
+    assert!(metrics.text().contains(line), "{}", metrics.text());
+}
+
+#[tokio::test]
 async fn a_listener_apart_takes_the_metrics_with_it() {
     let (_sim, gateway) = set("admin_listen = \"127.0.0.1:0\"").await;
     let said = gateway

@@ -169,7 +169,7 @@ fn keep(shown: &mut Shown, event: &Event<'_>) {
                         shown.add(raw);
                     }
                 }
-                Some("\"thinking\" | \"redacted_thinking\"") => shown.thinks = true,
+                Some("\"thinking\"" | "\"redacted_thinking\"") => shown.thinks = true,
                 _ => shown.spoilt = true,
             }
         }

@@ -9,7 +9,7 @@ use crate::catalog::ANTHROPIC_VERSION;
 use crate::chat::{Reply, Request, StreamEvent};
 use crate::codec::{Encoded, Untranslatable};
 use crate::stream::{Facts, Glance, REPLY_REASONING};
-use crate::wire::{self, Caller, Reader, Target, Terms, Watched, Writer};
+use crate::wire::{self, Caller, Reader, Target, Terms, Watched, Writer, is_named};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -47,6 +47,11 @@ impl Target for AnthropicMessages {
 
     fn glance(&self, body: &[u8], facts: &mut Facts) -> Glance {
         glance_at_reply(body, facts)
+    }
+
+    fn carries(&self, name: &[u8]) -> Option<bool> {
+        let is_part = name.starts_with(b"message_") || name.starts_with(b"content_block_");
+        is_named(name).then_some(is_part)
     }
 
     fn reader(&self) -> Box<dyn Reader> {

@@ -3,7 +3,7 @@
 use super::reply::{UsageWire, finish_reason, source};
 use crate::chat::{Citation, MAX_CITATIONS, REPLY_CITATIONS, StreamEvent, chars, lenient};
 use crate::codec::Untranslatable;
-use crate::stream::{Facts, Glance};
+use crate::stream::{Facts, Glance, parse};
 use crate::wire::Reader;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -184,10 +184,10 @@ fn parsed<'a, T: Deserialize<'a>>(
     data: &'a [u8],
     then: impl FnOnce(T) -> Result<Glance, Untranslatable>,
 ) -> Result<Glance, Untranslatable> {
-    match serde_json::from_slice(data) {
+    match parse(data) {
         Ok(event) => then(event),
-        Err(error) if error.is_data() => Err(Untranslatable(())),
-        Err(_) => Ok(Glance::Broken),
+        Err(Glance::Quiet) => Err(Untranslatable(())),
+        Err(glance) => Ok(glance),
     }
 }
 

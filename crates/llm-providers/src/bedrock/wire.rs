@@ -46,6 +46,11 @@ impl Target for BedrockConverse {
         embedding::embedder(model)
     }
 
+    fn carries(&self, name: &[u8]) -> Option<bool> {
+        // What the service names otherwise is not read at all.
+        (!name.is_empty()).then_some(true)
+    }
+
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(StreamReader::default())
     }

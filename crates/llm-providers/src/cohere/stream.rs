@@ -3,7 +3,7 @@
 use super::reply::{CallWire, UsageWire, finish_reason, sources};
 use crate::chat::{REPLY_CITATIONS, StreamEvent, lenient};
 use crate::codec::Untranslatable;
-use crate::stream::{Facts, Glance, is_object, parse};
+use crate::stream::{Facts, Glance, parse};
 use crate::wire::Reader;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -77,7 +77,7 @@ impl Reader for StreamReader {
         }
         let event: Event<'_> = match parse(data) {
             Ok(event) => event,
-            Err(Glance::Quiet) if is_object(data) => return Err(Untranslatable(())),
+            Err(Glance::Quiet) => return Err(Untranslatable(())),
             Err(glance) => return Ok(glance),
         };
         let named = String::from_utf8_lossy(name);

@@ -7,7 +7,7 @@ use crate::chat::{Reply, Request};
 use crate::codec::Encoded;
 use crate::embedding::Embedder;
 use crate::stream::{Facts, Glance};
-use crate::wire::{Reader, Target, Terms};
+use crate::wire::{Reader, Target, Terms, is_named};
 
 /// Cohere's chat, version 2.
 pub(crate) struct CohereChat;
@@ -31,6 +31,12 @@ impl Target for CohereChat {
 
     fn embedder(&self, _model: &str, _on_vertex: bool) -> Option<&'static dyn Embedder> {
         Some(&CohereEmbed)
+    }
+
+    fn carries(&self, name: &[u8]) -> Option<bool> {
+        let kinds = ["message-", "content-", "tool-", "citation-"];
+        let is_part = kinds.iter().any(|kind| name.starts_with(kind.as_bytes()));
+        is_named(name).then_some(is_part)
     }
 
     fn reader(&self) -> Box<dyn Reader> {

@@ -142,7 +142,7 @@ impl Attempt<'_> {
         };
         let parts = |body, course, facts| Parts {
             body,
-            framing,
+            wire: upstream,
             course,
             include_usage,
             created,

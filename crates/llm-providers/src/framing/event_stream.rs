@@ -118,10 +118,10 @@ fn number(bytes: &[u8]) -> Option<u32> {
 /// error, which it does not, become the data of an event called `error`, with its type inside.
 pub(super) fn parse(frame: &[u8]) -> Event<'_> {
     let Some((headers, payload)) = split(frame) else {
-        // No message: read as an event that says nothing, which is a broken one.
+        // No message: read as an event that nobody understands, which is a broken one.
         return Event {
             name: &[],
-            data: Some(Cow::Borrowed(&[])),
+            data: Some(Cow::Borrowed(frame)),
         };
     };
     if let Some(name) = usual(headers) {

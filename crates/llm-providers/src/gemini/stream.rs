@@ -3,7 +3,7 @@
 use super::reply::{Answer, End, Said, UsageWire};
 use crate::chat::{Citation, FinishReason, REPLY_CITATIONS, StreamEvent};
 use crate::codec::Untranslatable;
-use crate::stream::{Facts, Glance, MAX_SHOWN_BYTES, is_object, parse};
+use crate::stream::{Facts, Glance, MAX_SHOWN_BYTES, parse};
 use crate::wire::Reader;
 
 /// Reads a stream: a run of partial answers.
@@ -30,7 +30,7 @@ impl Reader for StreamReader {
     ) -> Result<Glance, Untranslatable> {
         let mut answer: Answer<'_> = match parse(data) {
             Ok(answer) => answer,
-            Err(Glance::Quiet) if is_object(data) => return Err(Untranslatable(())),
+            Err(Glance::Quiet) => return Err(Untranslatable(())),
             Err(glance) => return Ok(glance),
         };
         let end = answer.end();

@@ -2,7 +2,7 @@
 
 use crate::chat::{FinishReason, Part, Reply, StreamEvent, Thinking, ToolCall, Usage};
 use crate::codec::Untranslatable;
-use crate::stream::{Facts, Glance, is_filled, is_object, parse};
+use crate::stream::{Facts, Glance, is_filled, parse};
 use crate::wire::Reader;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -186,7 +186,7 @@ impl Reader for StreamReader {
     ) -> Result<Glance, Untranslatable> {
         let mut answer: Answer<'_> = match parse(data) {
             Ok(answer) => answer,
-            Err(Glance::Quiet) if is_object(data) => return Err(Untranslatable(())),
+            Err(Glance::Quiet) => return Err(Untranslatable(())),
             Err(glance) => return Ok(glance),
         };
         if name == b"error" || is_filled(answer.error) {

@@ -8,7 +8,7 @@ use crate::call::BadRequest;
 use crate::chat::{Reply, Request, StreamEvent};
 use crate::codec::{Encoded, Untranslatable};
 use crate::stream::{Facts, Glance};
-use crate::wire::{self, Caller, Reader, Target, Terms, Watched, Writer};
+use crate::wire::{self, Caller, Reader, Target, Terms, Watched, Writer, is_named};
 use bytes::{Bytes, BytesMut};
 
 /// OpenAI's responses.
@@ -29,6 +29,11 @@ impl Target for OpenAiResponses {
 
     fn glance(&self, body: &[u8], facts: &mut Facts) -> Glance {
         glance_at_reply(body, facts)
+    }
+
+    fn carries(&self, name: &[u8]) -> Option<bool> {
+        let is_part = name.starts_with(b"response.");
+        is_named(name).then_some(is_part)
     }
 
     fn reader(&self) -> Box<dyn Reader> {

@@ -22,7 +22,7 @@ pub struct Facts {
     pub dropped: Vec<&'static str>,
     /// The provider's name for the request, for its support.
     pub request_id: Option<Box<str>>,
-    /// Events that were not JSON: left out where they carried nothing, else the stream failed.
+    /// Events that were no JSON objects: left out where they carried nothing, else the stream failed.
     pub broken_events: u32,
     /// The reply's headers: rate-limit snapshots are read from them.
     pub headers: HeaderMap,
@@ -56,15 +56,18 @@ pub(crate) enum Glance {
     Quiet,
     /// An error object.
     Error,
-    /// Not JSON.
+    /// No JSON object.
     Broken,
     /// The normal end marker.
     End,
 }
 
-/// Reads one event, or one whole answer. What is no JSON is broken; JSON of another shape may be an
+/// Reads one event, or one whole answer. What is no JSON object is broken; one of another shape may be an
 /// extension: it counts for nothing.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, Glance> {
+    if !data.trim_ascii_start().starts_with(b"{") {
+        return Err(Glance::Broken);
+    }
     serde_json::from_slice(data).map_err(|error| {
         if error.is_data() {
             Glance::Quiet
@@ -143,11 +146,6 @@ pub(crate) fn unescape_inner(mut rest: &str, out: &mut String) -> bool {
 fn hex(text: &str) -> Option<(u16, &str)> {
     let (digits, rest) = text.split_at_checked(4)?;
     Some((u16::from_str_radix(digits, 16).ok()?, rest))
-}
-
-/// True where the data of an event is a JSON object, or begins like one.
-pub(crate) fn is_object(data: &[u8]) -> bool {
-    data.trim_ascii_start().starts_with(b"{")
 }
 
 #[cfg(test)]

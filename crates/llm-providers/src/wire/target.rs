@@ -54,8 +54,19 @@ pub(crate) trait Target: Sync {
         Framing::Sse
     }
 
+    /// Whether an event of this name can hold a part of the answer; `None` where its name does not tell.
+    fn carries(&self, _name: &[u8]) -> Option<bool> {
+        None
+    }
+
     /// Starts reading a streamed answer.
     fn reader(&self) -> Box<dyn Reader>;
+}
+
+/// False of an event that has no name, and of the standard's word for one
+/// (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
+pub(crate) const fn is_named(name: &[u8]) -> bool {
+    !matches!(name, b"" | b"message")
 }
 
 /// Reads a target's stream so that it can be said in another dialect. Each event is met once, in

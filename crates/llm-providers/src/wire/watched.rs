@@ -3,7 +3,7 @@
 use super::{Reader, Watch};
 use crate::chat::StreamEvent;
 use crate::codec::Untranslatable;
-use crate::stream::{Facts, Glance, is_object};
+use crate::stream::{Facts, Glance};
 use std::fmt;
 
 /// Decodes a stream's events.
@@ -40,8 +40,6 @@ impl<W: Watch, D: Decode> Reader for Watched<W, D> {
         let glance = self.watch.glance(name, data, facts);
         match glance {
             Glance::Broken | Glance::Error => {}
-            // An extension that is no object says nothing in any other dialect.
-            Glance::Quiet if !is_object(data) => {}
             Glance::Content | Glance::Life | Glance::Quiet | Glance::End => {
                 self.decoder.decode(data, out)?;
                 for name in self.decoder.lost() {

@@ -20,4 +20,5 @@ mod embeddings;
 mod gemini;
 mod ollama;
 mod sockets;
+mod stray;
 mod vertex;

@@ -10,16 +10,16 @@ use llm_sim::{Script, Sim, SimHandle};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-const TEXT: &str = "one two three four five six";
+pub(crate) const TEXT: &str = "one two three four five six";
 const CALLERS: [Dialect; 2] = [Dialect::OpenAiChat, Dialect::AnthropicMessages];
 
-async fn start(rule: &str) -> SimHandle {
+pub(crate) async fn start(rule: &str) -> SimHandle {
     let script = Script::from_toml(&format!("text = \"{TEXT}\"\n{rule}")).unwrap();
     Sim::builder().script(script).seed(7).start().await.unwrap()
 }
 
 /// One target of each wire, and of each host that has its own addresses.
-fn endpoints(sim: &SimHandle) -> Vec<(&'static str, Endpoint)> {
+pub(crate) fn endpoints(sim: &SimHandle) -> Vec<(&'static str, Endpoint)> {
     let at = |path: &str| format!("{}{path}", sim.base_url());
     let built = |provider, model: &str, path: &str, wire: Wire| {
         let builder = Endpoint::builder(provider, model).base_url(at(path));
@@ -88,7 +88,7 @@ fn call(dialect: Dialect, stream: bool) -> Call {
     Call::parse(dialect, body.into()).unwrap()
 }
 
-async fn send(endpoint: &Endpoint, call: &Call) -> Result<Exchange, Failure> {
+pub(crate) async fn send(endpoint: &Endpoint, call: &Call) -> Result<Exchange, Failure> {
     let transport = ReqwestTransport::try_new().unwrap();
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let windows = Windows {

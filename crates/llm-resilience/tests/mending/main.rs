@@ -383,3 +383,34 @@ async fn a_second_break_is_mended_too_and_the_trail_names_each_seam() {
     assert_eq!(case, None);
     assert_eq!(text_of(Dialect::OpenAiChat, &bytes), TEXT);
 }
+
+#[tokio::test]
+async fn an_answer_goes_on_after_reasoning_that_was_finished_before_the_break() {
+    let second = speaker("").await;
+    let mut seen = 0;
+    for k in 0..=CHUNKS {
+        let first = speaker(&format!(
+            "[[rule]]\nthinking = \"Let me see.\"\ncut = {{ after_chunks = {k} }}"
+        ))
+        .await;
+        let client = client(
+            (&first, spoken(Dialect::AnthropicMessages, Prefill::None)),
+            (&second, spoken(Dialect::OpenAiChat, Prefill::None)),
+            OnCut::Continue,
+        );
+        let mut stream = ask(&client, request(Dialect::AnthropicMessages, "")).await;
+        let (bytes, broke) = drain(&mut stream).await;
+        let text = text_of(Dialect::AnthropicMessages, &bytes);
+        if let Some(error) = broke {
+            // Reasoning that was cut cannot be sealed.
+            assert_eq!(error.what(), What::Broken, "after {k} chunks");
+            assert_eq!(text, "", "after {k} chunks");
+            continue;
+        }
+        assert_eq!(text, TEXT, "after {k} chunks");
+        let read = form::decode_stream(Dialect::AnthropicMessages, &bytes);
+        assert_eq!(read.unwrap().text(), TEXT, "after {k} chunks");
+        seen += usize::from(String::from_utf8(bytes).unwrap().contains("see."));
+    }
+    assert!(seen > 5, "{seen} answers kept the reasoning");
+}

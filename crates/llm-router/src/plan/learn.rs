@@ -16,11 +16,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 impl Plan {
-    /// Notes in the trace what an attempt could not carry: names of fields.
-    pub fn lost(&mut self, attempt: AttemptId, names: &[&'static str]) {
+    /// Notes in the trace what an attempt could not carry, by the names of fields, and how many events of its stream were no
+    /// events.
+    pub fn lost(&mut self, attempt: AttemptId, names: &[&'static str], broken_events: u32) {
         if let Some(hop) = self.trace.hops.get_mut(attempt.index()) {
             hop.lost.clear();
             hop.lost.extend_from_slice(names);
+            hop.broken_events = broken_events;
         }
     }
 

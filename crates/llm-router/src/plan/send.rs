@@ -92,6 +92,7 @@ impl Plan {
             result: HopResult::Running,
             finding: None,
             lost: Vec::new(),
+            broken_events: 0,
             cost: Spend::default(),
             passed_over: self.passed_over(&table, route, position, now),
         });

@@ -106,6 +106,9 @@ pub enum Garbling {
     Utf8,
     /// Streamed: one extra malformed event among good ones, no text lost. Whole: as [`Garbling::Json`].
     Event,
+    /// Streamed: extra events among good ones that are no events of the wire, as proxies write them to keep a connection awake; no
+    /// text lost. Whole: as [`Garbling::Json`].
+    Stray,
     /// As [`Garbling::Event`], with good JSON but a false checksum where events have one (Bedrock).
     Checksum,
     /// A page of HTML with status 200.

@@ -152,6 +152,7 @@ fn every_fault_is_read() {
         ("garbled = \"json\"", Fault::Garbled(Garbling::Json)),
         ("garbled = \"utf8\"", Fault::Garbled(Garbling::Utf8)),
         ("garbled = \"event\"", Fault::Garbled(Garbling::Event)),
+        ("garbled = \"stray\"", Fault::Garbled(Garbling::Stray)),
         ("garbled = \"html\"", Fault::Garbled(Garbling::Html)),
         (
             "error_event = { preset = \"server_error\" }",
