@@ -5,6 +5,7 @@
 //! an opening is over at its instant, a probe at the end of its lease, a ramp after its steps. So no lost call, panic or
 //! cancelled future can leave a breaker in a state without a way out.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::{BreakerConfig, millis};
@@ -18,6 +19,7 @@ use crate::streak::Times;
 use crate::sync::{AtomicU64, Ordering};
 use crate::ticket::{Kind, Permit, Rejected, Ticket};
 use crate::trip::{GOOD_MASK, HARD_STREAK};
+use crate::unrest::Unrest;
 use crate::window::Window;
 
 /// How a call ended, as far as the target's health is concerned.
@@ -98,6 +100,7 @@ pub struct Breaker {
     pub(crate) per_token: LatencyDetector,
     pub(crate) settings: Settings,
     pub(crate) origin: Instant,
+    unrest: Option<Arc<Unrest>>,
 }
 
 impl Breaker {
@@ -123,7 +126,15 @@ impl Breaker {
             per_token: LatencyDetector::default(),
             settings: Settings::new(&config),
             origin,
+            unrest: None,
         }
+    }
+
+    /// The same, counted in a common word while it keeps calls back. For a new one.
+    #[must_use]
+    pub fn counted_in(mut self, unrest: Arc<Unrest>) -> Self {
+        self.unrest = Some(unrest);
+        self
     }
 
     /// Whether a call may pass now. Reads only; when the breaker is closed that is two relaxed loads and no clock arithmetic.
@@ -250,10 +261,9 @@ impl Breaker {
             };
             if hold != 0 && hold <= t {
                 // A hold that is over is taken down, so that the fast path is fast again; a newer one stays.
-                let _ =
-                    self.hot
-                        .hold
-                        .compare_exchange(hold, 0, Ordering::Relaxed, Ordering::Relaxed);
+                let hot = &self.hot.hold;
+                let ended = hot.compare_exchange(hold, 0, Ordering::Relaxed, Ordering::Relaxed);
+                self.note_change(ended.is_err(), true);
             }
             return match verdict {
                 Ok(kind) => Ok(Ticket::new(kind, gate.epoch())),
@@ -398,9 +408,9 @@ impl Breaker {
 
     /// Refuses calls until then (a rate limit with a stated end), and lets them straight back afterwards. The latest end counts.
     pub fn hold(&self, until: Instant) {
-        self.hot
-            .hold
-            .fetch_max(self.tick_up(until), Ordering::Relaxed);
+        let until = self.tick_up(until);
+        let before = self.hot.hold.fetch_max(until, Ordering::Relaxed);
+        self.note_change(before == 0, before.max(until) == 0);
     }
 
     /// Sets the target aside until then (quota, key, money, or anything found elsewhere); it comes back through a probe.
@@ -549,7 +559,25 @@ impl Breaker {
         self.hot
             .gate
             .compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Acquire)
-            .map(drop)
+            .map(|_| self.note_change(from.is_clear(), to.is_clear()))
             .map_err(Gate)
+    }
+
+    /// Tells what is kept back to whoever counts it.
+    fn note_change(&self, was_clear: bool, is_clear: bool) {
+        if let Some(unrest) = &self.unrest {
+            unrest.note(was_clear, is_clear);
+        }
+    }
+}
+
+impl Drop for Breaker {
+    fn drop(&mut self) {
+        if self.unrest.is_some() {
+            let gate = Gate(self.hot.gate.load(Ordering::Relaxed));
+            let held = self.hot.hold.load(Ordering::Relaxed) != 0;
+            self.note_change(gate.is_clear(), true);
+            self.note_change(!held, true);
+        }
     }
 }

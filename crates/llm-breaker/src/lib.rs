@@ -138,6 +138,7 @@ mod stripe;
 mod sync;
 mod ticket;
 mod trip;
+mod unrest;
 mod waves;
 mod window;
 
@@ -150,3 +151,4 @@ pub use self::pool::{EjectionCap, Promotion};
 pub use self::reason::TripReason;
 pub use self::snapshot::{Alert, Snapshot, State};
 pub use self::ticket::{Permit, Rejected, Ticket};
+pub use self::unrest::Unrest;

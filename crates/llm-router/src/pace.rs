@@ -17,7 +17,8 @@
 use llm_errors::Dimension;
 use std::array;
 use std::iter;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::{Duration, Instant};
 
 mod limits;
@@ -34,9 +35,8 @@ const DAY_NS: u64 = 86_400_000_000_000;
 /// The places of the quotas of requests, by the minute and by the day, among the quotas.
 const REQUESTS: usize = 0;
 const DAILY: usize = 4;
-/// Bits of `Pace::active` above those of the quotas.
-const CONCURRENCY: u32 = 1 << 5;
-const BLOCKED: u32 = 1 << 6;
+/// The bit of `Pace::active` above those of the quotas.
+const BLOCKED: u32 = 1 << 5;
 /// A requests window that takes longer than this to turn over is a day's, whatever its name says.
 const LONGEST_MINUTE: Duration = Duration::from_secs(120);
 /// The longest block that a reply can ask for.
@@ -94,20 +94,19 @@ impl Reservation {
 /// Shared by reference. Reading costs a few relaxed loads; nothing locks or allocates.
 ///
 /// Whether a call may be sent is asked at every decision, of quotas that are seldom near their end. So the pace keeps two
-/// numbers that stand for all quotas together: the latest TAT, and the price of a token where it is dearest. Both only rise. A call
-/// that passes by them passes; for any other the quotas are asked.
+/// numbers that stand for all quotas together: the room that was left at the last reservation, and the price of a token where it is
+/// dearest. As time only adds to the room, no clock is needed to see that a call passes by them; for any other the quotas are asked.
 #[derive(Debug)]
 #[repr(C, align(64))] // What every decision reads comes first, on one cache line.
 pub struct Pace {
-    /// No TAT is later, counted by the usual burst, and no block ends later than the burst before it.
-    latest_tat: AtomicU64,
-    /// The most that one token takes from any quota of tokens.
+    /// A call whose tokens are priced below this passes every quota, and no block is there.
+    room: AtomicU64,
+    /// The most that one token takes from any quota of tokens. It only rises.
     token_ns: AtomicU64,
-    /// The burst of every quota but the daily one.
-    burst_ns: u64,
-    /// Which quotas have a limit, and whether the cap and the block are to be looked at.
-    active: AtomicU32,
+    /// The most calls in flight; all bits set: any number.
     concurrency: u32,
+    /// Which quotas have a limit, and whether the block is to be looked at.
+    active: AtomicU32,
     /// Nothing is sent before this, whatever the quotas say.
     blocked_until: AtomicU64,
     sequence: AtomicU64,
@@ -136,25 +135,27 @@ impl Pace {
                 _ => Quota::new(limit, MINUTE_NS, burst_ns),
             }
         });
-        let concurrency = limits.concurrency.unwrap_or(0);
-        let mut active = if concurrency == 0 { 0 } else { CONCURRENCY };
+        let mut active = 0;
         for (bit, quota) in bits().zip(&quotas) {
             if quota.configured != 0 {
                 active |= bit;
             }
         }
         let pace = Self {
-            latest_tat: AtomicU64::new(0),
+            room: AtomicU64::new(0),
             token_ns: AtomicU64::new(0),
-            burst_ns,
+            concurrency: match limits.concurrency {
+                None | Some(0) => u32::MAX,
+                Some(most) => most,
+            },
             active: AtomicU32::new(active),
-            concurrency,
             blocked_until: AtomicU64::new(0),
             sequence: AtomicU64::new(0),
             quotas,
             origin,
         };
-        pace.note_all();
+        pace.note_prices();
+        pace.widen(0, pace.least_room(0), 0);
         pace
     }
 
@@ -181,7 +182,9 @@ impl Pace {
         ] {
             place.store(known.load(Relaxed), Relaxed);
         }
-        next.note_all();
+        next.note_prices();
+        // How much room there is the first reservation finds out.
+        next.room.store(0, Relaxed);
         next
     }
 
@@ -189,9 +192,6 @@ impl Pace {
     #[must_use]
     pub fn readiness(&self, cost: Cost, in_flight: u32, now: Instant) -> PaceReadiness {
         let active = self.active.load(Relaxed);
-        if active == 0 {
-            return PaceReadiness::Ready;
-        }
         let at = self.clock(now);
         let mut wait = match active & BLOCKED {
             0 => 0,
@@ -203,7 +203,7 @@ impl Pace {
                 None => return PaceReadiness::TooLarge,
             }
         }
-        if active & CONCURRENCY != 0 && in_flight >= self.concurrency {
+        if in_flight >= self.concurrency {
             return PaceReadiness::Full;
         }
         match wait {
@@ -213,35 +213,24 @@ impl Pace {
     }
 
     /// Whether [`readiness`](Self::readiness) says that it could be sent now, `at` so many nanoseconds after the origin.
-    /// `in_flight` is asked only where it matters.
-    pub(crate) fn is_ready(&self, cost: Cost, in_flight: impl FnOnce() -> u32, at: u64) -> bool {
-        let active = self.active.load(Relaxed);
-        (self.passes_easily(cost, at) || self.passes(active, cost, at))
-            && (active & CONCURRENCY == 0 || in_flight() < self.concurrency)
+    pub(crate) fn is_ready(&self, cost: Cost, in_flight: u32, at: impl FnOnce() -> u64) -> bool {
+        in_flight < self.concurrency
+            && (self.passes_easily(cost) || self.passes(self.active.load(Relaxed), cost, at()))
     }
 
     /// Whether it is ready by far, so that no quota need be asked by itself.
     #[inline(always)]
-    pub(crate) fn is_easily_ready(
-        &self,
-        cost: Cost,
-        in_flight: impl FnOnce() -> u32,
-        at: u64,
-    ) -> bool {
-        self.passes_easily(cost, at)
-            && (self.active.load(Relaxed) & CONCURRENCY == 0 || in_flight() < self.concurrency)
+    pub(crate) fn is_easily_ready(&self, cost: Cost, in_flight: &AtomicU32) -> bool {
+        self.passes_easily(cost)
+            && (self.concurrency == u32::MAX || in_flight.load(Relaxed) < self.concurrency)
     }
 
-    /// Whether there is room by the two numbers kept of all quotas. No more than the burst is asked of them: where there is
-    /// room for that, there is for the true span.
+    /// Whether there is room by the two numbers kept of all quotas: where there is for the price, there is for every true span.
     #[inline(always)]
-    fn passes_easily(&self, cost: Cost, at: u64) -> bool {
+    fn passes_easily(&self, cost: Cost) -> bool {
         let tokens = cost.input_tokens.checked_add(cost.output_tokens);
         let price = tokens.and_then(|tokens| tokens.checked_mul(self.token_ns.load(Relaxed)));
-        price.is_some_and(|price| {
-            let tat = self.latest_tat.load(Relaxed).checked_add(price);
-            price <= self.burst_ns && tat.is_some_and(|tat| tat <= at + self.burst_ns)
-        })
+        price.is_some_and(|price| price < self.room.load(Relaxed))
     }
 
     /// Whether every quota lets the call pass, each asked by itself.
@@ -251,38 +240,46 @@ impl Pace {
             && (active & BLOCKED == 0 || self.blocked_until.load(Relaxed) <= at)
     }
 
-    /// Keeps what is known of all quotas no lower than what has become of this one. A change of its limit between the two
-    /// loads is made up for by the next reservation; none is granted on this alone.
-    fn note(&self, place: usize, quota: &Quota) {
-        let tat = quota.tat_by_burst(place, self.burst_ns);
-        if tat > self.latest_tat.load(Relaxed) {
-            // Somewhat later than it need be, so that not every call writes to what all decisions read.
-            let ahead = tat.saturating_add(self.burst_ns / 16);
-            self.latest_tat.fetch_max(ahead, Relaxed);
-        }
-        if !is_of_requests(place) && quota.unit() > self.token_ns.load(Relaxed) {
-            self.token_ns.fetch_max(quota.unit(), Relaxed);
+    /// Keeps the room no wider than what has become of it.
+    fn narrow(&self, room: u64) {
+        if room < self.room.load(Relaxed) {
+            // Somewhat narrower than it need be, so that not every call writes to what all decisions read.
+            self.room.fetch_min(room - room / 16, AcqRel);
         }
     }
 
-    fn note_block(&self, until: u64) {
-        let tat = until.saturating_add(self.burst_ns);
-        self.latest_tat.fetch_max(tat, Relaxed);
+    /// Makes the room as wide as it was seen to be at `at`, if it was `known` before that look. Of two reservations at the same
+    /// instant it may miss one, which the next makes up for: none is granted on this alone.
+    fn widen(&self, known: u64, room: u64, at: u64) {
+        let next = room - room / 16;
+        if next <= known.saturating_add(known / 8) || self.is_blocked(at) {
+            return;
+        }
+        let _ = self.room.compare_exchange(known, next, AcqRel, Relaxed);
+        // A block comes before its narrowing, so that it is met by one of the two.
+        if self.is_blocked(at) {
+            self.room.store(0, Relaxed);
+        }
     }
 
-    fn note_all(&self) {
+    /// The room that the tightest quota leaves at `at`.
+    fn least_room(&self, at: u64) -> u64 {
+        self.limited(self.active.load(Relaxed), Cost::default())
+            .map(|(place, quota, _)| quota.room(place, at))
+            .min()
+            .unwrap_or(u64::MAX)
+    }
+
+    fn note_prices(&self) {
         for (place, quota) in self.quotas.iter().enumerate() {
-            self.note(place, quota);
-        }
-        match self.blocked_until.load(Relaxed) {
-            0 => {}
-            until => self.note_block(until),
+            if !is_of_requests(place) {
+                self.token_ns.fetch_max(quota.unit(), Relaxed);
+            }
         }
     }
 
-    /// The zero of its clock.
-    pub(crate) const fn origin(&self) -> Instant {
-        self.origin
+    fn is_blocked(&self, at: u64) -> bool {
+        self.active.load(Relaxed) & BLOCKED != 0 && self.blocked_until.load(Relaxed) > at
     }
 
     /// Takes the cost of a call from every quota, or from none.
@@ -303,28 +300,30 @@ impl Pace {
             cost,
             sequence: 0,
         };
-        if active == 0 {
+        if active == 0 && in_flight < self.concurrency {
             return Ok(reservation);
         }
         let at = self.clock(now);
-        if !self.is_ready(cost, || in_flight, at) {
+        if self.is_blocked(at) || !self.is_ready(cost, in_flight, || at) {
             return Err(self.refusal(cost, in_flight, now));
         }
+        let (known, mut room) = (self.room.load(Relaxed), u64::MAX);
         for (place, quota, units) in self.limited(active, cost) {
-            if units == 0 {
-                continue;
+            if units != 0 {
+                if let Some(span) = quota.take(units, at)
+                    && let Some(took) = reservation.took_ns.get_mut(place)
+                {
+                    *took = span;
+                } else {
+                    // Somebody was faster between the look and the grasp.
+                    self.refund(reservation);
+                    return Err(self.refusal(cost, in_flight, now));
+                }
             }
-            if let Some(span) = quota.take(units, at)
-                && let Some(took) = reservation.took_ns.get_mut(place)
-            {
-                *took = span;
-                self.note(place, quota);
-            } else {
-                // Somebody was faster between the look and the grasp.
-                self.refund(reservation);
-                return Err(self.refusal(cost, in_flight, now));
-            }
+            room = room.min(quota.room(place, at));
         }
+        self.narrow(room);
+        self.widen(known, room, at);
         reservation.sequence = self.sequence.fetch_add(1, Relaxed) + 1;
         Ok(reservation)
     }
@@ -332,8 +331,14 @@ impl Pace {
     /// Why a call was not let through that may have become ready meanwhile: then it is to ask again at once.
     #[cold]
     fn refusal(&self, cost: Cost, in_flight: u32, now: Instant) -> PaceReadiness {
+        let at = self.clock(now);
+        self.narrow(if self.is_blocked(at) {
+            0
+        } else {
+            self.least_room(at)
+        });
         match self.readiness(cost, in_flight, now) {
-            PaceReadiness::Ready => self.not_before(self.clock(now).saturating_add(1), now),
+            PaceReadiness::Ready => self.not_before(at.saturating_add(1), now),
             refused => refused,
         }
     }
@@ -356,7 +361,7 @@ impl Pace {
                 let span = quota.span(units);
                 quota.give_back(took.saturating_sub(span));
                 quota.charge(span.saturating_sub(took), at);
-                self.note(place, quota);
+                self.narrow(quota.room(place, at));
             }
         }
     }
@@ -387,7 +392,8 @@ impl Pace {
             };
             quota.set_limit(limit);
             self.active.fetch_or(bit, Relaxed);
-            self.note(place, quota);
+            self.note_prices();
+            self.narrow(quota.room(place, self.clock(now)));
         }
         let Some(remaining) = seen.remaining else {
             return;
@@ -407,7 +413,7 @@ impl Pace {
         } else {
             quota.tat.fetch_max(bound, Relaxed);
         }
-        self.note(place, quota);
+        self.narrow(quota.room(place, at));
     }
 
     /// Nothing is sent before `until`, at most a day from `now`, and no burst follows then: the
@@ -421,7 +427,9 @@ impl Pace {
         // A day's allowance is not what a passing refusal speaks of.
         for (place, quota) in self.quotas.iter().enumerate().take(DAILY) {
             quota.drain(from);
-            self.note(place, quota);
+            if quota.unit() != 0 {
+                self.narrow(quota.room(place, self.clock(now)));
+            }
         }
     }
 
@@ -438,7 +446,7 @@ impl Pace {
         if active == 0 {
             return 1.0;
         }
-        if active & BLOCKED != 0 && self.blocked_until.load(Relaxed) > at {
+        if self.is_blocked(at) {
             return 0.0;
         }
         self.limited(active, Cost::default())
@@ -449,15 +457,15 @@ impl Pace {
     fn block(&self, now: Instant, wait: Duration) {
         let until = self.clock(now).saturating_add(nanos(wait.min(MAX_BLOCK)));
         self.blocked_until.fetch_max(until, Relaxed);
-        self.note_block(until);
         self.active.fetch_or(BLOCKED, Relaxed);
+        self.room.fetch_min(0, AcqRel);
     }
 
     /// The quotas that have a limit, with their places and what a call takes from each.
     #[inline]
     fn limited(&self, active: u32, cost: Cost) -> impl Iterator<Item = (usize, &Quota, u64)> {
         let units = cost.units();
-        let mut left = active & (CONCURRENCY - 1);
+        let mut left = active & (BLOCKED - 1);
         iter::from_fn(move || {
             let place = left.trailing_zeros() as usize;
             let found = (place, self.quotas.get(place)?, *units.get(place)?);

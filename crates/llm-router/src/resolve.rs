@@ -3,9 +3,10 @@
 use crate::alias::Alias;
 use crate::canary::Canary;
 use crate::money::{Allowance, Ledger};
+use crate::pace::Pace;
 use crate::route::{Edge, MAX_CANDIDATES, Member, Policy, Route, RouteId};
 use crate::strategy::{Strategy, mix, stable_hash};
-use crate::table::{Slot, TableError, ledger};
+use crate::table::{Health, Slot, TableError, ledger};
 use crate::target::{Abilities, TargetId};
 use llm_backoff::{HedgeBudget, RetryBudget};
 use std::collections::HashMap;
@@ -17,6 +18,8 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Resolved {
     pub(crate) name: Box<str>,
+    /// The first of the groups.
+    head: Span,
     /// All candidates: tier by tier, then edge by edge, then the canary.
     pub(crate) candidates: Box<[Candidate]>,
     /// Each tier, then each edge, then the canary.
@@ -34,7 +37,7 @@ pub(crate) struct Resolved {
 }
 
 /// Where a group's candidates are, and how one of them is drawn.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 struct Span {
     first: u8,
     length: u8,
@@ -72,27 +75,30 @@ pub(crate) struct Tier<'a> {
     pub(crate) strategy: Strategy,
 }
 
-/// One target's place in a route.
+/// One target's place in a route. What every decision reads comes first, on one cache line.
 #[derive(Debug, Clone)]
+#[repr(C, align(64))]
 pub(crate) struct Candidate {
-    /// What is known of the target, at hand.
-    pub(crate) slot: Arc<Slot>,
-    pub(crate) target: TargetId,
-    pub(crate) route: RouteId,
+    /// The target's, here as well, as are its abilities and its window.
+    pub(crate) health: Arc<Health>,
+    pub(crate) pace: Arc<Pace>,
+    pub(crate) abilities: Abilities,
+    pub(crate) context_window_tokens: u32,
+    /// One divided by the weight.
+    pub(crate) per_weight: f64,
+    /// A member with a weight and without a bill.
+    pub(crate) is_plain: bool,
     pub(crate) position: u8,
+    pub(crate) target: TargetId,
+    pub(crate) weight: u32,
+    /// What is known of the target.
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) route: RouteId,
     pub(crate) role: Role,
     pub(crate) tier: u8,
-    pub(crate) weight: u32,
-    /// One divided by it.
-    pub(crate) per_weight: f64,
     pub(crate) less_restrictive: bool,
     /// An hour's spend counts its calls: the target's or the route's.
     pub(crate) is_billed: bool,
-    /// A member with a weight and without a bill.
-    pub(crate) is_plain: bool,
-    /// The target's, here as well: deciding reads them of nearly every candidate it looks at.
-    pub(crate) abilities: Abilities,
-    pub(crate) context_window_tokens: u32,
     /// Tells the target from others for as long as its name stays: what sticky keys hash to.
     pub(crate) sticky_id: u64,
 }
@@ -161,12 +167,13 @@ impl Draft<'_> {
             first = first.saturating_add(length);
             span
         };
-        let groups = candidates
+        let groups: Box<[Span]> = candidates
             .chunk_by(|a, b| a.tier == b.tier)
             .map(span)
             .collect();
         Ok(Resolved {
             name: route.name,
+            head: groups.first().cloned().unwrap_or_default(),
             groups,
             tiers,
             candidates: candidates.into(),
@@ -215,6 +222,8 @@ impl Draft<'_> {
         }
         let is_billed = !route.allowance.is_none() || slot.ledger.is_some();
         candidates.push(Candidate {
+            health: Arc::clone(&slot.health),
+            pace: Arc::clone(&slot.pace),
             slot: Arc::clone(slot),
             target,
             route: self.id,
@@ -277,7 +286,7 @@ impl Resolved {
     /// The first tier.
     #[inline]
     pub(crate) fn first_tier(&self) -> Option<Tier<'_>> {
-        let span = self.groups.first()?;
+        let span = &self.head;
         let candidates = self.candidates.get(..usize::from(span.length))?;
         Some(Tier {
             first: 0,

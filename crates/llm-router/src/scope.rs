@@ -20,7 +20,7 @@
 
 use crate::table::{Slot, Table};
 use crate::target::{Target, TargetId};
-use llm_breaker::{Breaker, BreakerConfig, Outcome, Promotion, State, Ticket, TripReason};
+use llm_breaker::{Breaker, BreakerConfig, Outcome, Promotion, State, Ticket, TripReason, Unrest};
 use llm_errors::Scope;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -83,6 +83,7 @@ pub(crate) fn resolve(
     targets: &[&Target],
     before: Option<&Table>,
     config: BreakerConfig,
+    unrest: &Arc<Unrest>,
     now: Instant,
 ) -> (Box<[Shared]>, Vec<Memberships>) {
     let mut all: Vec<(ScopeKey, Vec<TargetId>)> = Vec::new();
@@ -130,7 +131,7 @@ pub(crate) fn resolve(
                 let known = before.and_then(|before| before.shared_state(&key));
                 let new = || {
                     Arc::new(SharedState {
-                        gate: Breaker::new(config, now),
+                        gate: Breaker::new(config, now).counted_in(Arc::clone(unrest)),
                         signs: Promotion::with(2, TOGETHER, now),
                     })
                 };

@@ -173,7 +173,6 @@ fn is_large_enough(candidate: &Candidate, request: &Request, above: u32) -> bool
     let window = candidate.context_window_tokens;
     let wanted = || {
         candidate
-            .slot
             .health
             .estimate
             .apply(request.context_tokens.into())
@@ -214,12 +213,12 @@ pub(crate) fn expected_cost(slot: &Slot, request: &Request) -> Spend {
 /// Whether a call can go to the target now: what [`admission`] says, without the instant.
 fn is_ready(slot: &Slot, request: &Request, moment: &Moment) -> bool {
     let passes = |admission| admission == Admission::Ready;
-    let in_flight = || slot.health.in_flight.load(Ordering::Relaxed);
+    let in_flight = slot.health.in_flight.load(Ordering::Relaxed);
     let mut shared = slot.gates.iter();
     passes(gate(slot.health.gate.readiness(moment.now)))
         && slot
             .pace
-            .is_ready(slot.expected(request), in_flight, moment.of(slot))
+            .is_ready(slot.expected(request), in_flight, || moment.ns)
         && shared.all(|shared| passes(gate(shared.gate.readiness(moment.now))))
 }
 

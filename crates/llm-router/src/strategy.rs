@@ -254,6 +254,7 @@ fn power_of_two(facts: &[Fact], draw: u64) -> Option<usize> {
         per_weight: per_weight(fact),
         in_flight: fact.in_flight,
         micros: fact.ewma.as_secs_f64() * 1e6,
+        tick: 0,
     };
     let (a, b) = (facts.get(first)?, facts.get(second)?);
     Some(if is_cheaper(load(b), load(a)) {
@@ -278,21 +279,29 @@ pub(crate) struct Load {
     /// One divided by its weight.
     pub(crate) per_weight: f64,
     pub(crate) in_flight: u32,
-    /// Its peak latency; 0 where it is not known.
+    /// Its peak latency when that last changed; 0 where it is not known.
     pub(crate) micros: f64,
+    /// When that was.
+    pub(crate) tick: u32,
 }
 
 /// Peak latency times the calls that would then be in flight, by weight. Where one of the two is
 /// not known its latency is taken to be the other's.
+///
+/// Latencies fade, and both by the same part from the later change of the two on: so it does not matter what time it is, only how
+/// far apart they changed. Where nothing would be left of the one by then, it is not known. Within 7 %.
 #[inline]
 pub(crate) fn is_cheaper(a: Load, b: Load) -> bool {
+    let apart = i64::from(a.tick) - i64::from(b.tick);
     // Which of two drawn ones is unknown no branch could foresee.
-    let unknown = (a.micros <= 0.0) | (b.micros <= 0.0);
+    let unknown = (a.micros <= 0.0) | (b.micros <= 0.0) | (apart.unsigned_abs() > PeakEwma::GONE);
+    let apart = select_unpredictable(unknown, 0, apart);
     let cost = |load: Load| {
         let micros = select_unpredictable(unknown, 1.0, load.micros);
-        crowding(load.in_flight, load.per_weight) * micros
+        (crowding(load.in_flight, load.per_weight) * micros).to_bits()
     };
-    cost(a) < cost(b)
+    // From one half to the next a float's bits fall in a straight line. No cost is so small, or so large, that a step leads out of them.
+    cost(a).wrapping_add_signed(apart * STEP) < cost(b)
 }
 
 /// A hash of bytes that stays the same from build to build: FNV-1a, finished.
@@ -332,7 +341,7 @@ impl PeakEwma {
     /// A tick is 2 to the power of this in nanoseconds.
     const TICK_BITS: u32 = 24;
     /// After so many ticks (210 s) nothing is left that could be told from nothing.
-    const GONE: u32 = 12_500;
+    const GONE: u64 = 12_500;
 
     /// Nothing known. `origin` is any instant before its first use.
     #[must_use]
@@ -351,15 +360,10 @@ impl PeakEwma {
         Duration::from_secs_f64(micros * since / 1e6)
     }
 
-    /// The latency in microseconds so many nanoseconds after the origin, within 6 %; 0 where nothing is known.
+    /// The microseconds as of the last change, 0 where nothing is known, and the tick of that.
     #[inline]
-    pub(crate) fn about(&self, ns: u64) -> f64 {
-        let (micros, tick) = unpack(self.cell.load(Relaxed));
-        let ticks = tick_of(ns).saturating_sub(tick);
-        if ticks > Self::GONE {
-            return 0.0;
-        }
-        f64::from(micros) * about_faded(ticks)
+    pub(crate) fn last(&self) -> (u32, u32) {
+        unpack(self.cell.load(Relaxed))
     }
 
     /// A call took this long.
@@ -400,22 +404,11 @@ fn faded(ticks: f64) -> f64 {
     (-ticks * TICK_S / PeakEwma::DECAY.as_secs_f64()).exp()
 }
 
-/// The same within 6 %, for at most [`GONE`](PeakEwma::GONE) ticks: from one half to the next it falls in a straight line, as floats
-/// do whose bits are counted down.
-#[inline]
-fn about_faded(ticks: u32) -> f64 {
-    f64::from_bits(1f64.to_bits() - u64::from(ticks) * STEP)
-}
-
 /// One tick in seconds.
 const TICK_S: f64 = 1e-9 * (1u64 << PeakEwma::TICK_BITS) as f64;
 /// What one tick takes off the bits of a float that stands for what is left.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "some 2^43"
-)]
-const STEP: u64 = (TICK_S / PeakEwma::DECAY.as_secs_f64() * LOG2_E * (1u64 << 52) as f64) as u64;
+#[expect(clippy::cast_possible_truncation, reason = "some 2^43")]
+const STEP: i64 = (TICK_S / PeakEwma::DECAY.as_secs_f64() * LOG2_E * (1u64 << 52) as f64) as i64;
 
 #[inline]
 fn tick_of(ns: u64) -> u32 {

@@ -16,7 +16,7 @@ use crate::strategy::PeakEwma;
 use crate::target::{RetryDomain, Target, TargetId};
 use crate::vitals::Vitals;
 use llm_backoff::RetryBudget;
-use llm_breaker::{Breaker, BreakerConfig};
+use llm_breaker::{Breaker, BreakerConfig, Unrest};
 use llm_errors::Scope;
 use std::collections::HashMap;
 use std::fmt;
@@ -34,40 +34,32 @@ pub use self::build::{TableBuilder, TableError};
 pub struct Table {
     targets: Box<[Arc<Slot>]>,
     pub(crate) shared: Box<[Shared]>,
+    /// Whether any of those keeps calls back.
+    pub(crate) unrest: Arc<Unrest>,
     budgets: Box<[(RetryDomain, Arc<RetryBudget>)]>,
     routes: Box<[Resolved]>,
     /// Shadow probes granted.
     pub(crate) shadows: AtomicU32,
     by_name: HashMap<Box<str>, RouteId>,
+    /// The zero of the clocks of latencies and limits, for all tables in a row.
     origin: Instant,
 }
 
-/// An instant, and how long after the table's origin it is: made once for all that is asked at that instant.
+/// An instant, and how long after the origin of the table's clocks it is: made once for all that is asked at that instant.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     pub(crate) now: Instant,
-    ns: u64,
+    pub(crate) ns: u64,
 }
 
-impl Moment {
-    /// Nanoseconds since the origin of a target's clocks.
-    #[inline]
-    pub(crate) const fn of(&self, slot: &Slot) -> u64 {
-        self.ns + slot.age_ns
-    }
-}
-
-/// One target: what is known of it, and how it does. What every decision reads comes first, on one cache line.
+/// One target: what is known of it, and how it does.
 #[derive(Debug)]
-#[repr(C, align(64))]
 pub(crate) struct Slot {
     /// Shared with the table that replaces this one, where the target stays the same.
     pub(crate) health: Arc<Health>,
     pub(crate) pace: Arc<Pace>,
     /// The gates of `scopes`, in their order.
     pub(crate) gates: Box<[Arc<SharedState>]>,
-    /// How much older than the table its clocks are.
-    age_ns: u64,
     pub(crate) price: Price,
     /// The spend of the last hour, where it is limited or watched.
     pub(crate) ledger: Option<Arc<Ledger>>,
@@ -78,16 +70,16 @@ pub(crate) struct Slot {
     pub(crate) prefill: bool,
 }
 
-/// How one target does. The gate ends on a cache line of its own; what else a decision reads follows together.
+/// How one target does. The gate begins on a cache line of its own; what else a decision reads stands together before it.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Health {
-    pub(crate) gate: Breaker,
-    /// Latency as the power of two choices sees it.
-    pub(crate) ewma: PeakEwma,
     pub(crate) in_flight: AtomicU32,
     /// How far its own count of a prompt is from what was expected.
     pub(crate) estimate: Estimate,
+    /// Latency as the power of two choices sees it.
+    pub(crate) ewma: PeakEwma,
+    pub(crate) gate: Breaker,
     /// Rate limits in a row that stated no wait; the next hold grows with them.
     pub(crate) unhinted_limits: AtomicU32,
     /// It has refused to go on from the beginning of an answer.
@@ -98,24 +90,30 @@ pub(crate) struct Health {
 // === impl Slot ===
 
 impl Slot {
-    /// What the target would count and take from its rate limits for `request`, as far as its answers have shown.
-    #[inline]
+    /// As [`Health::expected`].
     pub(crate) fn expected(&self, request: &Request) -> Cost {
-        Cost {
-            input_tokens: self.health.estimate.apply(request.expected.input_tokens),
-            ..request.expected
-        }
+        self.health.expected(request)
     }
 }
 
 // === impl Health ===
 
 impl Health {
-    fn new(config: BreakerConfig, now: Instant) -> Self {
+    /// What the target would count and take from its rate limits for `request`, as far as its answers have shown.
+    #[inline]
+    pub(crate) fn expected(&self, request: &Request) -> Cost {
+        Cost {
+            input_tokens: self.estimate.apply(request.expected.input_tokens),
+            ..request.expected
+        }
+    }
+
+    /// Of a target that is new at `now`. Its latency is compared with others', so that it has one origin with them.
+    fn new(config: BreakerConfig, origin: Instant, now: Instant) -> Self {
         Self {
             gate: Breaker::new(config, now),
             vitals: Vitals::new(now),
-            ewma: PeakEwma::new(now),
+            ewma: PeakEwma::new(origin),
             in_flight: AtomicU32::new(0),
             unhinted_limits: AtomicU32::new(0),
             no_prefill: AtomicBool::new(false),

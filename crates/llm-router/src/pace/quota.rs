@@ -92,13 +92,12 @@ impl Quota {
             .map(|_| span)
     }
 
-    /// The TAT that a quota with a burst of `burst_ns`, no more than its own, would have for being as near its end. Where each
-    /// call takes one unit, that unit is counted in.
-    pub(super) fn tat_by_burst(&self, place: usize, burst_ns: u64) -> u64 {
+    /// One more than the longest span that passes at `now`; where each call takes one unit, beside that unit. 0 where nothing passes.
+    pub(super) fn room(&self, place: usize, now: u64) -> u64 {
         let unit = self.unit();
-        let least = if is_of_requests(place) { unit } else { 0 };
-        let tat = self.tat.load(Relaxed).saturating_add(least);
-        tat.saturating_sub(self.burst_ns.max(unit) - burst_ns)
+        let own = if is_of_requests(place) { unit } else { 0 };
+        let used = self.tat.load(Relaxed).saturating_sub(now);
+        (self.burst_ns.max(unit) + 1).saturating_sub(used.saturating_add(own))
     }
 
     pub(super) fn give_back(&self, span: u64) {

@@ -7,12 +7,14 @@ use super::{Fit, Set, expected_cost, fits, is_large_enough, is_ready, refusal};
 use crate::request::Request;
 use crate::resolve::{Candidate, Resolved, Tier};
 use crate::route::{MAX_CANDIDATES, RouteId};
+use crate::scope::SharedState;
 use crate::strategy::{self, Load, Strategy};
 use crate::table::{Moment, Table};
 use crate::target::TargetId;
 use crate::trace::Refusal;
 use rand::{Rng, RngExt};
 use std::hint::select_unpredictable;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -37,7 +39,6 @@ pub(crate) fn pick(
 #[inline]
 fn drawn<'t>(
     tier: Tier<'t>,
-    moment: &Moment,
     draw: u64,
     usable: impl Fn(&Candidate) -> bool,
 ) -> Option<&'t Candidate> {
@@ -52,7 +53,7 @@ fn drawn<'t>(
             if !usable(first) || !usable(second) {
                 return None;
             }
-            Some(better(first, second, moment))
+            Some(better(first, second))
         }
         _ => None,
     }
@@ -66,24 +67,25 @@ fn allows_all(request: &Request) -> bool {
 
 /// Whether a candidate is as nearly all are nearly always: a plain one, with all its gates closed and far from its limits, and so
 /// of use for a request that asks for nothing but abilities and a window. Where not, it may be of use all the same.
+///
+/// No clock is asked: a gate that is closed is so at any time, and time only adds to the room that limits leave.
 #[inline(always)]
-fn is_at_hand(candidate: &Candidate, request: &Request, moment: &Moment) -> bool {
-    let slot = &*candidate.slot;
-    if !candidate.is_plain
-        || !candidate.abilities.contains(request.abilities)
-        || !is_large_enough(candidate, request, 0)
-        || !slot.health.gate.is_clear()
-    {
-        return false;
-    }
-    for shared in &slot.gates {
-        if !shared.gate.is_clear() {
-            return false;
-        }
-    }
-    let in_flight = || slot.health.in_flight.load(Ordering::Relaxed);
-    slot.pace
-        .is_easily_ready(slot.expected(request), in_flight, moment.of(slot))
+fn is_at_hand(table: &Table, candidate: &Candidate, request: &Request) -> bool {
+    let health = &*candidate.health;
+    candidate.is_plain
+        && candidate.abilities.contains(request.abilities)
+        && is_large_enough(candidate, request, 0)
+        && health.gate.is_clear()
+        && (table.unrest.is_none() || are_clear(&candidate.slot.gates))
+        && candidate
+            .pace
+            .is_easily_ready(health.expected(request), &health.in_flight)
+}
+
+/// Whether no gate that a target shares keeps calls back, where some other's does.
+#[cold]
+fn are_clear(shared: &[Arc<SharedState>]) -> bool {
+    shared.iter().all(|shared| shared.gate.is_clear())
 }
 
 /// One look at the candidates of a route.
@@ -116,7 +118,7 @@ impl<'a> Look<'a> {
     }
 
     fn pick(&self, tier: Tier<'_>, draw: u64, rng: &mut impl Rng) -> Option<u8> {
-        let drawn = drawn(tier, &self.moment, draw, |one| self.is_usable(one));
+        let drawn = drawn(tier, draw, |one| self.is_usable(one));
         let chosen = match tier.strategy {
             _ if drawn.is_some() => drawn,
             Strategy::Weighted => self.by_weight(tier, rng),
@@ -127,7 +129,7 @@ impl<'a> Look<'a> {
     }
 
     fn is_usable(&self, candidate: &Candidate) -> bool {
-        (self.asks_little && is_at_hand(candidate, self.request, &self.moment))
+        (self.asks_little && is_at_hand(self.table, candidate, self.request))
             || !self.tried.contains(candidate.position)
                 && fits(
                     self.table,
@@ -181,15 +183,14 @@ impl<'a> Look<'a> {
 
     /// The usable candidate that the strategy prefers.
     fn by_cost<'t>(&self, tier: Tier<'t>, strategy: Strategy, draw: u64) -> Option<&'t Candidate> {
-        let (request, moment) = (self.request, &self.moment);
+        let (request, at) = (self.request, self.moment.ns);
         match strategy {
             Strategy::LeastInFlight => self.least(tier, draw, |candidate, _| {
                 strategy::crowding(in_flight(candidate), candidate.per_weight)
             }),
-            Strategy::HeadRoom => self.least(tier, draw, |candidate, _| {
-                let slot = &candidate.slot;
-                -slot.pace.headroom_at(moment.of(slot))
-            }),
+            Strategy::HeadRoom => {
+                self.least(tier, draw, |candidate, _| -candidate.pace.headroom_at(at))
+            }
             Strategy::Cheapest => self.least(tier, draw, |candidate, _| {
                 strategy::price(expected_cost(&candidate.slot, request).0)
             }),
@@ -235,7 +236,7 @@ impl<'a> Look<'a> {
         }
         let at = |index: usize| tier.candidates.get(usize::from(*usable.get(index)?));
         match strategy::pair(rng.next_u64(), count) {
-            Some((first, second)) => Some(better(at(first)?, at(second)?, &self.moment)),
+            Some((first, second)) => Some(better(at(first)?, at(second)?)),
             None if count == 0 => None,
             None => at(0),
         }
@@ -245,16 +246,20 @@ impl<'a> Look<'a> {
 /// The calls under way at a candidate's target.
 #[inline]
 fn in_flight(candidate: &Candidate) -> u32 {
-    candidate.slot.health.in_flight.load(Ordering::Relaxed)
+    candidate.health.in_flight.load(Ordering::Relaxed)
 }
 
 /// The one of two whose peak latency, calls in flight and weight promise the sooner answer.
 #[inline]
-fn better<'t>(first: &'t Candidate, second: &'t Candidate, moment: &Moment) -> &'t Candidate {
-    let load = |candidate: &Candidate| Load {
-        per_weight: candidate.per_weight,
-        in_flight: in_flight(candidate),
-        micros: candidate.slot.health.ewma.about(moment.of(&candidate.slot)),
+fn better<'t>(first: &'t Candidate, second: &'t Candidate) -> &'t Candidate {
+    let load = |candidate: &Candidate| {
+        let (micros, tick) = candidate.health.ewma.last();
+        Load {
+            per_weight: candidate.per_weight,
+            in_flight: in_flight(candidate),
+            micros: micros.into(),
+            tick,
+        }
     };
     let second_is_better = strategy::is_cheaper(load(second), load(first));
     select_unpredictable(second_is_better, second, first)
@@ -277,20 +282,19 @@ impl Table {
     ) -> Option<TargetId> {
         let resolved = self.resolved(route);
         let uncapped = resolved.policy.max_cost.is_none() && request.max_cost.is_none();
-        let (moment, draw) = (self.moment(now), rng.next_u64());
+        let draw = rng.next_u64();
         if uncapped && allows_all(request) {
             let drawn = drawn(
                 resolved.first_tier()?,
-                &moment,
                 draw,
                 #[inline(always)]
-                |candidate| is_at_hand(candidate, request, &moment),
+                |candidate| is_at_hand(self, candidate, request),
             );
             if let Some(drawn) = drawn {
                 return Some(drawn.target);
             }
         }
-        self.decide_by_looking(resolved, request, &moment, draw, rng)
+        self.decide_by_looking(resolved, request, draw, now, rng)
     }
 
     /// The same for any request, tier by tier.
@@ -299,12 +303,12 @@ impl Table {
         &self,
         route: &Resolved,
         request: &Request,
-        moment: &Moment,
         mut draw: u64,
+        now: Instant,
         rng: &mut impl Rng,
     ) -> Option<TargetId> {
         let fit = Fit::of(&route.policy, request);
-        let look = Look::new(self, request, &fit, Set::default(), *moment);
+        let look = Look::new(self, request, &fit, Set::default(), self.moment(now));
         let position = route.tiers().find_map(|tier| {
             // The same draw as before in the first tier: its target may be of use, if not at hand.
             let picked = look.pick(tier, draw, rng);

@@ -195,25 +195,68 @@ fn a_fast_failure_looks_slow() {
 
 proptest! {
     #[test]
-    fn what_choices_read_of_a_latency_is_close_to_what_it_is(
-        ms in 1u64..4_000_000, later in 0u64..209_000,
+    fn what_choices_make_of_two_latencies_is_close_to_what_they_are(
+        times in prop::array::uniform2((1u64..4_000_000, 0u64..200_000)),
+        in_flight in prop::array::uniform2(0u32..50),
     ) {
         let start = origin();
-        let ewma = PeakEwma::new(start);
-        ewma.record(Duration::from_millis(ms), start);
-        let now = start + Duration::from_millis(later);
-        let exact = ewma.read(now).as_secs_f64() * 1e6;
-        let about = ewma.about(later * 1_000_000);
-        prop_assert!(about >= exact * 0.999 && about <= exact * 1.07, "{} for {}", about, exact);
+        let at = |ms| start + Duration::from_millis(ms);
+        let now = at(times[0].1.max(times[1].1));
+        let seen = [0, 1].map(|one| {
+            let ewma = PeakEwma::new(start);
+            ewma.record(Duration::from_millis(times[one].0), at(times[one].1));
+            let exact = ewma.read(now).as_secs_f64() * f64::from(in_flight[one] + 1);
+            (exact, load_of(&ewma, in_flight[one]))
+        });
+        let ratio = seen[0].0 / seen[1].0;
+        if ratio < 0.93 {
+            prop_assert!(is_cheaper(seen[0].1, seen[1].1));
+        }
+        if ratio > 1.0 / 0.93 {
+            prop_assert!(is_cheaper(seen[1].1, seen[0].1));
+        }
+    }
+}
+
+fn load_of(ewma: &PeakEwma, in_flight: u32) -> Load {
+    let (micros, tick) = ewma.last();
+    Load {
+        per_weight: 1.0,
+        in_flight,
+        micros: micros.into(),
+        tick,
     }
 }
 
 #[test]
-fn a_latency_that_has_faded_is_not_known() {
+fn a_latency_that_has_faded_beside_another_is_not_known() {
     let start = origin();
-    let ewma = PeakEwma::new(start);
-    assert!(ewma.about(0) <= 0.0);
-    ewma.record(Duration::from_secs(60), start);
-    assert!(ewma.about(1_000_000_000) > 0.0);
-    assert!(ewma.about(211_000_000_000) <= 0.0);
+    let (old, new) = (PeakEwma::new(start), PeakEwma::new(start));
+    old.record(Duration::from_millis(1), start);
+    new.record(Duration::from_secs(60), start + Duration::from_secs(200));
+    let old_is_cheaper = || is_cheaper(load_of(&old, 1), load_of(&new, 0));
+    assert!(old_is_cheaper());
+    new.record(Duration::from_secs(60), start + Duration::from_secs(211));
+    assert!(!old_is_cheaper());
+    assert!(is_cheaper(load_of(&old, 0), load_of(&new, 1)));
+    let unknown = PeakEwma::new(start);
+    assert!(is_cheaper(load_of(&unknown, 0), load_of(&new, 1)));
+    assert!(is_cheaper(load_of(&new, 0), load_of(&unknown, 1)));
+}
+
+#[test]
+fn a_weight_of_zero_is_never_the_cheaper_one() {
+    let start = origin();
+    let (old, new) = (PeakEwma::new(start), PeakEwma::new(start));
+    old.record(Duration::from_millis(1), start);
+    new.record(Duration::from_secs(60), start + Duration::from_secs(100));
+    for ewma in [&old, &new] {
+        let weightless = Load {
+            per_weight: f64::INFINITY,
+            ..load_of(ewma, 0)
+        };
+        for other in [&old, &new] {
+            assert!(!is_cheaper(weightless, load_of(other, 9)));
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{Health, Slot, Table};
 use crate::money::{Allowance, Ledger};
-use crate::pace::{Pace, nanos};
+use crate::pace::Pace;
 use crate::resolve::{Draft, Resolved};
 use crate::route::{MAX_CANDIDATES, Route, RouteId};
 use crate::scope;
@@ -126,7 +126,10 @@ impl TableBuilder {
         let mut ids: HashMap<Box<str>, TargetId> = HashMap::new();
         let before = self.before.as_deref();
         let described: Vec<&Target> = self.targets.iter().collect();
-        let (shared, memberships) = scope::resolve(&described, before, self.breaker, now);
+        let origin = before.map_or(now, |before| before.origin);
+        // One for all tables in a row, as the gates are that count in it.
+        let unrest = before.map_or_else(Arc::default, |before| Arc::clone(&before.unrest));
+        let (shared, memberships) = scope::resolve(&described, before, self.breaker, &unrest, now);
         let mut domains: Vec<RetryDomain> = Vec::new();
         let mut slots = Vec::with_capacity(self.targets.len());
         for (target, scopes) in self.targets.into_iter().zip(memberships) {
@@ -136,12 +139,11 @@ impl TableBuilder {
             }
             let pace = before
                 .and_then(|before| before.pace_of(&target))
-                .unwrap_or_else(|| Arc::new(Pace::new(target.limits, now)));
+                .unwrap_or_else(|| Arc::new(Pace::new(target.limits, origin)));
             slots.push(Arc::new(Slot {
                 health: before
                     .and_then(|before| before.health_of(&target))
-                    .unwrap_or_else(|| Arc::new(Health::new(self.breaker, now))),
-                age_ns: nanos(now.saturating_duration_since(pace.origin())),
+                    .unwrap_or_else(|| Arc::new(Health::new(self.breaker, origin, now))),
                 pace,
                 price: target.price,
                 ledger: ledger(
@@ -174,6 +176,7 @@ impl TableBuilder {
         let table = Table {
             targets: slots.into(),
             shared,
+            unrest,
             budgets: domains
                 .into_iter()
                 .map(|domain| {
@@ -184,7 +187,7 @@ impl TableBuilder {
             routes: routes.into(),
             shadows: AtomicU32::new(0),
             by_name,
-            origin: now,
+            origin,
         };
         if before.is_some() {
             table.settle_in(&self.breaker);
