@@ -36,6 +36,20 @@ impl Progress {
         }
     }
 
+    /// The same at its first attempt.
+    pub(crate) const fn first(now: Instant) -> Self {
+        Self {
+            attempt: 1,
+            ..Self::new(now)
+        }
+    }
+
+    /// After the attempt that it tells of.
+    pub(crate) const fn after(mut self, timed_out: bool) -> Self {
+        self.timeouts += timed_out as u32;
+        self
+    }
+
     /// Time since the call began, inside attempts and between them.
     #[must_use]
     pub fn elapsed(&self) -> Duration {

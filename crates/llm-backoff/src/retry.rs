@@ -24,101 +24,9 @@ use crate::stop::{self, Stop};
 use crate::wait::Wait;
 use crate::window::AttemptWindow;
 
-/// What happens during a call, for logs and metrics.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event<'a, T, E> {
-    /// An attempt is about to begin.
-    Before(&'a Attempt),
-    /// An attempt ended with a result that is worth another one.
-    After(&'a Progress, &'a Result<T, E>),
-    /// A wait of `progress.wait` is about to begin.
-    BeforeSleep(&'a Progress, &'a Result<T, E>),
-    /// There will be no further attempt although the result is worth one.
-    GaveUp(&'a Progress, &'a Result<T, E>, StopReason),
-}
+mod parts;
 
-/// Told of every [`Event`]; implemented by functions.
-pub trait Observer<T, E> {
-    /// Takes note.
-    fn observe(&self, event: Event<'_, T, E>);
-}
-
-impl<T, E, F: Fn(Event<'_, T, E>)> Observer<T, E> for F {
-    fn observe(&self, event: Event<'_, T, E>) {
-        self(event);
-    }
-}
-
-/// Nobody watches.
-#[derive(Debug, Clone, Copy)]
-pub struct Unobserved;
-
-impl<T, E> Observer<T, E> for Unobserved {
-    fn observe(&self, _: Event<'_, T, E>) {}
-}
-
-/// Reads how long the server asked to wait from an error; implemented by functions.
-pub trait Hint<E> {
-    /// The wait asked for, if any.
-    fn hint(&self, error: &E) -> Option<Duration>;
-}
-
-impl<E, F: Fn(&E) -> Option<Duration>> Hint<E> for F {
-    fn hint(&self, error: &E) -> Option<Duration> {
-        self(error)
-    }
-}
-
-/// Errors carry no hints.
-#[derive(Debug, Clone, Copy)]
-pub struct NoHint;
-
-impl<E> Hint<E> for NoHint {
-    fn hint(&self, _: &E) -> Option<Duration> {
-        None
-    }
-}
-
-/// Limits the time of attempts.
-pub trait Limit<E> {
-    /// The limit, if there is one.
-    fn window(&self) -> Option<AttemptWindow>;
-
-    /// The error of an attempt that ran into the limit; without one the attempt is let run on.
-    fn expired(&self, attempt: &Attempt) -> Option<E>;
-}
-
-/// Attempts run as long as they like; see [`Retry::limit`].
-#[derive(Debug, Clone, Copy)]
-pub struct NoLimit;
-
-impl<E> Limit<E> for NoLimit {
-    fn window(&self) -> Option<AttemptWindow> {
-        None
-    }
-
-    fn expired(&self, _: &Attempt) -> Option<E> {
-        None
-    }
-}
-
-/// See [`Retry::limit`].
-#[derive(Debug, Clone, Copy)]
-pub struct Within<F> {
-    window: AttemptWindow,
-    expired: F,
-}
-
-impl<E, F: Fn(&Attempt) -> E> Limit<E> for Within<F> {
-    fn window(&self) -> Option<AttemptWindow> {
-        Some(self.window)
-    }
-
-    fn expired(&self, attempt: &Attempt) -> Option<E> {
-        Some((self.expired)(attempt))
-    }
-}
+pub use self::parts::{Event, Hint, Limit, NoHint, NoLimit, Observer, Unobserved, Within};
 
 /// A retry policy, ready to run any asynchronous operation. It is reusable, and allocates nothing.
 ///
@@ -362,7 +270,7 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
         Fut: Future<Output = Result<T, E>>,
     {
         let now = self.sleep.now();
-        self.drive(now, operation).await.result
+        self.run_from(now, operation).await
     }
 
     /// As [`run`](Self::run), for a caller who has just read the clock: a success then costs no further look at it.
@@ -374,7 +282,7 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
     /// # Cancel safety
     ///
     /// As [`run`](Self::run).
-    pub async fn run_from<T, E, F, Fut>(&self, now: Instant, operation: F) -> Result<T, E>
+    pub async fn run_from<T, E, F, Fut>(&self, now: Instant, mut operation: F) -> Result<T, E>
     where
         C: Condition<T, E>,
         G: Hint<E>,
@@ -383,7 +291,19 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
         F: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        self.drive(now, operation).await.result
+        let (result, timed_out) = if self.limit.window().is_some() {
+            self.attempt(&Progress::first(now), &mut operation).await
+        } else {
+            // What nearly every call comes to: nothing is kept over it but when it began.
+            let (attempt, _) = self.begin(&Progress::first(now));
+            (operation(attempt).await, false)
+        };
+        let progress = Progress::first(now).after(timed_out);
+        if self.condition.retry(&result) {
+            self.go_on(progress, result, operation).await.result
+        } else {
+            self.end(&progress, result, None).result
+        }
     }
 
     /// As [`run`](Self::run), and tells what the call cost and why it ended.
@@ -391,7 +311,7 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
     /// # Cancel safety
     ///
     /// As [`run`](Self::run).
-    pub async fn report<T, E, F, Fut>(&self, operation: F) -> Report<T, E>
+    pub async fn report<T, E, F, Fut>(&self, mut operation: F) -> Report<T, E>
     where
         C: Condition<T, E>,
         G: Hint<E>,
@@ -401,12 +321,24 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
         Fut: Future<Output = Result<T, E>>,
     {
         let start = self.sleep.now();
-        let mut report = self.drive(start, operation).await;
+        let (result, timed_out) = self.attempt(&Progress::first(start), &mut operation).await;
+        let progress = Progress::first(start).after(timed_out);
+        let mut report = if self.condition.retry(&result) {
+            self.go_on(progress, result, operation).await
+        } else {
+            self.end(&progress, result, None)
+        };
         report.statistics.elapsed = self.sleep.now().saturating_duration_since(start);
         report
     }
 
-    async fn drive<T, E, F, Fut>(&self, start: Instant, mut operation: F) -> Report<T, E>
+    /// After a first attempt whose result is worth another one.
+    async fn go_on<T, E, F, Fut>(
+        &self,
+        mut progress: Progress,
+        mut result: Result<T, E>,
+        mut operation: F,
+    ) -> Report<T, E>
     where
         C: Condition<T, E>,
         G: Hint<E>,
@@ -415,15 +347,9 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
         F: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let deadline = self.deadline_from(start);
-        let mut progress = Progress::new(start);
+        let deadline = self.deadline_from(progress.started);
         let mut rng = None;
-        let (result, stopped) = loop {
-            progress.attempt += 1;
-            let result = self.attempt(&mut progress, deadline, &mut operation).await;
-            if !self.condition.retry(&result) {
-                break (result, None);
-            }
+        let stopped = loop {
             progress.now = self.sleep.now();
             self.observer.observe(Event::After(&progress, &result));
             let rng = rng.get_or_insert_with(|| self.generator());
@@ -433,7 +359,7 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
             if let Some(reason) = self.forbids(&progress, hint, deadline) {
                 self.observer
                     .observe(Event::GaveUp(&progress, &result, reason));
-                break (result, Some(reason));
+                break Some(reason);
             }
             self.observer
                 .observe(Event::BeforeSleep(&progress, &result));
@@ -450,9 +376,27 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
                 let reason = StopReason::Deadline;
                 self.observer
                     .observe(Event::GaveUp(&progress, &result, reason));
-                break (result, Some(reason));
+                break Some(reason);
+            }
+            progress.attempt += 1;
+            let timed_out;
+            (result, timed_out) = self.attempt(&progress, &mut operation).await;
+            progress = progress.after(timed_out);
+            if !self.condition.retry(&result) {
+                break None;
             }
         };
+        self.end(&progress, result, stopped)
+    }
+
+    /// Books the end of a call.
+    #[inline]
+    fn end<T, E>(
+        &self,
+        progress: &Progress,
+        result: Result<T, E>,
+        stopped: Option<StopReason>,
+    ) -> Report<T, E> {
         let statistics = Statistics {
             attempts: progress.attempt,
             timeouts: progress.timeouts,
@@ -473,18 +417,40 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
         }
     }
 
+    /// One attempt, and whether it ran into its limit.
     async fn attempt<T, E, F, Fut>(
         &self,
-        progress: &mut Progress,
-        deadline: Option<Deadline>,
+        progress: &Progress,
         operation: &mut F,
-    ) -> Result<T, E>
+    ) -> (Result<T, E>, bool)
     where
         L: Limit<E>,
         O: Observer<T, E>,
         F: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
+        let (attempt, window) = self.begin(progress);
+        let Some(window) = window else {
+            return (operation(attempt).await, false);
+        };
+        let mut running = pin!(operation(attempt));
+        if let Some(result) = first(running.as_mut(), self.sleep.sleep(window)).await {
+            return (result, false);
+        }
+        match self.limit.expired(&attempt) {
+            Some(error) => (Err(error), true),
+            None => (running.await, true),
+        }
+    }
+
+    /// What an attempt is told, as is whoever watches; and its limit, if it has one.
+    #[inline]
+    fn begin<T, E>(&self, progress: &Progress) -> (Attempt, Option<Duration>)
+    where
+        L: Limit<E>,
+        O: Observer<T, E>,
+    {
+        let deadline = self.deadline_from(progress.started);
         let remaining = || match (self.limits.deadline, progress.attempt) {
             // Nothing has been used up yet.
             (None, 1) => self.limits.total,
@@ -499,17 +465,7 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
             window: window.or_else(remaining),
         };
         self.observer.observe(Event::Before(&attempt));
-        let mut running = pin!(operation(attempt));
-        if let Some(window) = window {
-            if let Some(result) = first(running.as_mut(), self.sleep.sleep(window)).await {
-                return result;
-            }
-            progress.timeouts += 1;
-            if let Some(error) = self.limit.expired(&attempt) {
-                return Err(error);
-            }
-        }
-        running.await
+        (attempt, window)
     }
 
     fn forbids(

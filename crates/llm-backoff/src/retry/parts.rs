@@ -1,0 +1,102 @@
+//! What a policy can be given besides its rules: somebody who watches, a reader of hints, a limit of single attempts.
+
+use std::time::Duration;
+
+use crate::progress::{Attempt, Progress, StopReason};
+use crate::window::AttemptWindow;
+
+/// What happens during a call, for logs and metrics.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a, T, E> {
+    /// An attempt is about to begin.
+    Before(&'a Attempt),
+    /// An attempt ended with a result that is worth another one.
+    After(&'a Progress, &'a Result<T, E>),
+    /// A wait of `progress.wait` is about to begin.
+    BeforeSleep(&'a Progress, &'a Result<T, E>),
+    /// There will be no further attempt although the result is worth one.
+    GaveUp(&'a Progress, &'a Result<T, E>, StopReason),
+}
+
+/// Told of every [`Event`]; implemented by functions.
+pub trait Observer<T, E> {
+    /// Takes note.
+    fn observe(&self, event: Event<'_, T, E>);
+}
+
+impl<T, E, F: Fn(Event<'_, T, E>)> Observer<T, E> for F {
+    fn observe(&self, event: Event<'_, T, E>) {
+        self(event);
+    }
+}
+
+/// Nobody watches.
+#[derive(Debug, Clone, Copy)]
+pub struct Unobserved;
+
+impl<T, E> Observer<T, E> for Unobserved {
+    fn observe(&self, _: Event<'_, T, E>) {}
+}
+
+/// Reads how long the server asked to wait from an error; implemented by functions.
+pub trait Hint<E> {
+    /// The wait asked for, if any.
+    fn hint(&self, error: &E) -> Option<Duration>;
+}
+
+impl<E, F: Fn(&E) -> Option<Duration>> Hint<E> for F {
+    fn hint(&self, error: &E) -> Option<Duration> {
+        self(error)
+    }
+}
+
+/// Errors carry no hints.
+#[derive(Debug, Clone, Copy)]
+pub struct NoHint;
+
+impl<E> Hint<E> for NoHint {
+    fn hint(&self, _: &E) -> Option<Duration> {
+        None
+    }
+}
+
+/// Limits the time of attempts.
+pub trait Limit<E> {
+    /// The limit, if there is one.
+    fn window(&self) -> Option<AttemptWindow>;
+
+    /// The error of an attempt that ran into the limit; without one the attempt is let run on.
+    fn expired(&self, attempt: &Attempt) -> Option<E>;
+}
+
+/// Attempts run as long as they like; see [`Retry::limit`](super::Retry::limit).
+#[derive(Debug, Clone, Copy)]
+pub struct NoLimit;
+
+impl<E> Limit<E> for NoLimit {
+    fn window(&self) -> Option<AttemptWindow> {
+        None
+    }
+
+    fn expired(&self, _: &Attempt) -> Option<E> {
+        None
+    }
+}
+
+/// See [`Retry::limit`](super::Retry::limit).
+#[derive(Debug, Clone, Copy)]
+pub struct Within<F> {
+    pub(super) window: AttemptWindow,
+    pub(super) expired: F,
+}
+
+impl<E, F: Fn(&Attempt) -> E> Limit<E> for Within<F> {
+    fn window(&self) -> Option<AttemptWindow> {
+        Some(self.window)
+    }
+
+    fn expired(&self, attempt: &Attempt) -> Option<E> {
+        Some((self.expired)(attempt))
+    }
+}
