@@ -19,10 +19,16 @@ pub(crate) fn is_document(text: &[u8]) -> bool {
         return true;
     }
     let inside = text.get(1..).unwrap_or_default().trim_ascii_start();
-    matches!(
-        inside.first(),
-        Some(b'{' | b'[' | b'"' | b']' | b'\'' | b'0'..=b'9')
-    )
+    match inside.first() {
+        Some(b'{' | b'[' | b'"' | b']' | b'\'') => true,
+        // `[1305][...]` is a code before a message, not a list of numbers
+        Some(b'0'..=b'9') => {
+            let digits = inside.iter().take_while(|byte| byte.is_ascii_digit());
+            let behind = inside.get(digits.count()..).unwrap_or_default();
+            !behind.starts_with(b"][")
+        }
+        _ => false,
+    }
 }
 
 /// Where an object that somebody printed begins in `text`.

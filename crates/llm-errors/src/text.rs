@@ -371,7 +371,7 @@ impl Text {
     }
 
     /// Is what follows in quotes a report, rather than an echo: "failed with message '...'",
-    /// `error: "..."`, `details = "..."`, `ApiError('...')`?
+    /// `error: "..."`, `details = "..."`, `ApiError('...')`, `429 "..."`?
     fn leads_to_report(&self, lexicon: &Lexicon, reader: &Reader<'_>) -> bool {
         let before = reader.bytes.get(..reader.at).unwrap_or_default();
         let named = |word: u16| word != UNKNOWN && lexicon.reports.contains(&word);
@@ -379,6 +379,8 @@ impl Text {
             ([.., b'='], _) => true,
             ([.., b':'], [.., last]) => named(*last),
             ([.., called, b'('], _) => called.is_ascii_alphanumeric(),
+            // `OpenAIException - "..."`, `429 "..."`
+            ([.., b' ', b'-'], _) | ([.., b' ', b'4' | b'5', b'0'..=b'9', b'0'..=b'9'], _) => true,
             (_, [.., with, last]) => *with == lexicon.with && *with != UNKNOWN && named(*last),
             _ => false,
         }
