@@ -1,10 +1,6 @@
 //! Addresses in a message: their words mean nothing, but one.
 
-use crate::scan::equal;
-use crate::word::window;
-
-const LOW: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
+use crate::window::{HIGH, LOW, equal, window};
 
 /// The part of an address that leads to a provider's list of retired models.
 pub(crate) const RETIRED: &str = "deprecations";

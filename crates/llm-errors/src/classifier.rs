@@ -11,6 +11,7 @@ use crate::limit::{SHORT_WAIT, is_limit, sharper_limit};
 use crate::page;
 use crate::provider::Provider;
 use crate::reply::Reply;
+use crate::row::Row;
 use crate::rule::{Kinds, Rank, RuleError, Signal};
 use crate::scan::MAX_BODY_BYTES;
 use crate::seen::Seen;
@@ -62,6 +63,9 @@ impl fmt::Debug for Classifier {
             .finish_non_exhaustive()
     }
 }
+
+/// The words of a reply without a body.
+static SILENCE: Text = Text::new();
 
 /// The classifier behind the free functions, built on first use.
 static BUILT_IN: LazyLock<Classifier> = LazyLock::new(|| Classifier {
@@ -202,7 +206,9 @@ impl Classifier {
         let (status, headers, now) = (reply.status, reply.headers, reply.now);
         let phase = Phase::FirstByte;
         if body.is_empty() {
-            return self.conclude(provider, status, &Known::nothing(), headers, now, phase);
+            let row = &mut self.dictionary.memo.row(&SILENCE);
+            let known = &Known::NOTHING;
+            return self.conclude(provider, status, known, row, headers, now, phase);
         }
         let mut facts = Facts::new(&self.dictionary, provider, now, false);
         facts.read(body);
@@ -210,9 +216,7 @@ impl Classifier {
     }
 
     fn page(&self, provider: Provider, reply: &Reply<'_>) -> Explained {
-        let mut text = Text::new();
-        page::words(reply.body, &self.dictionary.lexicon, &mut text);
-        let found = self.dictionary.page(provider, reply.status, &text);
+        let found = self.dictionary.page(provider, reply.status, reply.body);
         let (kind, resend) = found.map_or_else(
             || page::meaning(reply.status),
             |(outcome, _)| (outcome.kind, outcome.resend),
@@ -272,6 +276,7 @@ impl Classifier {
                 && facts.speaks()
                 && (facts.coded
                     || facts
+                        .known
                         .signal
                         .is_some_and(|(signal, _)| signal.rank >= Rank::Weak)
                     || self
@@ -333,22 +338,29 @@ impl Classifier {
         phase: Phase,
     ) -> Explained {
         // what a code settles needs no words, unless they may state a wait or a size
-        let settled = facts.signal.is_some_and(|(signal, _)| {
+        let settled = facts.known.signal.is_some_and(|(signal, _)| {
             let kind = signal.outcome.kind;
             signal.rank == Rank::Final && !takes_hint(kind) && kind != ErrorKind::ContextLength
         });
-        if !settled {
-            facts.read_messages();
-        }
-        self.conclude(provider, status, &Known::of(facts), headers, now, phase)
+        let (mut row, known) = if settled {
+            (self.dictionary.memo.row(&facts.text), facts.known)
+        } else {
+            facts.row()
+        };
+        self.conclude(provider, status, &known, &mut row, headers, now, phase)
     }
 
     /// From what is known to the verdict.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all that a decision is made of, which nothing else has in common"
+    )]
     fn conclude(
         &self,
         provider: Provider,
         http_status: u16,
-        facts: &Known<'_>,
+        known: &Known,
+        row: &mut Row<'_>,
         headers: &dyn Headers,
         now: SystemTime,
         phase: Phase,
@@ -356,13 +368,13 @@ impl Classifier {
         let dictionary = &*self.dictionary;
         let mut seen = Seen::new();
         seen.read(headers, now, |name| dictionary.code(provider, name));
-        let mut told = facts.signal;
+        let mut told = known.signal;
         if let Some(signal) = seen.error_type
-            && told.is_none_or(|(known, _)| known.rank < signal.rank)
+            && told.is_none_or(|(code, _)| code.rank < signal.rank)
         {
             told = Some((signal, Field::Type));
         }
-        let status = effective_status(http_status, facts.status);
+        let status = effective_status(http_status, known.status);
         let mut signal = status_signal(status);
         let mut field = if status == 0 {
             Field::Nothing
@@ -379,7 +391,7 @@ impl Classifier {
         }
         let mut outcome = signal.outcome;
         let mut rule = signal.rule;
-        if let Some((found, line)) = dictionary.refine(provider, status, facts.text, signal)
+        if let Some((found, line)) = dictionary.refine(provider, status, row, signal)
             && !(signal.rank == Rank::Family
                 && found.kind == ErrorKind::RateLimitOther
                 && is_limit(signal.outcome.kind))
@@ -396,17 +408,17 @@ impl Classifier {
 
         let stated = seen.hint;
         let worded = if takes_hint(outcome.kind) {
-            wait::worded(&dictionary.marks, facts.text, now)
+            wait::worded(&dictionary.marks, row, now)
         } else {
             None
         };
-        let mut hint = more_precise(stated.or(facts.hint), worded);
+        let mut hint = more_precise(stated.or(known.hint), worded);
         if is_limit(outcome.kind) {
             let wait = hint.map(Hint::wait);
-            if let Some(better) = sharper_limit(dictionary, outcome, facts, &seen, wait) {
+            if let Some(better) = sharper_limit(dictionary, outcome, known, row, &seen, wait) {
                 if better.kind != before {
                     evidence = Evidence {
-                        field: if facts.quota.per_day || facts.quota.per_minute || facts.quota.zero
+                        field: if known.quota.per_day || known.quota.per_minute || known.quota.zero
                         {
                             Field::Quota
                         } else if wait.is_some_and(|wait| wait >= SHORT_WAIT) {
@@ -435,7 +447,7 @@ impl Classifier {
             verdict = verdict.with_resend(resend);
         }
         if outcome.kind == ErrorKind::ContextLength {
-            let (limit, asked) = sizes(dictionary, facts);
+            let (limit, asked) = sizes(dictionary, known, row);
             verdict = verdict.with_context(limit, asked);
         }
         // the provider's own word on repeating, against ours only towards caution
@@ -460,17 +472,17 @@ const fn explained(verdict: Verdict, field: Field) -> Explained {
 }
 
 /// The context window and the size asked for, in tokens.
-fn sizes(dictionary: &Dictionary, facts: &Known<'_>) -> (u32, u32) {
+fn sizes(dictionary: &Dictionary, known: &Known, row: &mut Row<'_>) -> (u32, u32) {
     let tokens = |milli: u64| u32::try_from(milli / 1000).unwrap_or(u32::MAX);
-    let mut limit = facts.limit;
-    let mut asked = facts.asked;
+    let mut limit = known.limit;
+    let mut asked = known.asked;
     if limit == 0 {
-        limit = dictionary.limit(facts.text).map_or(0, tokens);
+        limit = dictionary.limit(row).map_or(0, tokens);
     }
     if asked == 0 {
         // what fits is not refused: it is the number of the limit, read twice
         asked = dictionary
-            .asked(facts.text, |size| tokens(size) != limit)
+            .asked(row, |size| tokens(size) != limit)
             .map_or(0, tokens);
     }
     (limit, asked)

@@ -5,13 +5,17 @@ use crate::index::Index;
 use crate::kind::ErrorKind;
 use crate::lexicon::{Lexicon, hash};
 use crate::mark::Marks;
+use crate::memo::Memo;
+use crate::page;
 use crate::pattern::Pattern;
 use crate::provider::Provider;
+use crate::row::{Question, Row};
 use crate::rule::{
     Kinds, Outcome, Rank, Rule, RuleError, Signal, TextRule, code_key, family, parse,
 };
-use crate::scan::find_either;
+use crate::stated::Stated;
 use crate::text::Text;
+use crate::window::find_either;
 
 /// The built-in rules files: name and content. Dialects first: their text rules win over the
 /// general ones.
@@ -81,9 +85,9 @@ fn holds(patterns: &[Pattern], text: &Text) -> bool {
 }
 
 /// Every rule, ready to be asked.
-#[derive(Clone)]
 pub(crate) struct Dictionary {
     pub(crate) lexicon: Lexicon,
+    pub(crate) memo: Memo,
     pub(crate) marks: Marks,
     /// Buckets of codes, a power of two.
     codes: Vec<Vec<(u64, Option<Provider>, Signal)>>,
@@ -122,21 +126,21 @@ impl Phrases {
         }
     }
 
-    /// The first that `text` fulfils, among those for this provider, status and kinds.
+    /// The number of the first that `text` fulfils, among those for this provider, status and
+    /// kinds.
     #[inline]
-    fn first(
-        &self,
-        provider: Provider,
-        status: u16,
-        text: &Text,
-        kinds: Kinds,
-    ) -> Option<(Outcome, u16)> {
+    fn first(&self, provider: Provider, status: u16, text: &Text, kinds: Kinds) -> Option<usize> {
         let counts = |rule: usize| {
             let rule = self.rules.get(rule);
             rule.is_some_and(|rule| rule.counts(provider, status))
         };
         let (found, _) = self.index.first(text, kinds, counts)?;
-        let rule = self.rules.get(found)?;
+        Some(found)
+    }
+
+    /// What rule `number` concludes, and its line.
+    fn get(&self, number: usize) -> Option<(Outcome, u16)> {
+        let rule = self.rules.get(number)?;
         Some((rule.outcome, rule.line))
     }
 }
@@ -180,6 +184,7 @@ impl Dictionary {
         let marks = Marks::new(&mut lexicon);
         Self {
             lexicon,
+            memo: Memo::new(),
             marks,
             codes: vec![Vec::new(); Self::BUCKETS],
             spelt: vec![(0, 0); Self::SPELT].into(),
@@ -338,23 +343,31 @@ impl Dictionary {
         text: &Text,
         kinds: Kinds,
     ) -> Option<(Outcome, u16)> {
-        self.texts.first(provider, status, text, kinds)
+        self.texts
+            .get(self.texts.first(provider, status, text, kinds)?)
     }
 
-    /// The first text rule that `text` fulfils and that may refine `signal`.
+    /// The first text rule that a row fulfils and that may refine `signal`.
     pub(crate) fn refine(
         &self,
         provider: Provider,
         status: u16,
-        text: &Text,
+        row: &mut Row<'_>,
         signal: Signal,
     ) -> Option<(Outcome, u16)> {
+        if row.is_empty() {
+            return None;
+        }
         let kinds = match signal.rank {
             Rank::Final => return None,
             Rank::Family | Rank::FirmStatus => family(signal.outcome.kind),
             Rank::Vague | Rank::Status | Rank::Weak => Kinds::ALL,
         };
-        self.text(provider, status, text, kinds)
+        let found = row.ask(Question::Rule(provider, status, kinds), |text| {
+            let found = self.texts.first(provider, status, text, kinds);
+            found.map_or(0, |number| number as u64 + 1)
+        });
+        self.texts.get(usize::try_from(found).ok()?.checked_sub(1)?)
     }
 
     /// The first page rule that the words of a page fulfil, among those for this status.
@@ -362,9 +375,20 @@ impl Dictionary {
         &self,
         provider: Provider,
         status: u16,
-        text: &Text,
+        page: &[u8],
     ) -> Option<(Outcome, u16)> {
-        self.pages.first(provider, status, text, Kinds::ALL)
+        let find = || {
+            let mut text = Text::new();
+            page::words(page, &self.lexicon, &mut text);
+            let found = self.pages.first(provider, status, &text, Kinds::ALL);
+            let lasting = !text.varies() && !self.lexicon.numbered;
+            (found.map_or(0, |number| number as u64 + 1), lasting)
+        };
+        let found = match self.memo.message(provider, page) {
+            Some(key) => self.memo.ask_for(key, Question::Page(status), find),
+            None => find().0,
+        };
+        self.pages.get(usize::try_from(found).ok()?.checked_sub(1)?)
     }
 
     /// What a finish reason means, if it is a bad one.
@@ -376,24 +400,25 @@ impl Dictionary {
             .map(|(_, kind)| *kind)
     }
 
-    /// The context window that the text states, in thousandths of tokens.
-    pub(crate) fn limit(&self, text: &Text) -> Option<u64> {
-        let (found, start) = self.limits.first(text, Kinds::ALL, |_| true)?;
-        let (values, _) = self.limits.get(found)?.capture(text, start)?;
+    /// The context window that a row states, in thousandths of tokens.
+    pub(crate) fn limit(&self, row: &mut Row<'_>) -> Option<u64> {
+        let found = row.ask(Question::Limit, |text| Stated::find(&self.limits, text, 0));
+        let (values, _) = Stated::of(found)?.values(row);
         values.first().copied()
     }
 
-    /// The size asked for that the text states: the sum of what a pattern captures, of the first
+    /// The size asked for that a row states: the sum of what a pattern captures, of the first
     /// few that occur the first whose sum is `likely`.
-    pub(crate) fn asked(&self, text: &Text, likely: impl Fn(u64) -> bool) -> Option<u64> {
+    pub(crate) fn asked(&self, row: &mut Row<'_>, likely: impl Fn(u64) -> bool) -> Option<u64> {
         const TRIED: usize = 4;
         let mut from = 0;
         for _ in 0..TRIED {
-            let (found, start) = self
-                .asked
-                .first(text, Kinds::ALL, |number| number >= from)?;
-            from = found + 1;
-            let (values, len) = self.asked.get(found)?.capture(text, start)?;
+            let found = row.ask(Question::Asked(from), |text| {
+                Stated::find(&self.asked, text, from)
+            });
+            let stated = Stated::of(found)?;
+            from = usize::from(stated.pattern) + 1;
+            let (values, len) = stated.values(row);
             let size = values.iter().take(len).sum();
             if likely(size) {
                 return Some(size);
@@ -402,20 +427,25 @@ impl Dictionary {
         None
     }
 
-    /// An allowance and the size of one request, where the text states both, in thousandths.
-    pub(crate) fn allowance(&self, text: &Text) -> Option<(u64, u64)> {
-        if text.numerals().len() < 2 {
-            return None;
-        }
-        first(&self.allowances, text, |pattern| {
-            pattern.capture(text, 0).filter(|(_, len)| *len >= 2)
-        })
-        .map(|(values, _)| (values[0], values[1]))
+    /// An allowance and the size of one request, where a row states both, in thousandths.
+    pub(crate) fn allowance(&self, row: &mut Row<'_>) -> Option<(u64, u64)> {
+        let found = row.ask(Question::Allowance, |text| {
+            if text.numerals().nth(1).is_none() {
+                return 0;
+            }
+            let found = first(&self.allowances, text, |pattern| {
+                let places = pattern.capture(text, 0);
+                places.filter(|places| places.places().len() >= 2)
+            });
+            found.map_or(0, |places| Stated { pattern: 0, places }.pack())
+        });
+        let ([limit, asked, ..], _) = Stated::of(found)?.values(row);
+        Some((limit, asked))
     }
 
-    /// Does the text speak of a day, a month or a plan's window?
-    pub(crate) fn long_span(&self, text: &Text) -> bool {
-        holds(&self.spans, text)
+    /// Does a row speak of a day, a month or a plan's window?
+    pub(crate) fn long_span(&self, row: &mut Row<'_>) -> bool {
+        row.ask(Question::Span, |text| holds(&self.spans, text).into()) != 0
     }
 
     /// Is this how a model declines?

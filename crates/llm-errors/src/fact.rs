@@ -7,9 +7,12 @@ use crate::duration;
 use crate::evidence::Field;
 use crate::key::Key;
 use crate::kind::ErrorKind;
+use crate::known::{Known, Quota};
+use crate::path::Path;
 use crate::provider::Provider;
+use crate::row::Question;
 use crate::rule::{Rank, Signal};
-use crate::scan::{Path, Value, milli, scan};
+use crate::scan::{Value, milli, scan};
 use crate::shape::{is_document, is_error_part};
 use crate::text::Text;
 use crate::verdict::{Basis, Hint, HintSource};
@@ -46,27 +49,6 @@ pub(crate) struct Answer {
     pub(crate) content_bytes: usize,
 }
 
-/// What Google's quota fields name.
-#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
-pub(crate) struct Quota {
-    pub(crate) per_day: bool,
-    pub(crate) per_minute: bool,
-    pub(crate) tokens: bool,
-    pub(crate) requests: bool,
-    pub(crate) zero: bool,
-}
-
-impl Quota {
-    /// No quota is named.
-    pub(crate) const NONE: Self = Self {
-        per_day: false,
-        per_minute: false,
-        tokens: false,
-        requests: false,
-        zero: false,
-    };
-}
-
 /// Everything gathered from one reply.
 pub(crate) struct Facts<'d> {
     dictionary: &'d Dictionary,
@@ -82,13 +64,7 @@ pub(crate) struct Facts<'d> {
     spare: [(usize, usize); MAX_SPARE],
     spare_count: usize,
     pub(crate) text: Text,
-    pub(crate) signal: Option<(Signal, Field)>,
-    /// A status that the body states, 400 to 599, or 0.
-    pub(crate) status: u16,
-    pub(crate) hint: Option<Hint>,
-    pub(crate) quota: Quota,
-    pub(crate) limit: u32,
-    pub(crate) asked: u32,
+    pub(crate) known: Known,
     /// Something calls itself an error.
     pub(crate) error: bool,
     /// A code in numbers that is none of success.
@@ -121,12 +97,7 @@ impl<'d> Facts<'d> {
             spare: [(0, 0); MAX_SPARE],
             spare_count: 0,
             text: Text::new(),
-            signal: None,
-            status: 0,
-            hint: None,
-            quota: Quota::NONE,
-            limit: 0,
-            asked: 0,
+            known: Known::NOTHING,
             error: false,
             coded: false,
             answer: Answer {
@@ -202,7 +173,7 @@ impl<'d> Facts<'d> {
     /// Keeps the stronger signal; of two equals the one nearer to the source. Of two certain ones
     /// the code speaks before the type, unless it is the vaguer about a limit.
     fn note(&mut self, signal: Signal, field: Field) {
-        let stronger = match &self.signal {
+        let stronger = match &self.known.signal {
             None => true,
             Some((known, place)) => {
                 let both_certain = signal.rank >= Rank::Family && known.rank >= Rank::Family;
@@ -221,7 +192,7 @@ impl<'d> Facts<'d> {
             }
         };
         if stronger {
-            self.signal = Some((signal, field));
+            self.known.signal = Some((signal, field));
         }
     }
 
@@ -244,10 +215,11 @@ impl<'d> Facts<'d> {
     fn hint(&mut self, wait: Duration, source: HintSource, basis: Basis) {
         // an interval needs no clock: it wins over a date
         let better = self
+            .known
             .hint
             .is_none_or(|known| known.basis() == Basis::Date && basis == Basis::Interval);
         if better {
-            self.hint = Some(Hint::new(wait, source).with_basis(basis));
+            self.known.hint = Some(Hint::new(wait, source).with_basis(basis));
         }
     }
 
@@ -339,7 +311,7 @@ impl<'d> Facts<'d> {
             }
             (Key::QuotaName, Value::Str(raw)) => self.quota_name(raw),
             (Key::QuotaValue, Value::Str(raw) | Value::Number(raw)) => {
-                self.quota.zero |= raw == b"0";
+                self.known.quota.zero |= raw == b"0";
             }
             (Key::RetryDelay, Value::Str(raw)) => {
                 if let Some(wait) = duration::parse(raw) {
@@ -359,8 +331,8 @@ impl<'d> Facts<'d> {
                     self.hint(wait, HintSource::Body, Basis::Date);
                 }
             }
-            (Key::ContextLimit, Value::Number(raw)) => self.limit = tokens(raw),
-            (Key::PromptTokens, Value::Number(raw)) => self.asked = tokens(raw),
+            (Key::ContextLimit, Value::Number(raw)) => self.known.limit = tokens(raw),
+            (Key::PromptTokens, Value::Number(raw)) => self.known.asked = tokens(raw),
             _ => {}
         }
     }
@@ -368,31 +340,17 @@ impl<'d> Facts<'d> {
     fn status_like(&mut self, raw: &[u8]) {
         if let [b'4' | b'5', b'0'..=b'9', b'0'..=b'9'] = raw {
             let digits = raw.iter().map(|byte| u16::from(byte - b'0'));
-            self.status = digits.fold(0, |value, digit| value * 10 + digit);
+            self.known.status = digits.fold(0, |value, digit| value * 10 + digit);
         }
     }
 
     fn quota_name(&mut self, raw: &[u8]) {
-        let quota = &mut self.quota;
-        for (at, pair) in raw.array_windows().enumerate() {
-            let is = |at: usize, name: &[u8]| {
-                raw.get(at..at + name.len())
-                    .is_some_and(|part| part.eq_ignore_ascii_case(name))
-            };
-            // most places fail on their first two letters
-            match &(u16::from_le_bytes(*pair) | 0x2020).to_le_bytes() {
-                b"pe" if is(at, b"per") => {
-                    let span = at + 3 + usize::from(raw.get(at + 3) == Some(&b'_'));
-                    quota.per_day |= is(span, b"day") || is(span, b"month");
-                    quota.per_minute |= is(span, b"minute") || is(span, b"second");
-                }
-                // an underscore with the same bit
-                b"\x7fd" => quota.per_day |= is(at, b"_daily"),
-                b"to" => quota.tokens |= is(at, b"token"),
-                b"re" => quota.requests |= is(at, b"request"),
-                _ => {}
-            }
-        }
+        let memo = &self.dictionary.memo;
+        let bits = match memo.message(self.provider, raw) {
+            Some(name) => memo.ask(name, Question::Quota, || Quota::named(raw).bits()),
+            None => Quota::named(raw).bits(),
+        };
+        self.known.quota.add(Quota::of(bits));
     }
 
     /// Takes one value as part of an answer.

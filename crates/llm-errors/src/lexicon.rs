@@ -1,7 +1,7 @@
 //! The words that rules speak of: every known word has a small number, variants share one.
 
 use crate::address::RETIRED;
-use crate::word::window;
+use crate::window::{few, window};
 
 /// The number of a word that no rule knows.
 pub(crate) const UNKNOWN: u16 = 0;
@@ -21,6 +21,8 @@ pub(crate) struct Lexicon {
     /// The upper 48 bits of a key and the number; 0 is free.
     slots: Box<[u64; Self::SLOTS]>,
     next: u16,
+    /// A word has digits in it: then other digits may be another word.
+    pub(crate) numbered: bool,
     terms: Terms,
     /// What `>` stands for.
     pub(crate) gt: u16,
@@ -96,6 +98,7 @@ impl Lexicon {
         let mut lexicon = Self {
             slots: Box::new([0; Self::SLOTS]),
             next: QUOTED + 1,
+            numbered: false,
             terms: Terms(vec![Vec::new(); Terms::BUCKETS]),
             gt: UNKNOWN,
             retired: UNKNOWN,
@@ -135,6 +138,8 @@ impl Lexicon {
             self.terms.insert(word.as_bytes(), number);
             return number;
         }
+        // digits count in a parameter's name alone
+        self.numbered |= word.contains('_') && word.bytes().any(|byte| byte.is_ascii_digit());
         let key = hash(word.as_bytes());
         let known = self.find(key);
         if known != UNKNOWN {
@@ -234,18 +239,11 @@ pub(crate) const fn hash(word: &[u8]) -> u64 {
         mixed = mix(mixed, u64::from_le_bytes(*eight) | CASE);
         rest = more;
     }
-    let len = rest.len();
-    // loads that overlap read the same bytes to the same places
-    let last = if let (Some(head), Some(tail)) = (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
-        u32::from_le_bytes(*head) as u64 | (u32::from_le_bytes(*tail) as u64) << (8 * len - 32)
-    } else if let (Some(head), Some(tail)) = (rest.first_chunk::<2>(), rest.last_chunk::<2>()) {
-        u16::from_le_bytes(*head) as u64 | (u16::from_le_bytes(*tail) as u64) << (8 * len - 16)
-    } else if let Some(only) = rest.first() {
-        *only as u64
-    } else {
+    if rest.is_empty() {
         return mix(mixed, 0);
-    };
-    mix(mixed, last | CASE & ((1 << (8 * len)) - 1))
+    }
+    let letters = few(rest);
+    mix(mixed, letters | CASE & ((1 << (8 * rest.len())) - 1))
 }
 
 /// The bit that makes a capital letter a small one, in eight bytes.

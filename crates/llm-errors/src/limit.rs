@@ -3,6 +3,7 @@
 use crate::dictionary::Dictionary;
 use crate::kind::ErrorKind;
 use crate::known::Known;
+use crate::row::Row;
 use crate::rule::Outcome;
 use crate::seen::Seen;
 use crate::snapshot::Dimension;
@@ -30,7 +31,8 @@ pub(crate) const fn is_limit(kind: ErrorKind) -> bool {
 pub(crate) fn sharper_limit(
     dictionary: &Dictionary,
     outcome: Outcome,
-    facts: &Known<'_>,
+    known: &Known,
+    row: &mut Row<'_>,
     seen: &Seen,
     wait: Option<Duration>,
 ) -> Option<Outcome> {
@@ -39,14 +41,14 @@ pub(crate) fn sharper_limit(
         resend: None,
         scope: None,
     };
-    let quota = facts.quota;
+    let quota = known.quota;
     if matches!(
         outcome.kind,
         ErrorKind::OrgLimit | ErrorKind::Billing | ErrorKind::Overloaded
     ) {
         return None;
     }
-    if quota.zero || quota.per_day || zero_limit(dictionary, facts) {
+    if quota.zero || quota.per_day || row.has_zero_limit(dictionary.marks.limit) {
         return Some(spent);
     }
     let mut better = outcome;
@@ -64,7 +66,7 @@ pub(crate) fn sharper_limit(
         return None;
     }
     // the text is only asked where the wait leaves it open
-    let long_span = || dictionary.long_span(facts.text);
+    let mut long_span = || !row.is_empty() && dictionary.long_span(row);
     let long = match wait {
         Some(wait) => wait >= LONG_WAIT || (wait > SHORT_WAIT && long_span()),
         None => long_span(),
@@ -79,7 +81,8 @@ pub(crate) fn sharper_limit(
     if better.kind == ErrorKind::RateLimitOther {
         better.kind = limit_by_header(seen).unwrap_or(better.kind);
     }
-    if let Some((limit, asked)) = dictionary.allowance(facts.text)
+    if !row.is_empty()
+        && let Some((limit, asked)) = dictionary.allowance(row)
         && asked > limit
         && limit > 0
     {
@@ -101,12 +104,13 @@ fn limit_by_header(seen: &Seen) -> Option<ErrorKind> {
     if limits.is_empty() {
         return None;
     }
-    let spent = |dimension: Dimension| {
-        limits
-            .windows()
-            .any(|window| window.dimension.is(dimension) && window.remaining == Some(0))
-    };
-    match (spent(Dimension::Tokens), spent(Dimension::Requests)) {
+    let (mut tokens, mut requests) = (false, false);
+    for window in limits.windows() {
+        let spent = window.remaining == Some(0);
+        tokens |= spent && window.dimension.is(Dimension::Tokens);
+        requests |= spent && window.dimension.is(Dimension::Requests);
+    }
+    match (tokens, requests) {
         (true, false) => Some(ErrorKind::RateLimitTokens),
         (false, true) => Some(ErrorKind::RateLimitRequests),
         (false, false) => {
@@ -126,15 +130,4 @@ fn limit_by_header(seen: &Seen) -> Option<ErrorKind> {
         }
         (true, true) => None,
     }
-}
-
-/// Does the text state a limit of nought?
-fn zero_limit(dictionary: &Dictionary, facts: &Known<'_>) -> bool {
-    facts.text.numerals().iter().any(|numeral| {
-        numeral.milli == 0
-            && usize::from(numeral.at)
-                .checked_sub(1)
-                .and_then(|at| facts.text.words().get(at))
-                == Some(&dictionary.marks.limit)
-    })
 }

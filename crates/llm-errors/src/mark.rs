@@ -109,9 +109,22 @@ impl Marks {
         }
     }
 
+    /// The number of the second among the units.
+    pub(crate) const SECOND: usize = 1;
+
     /// Milliseconds in a unit of time.
     pub(crate) fn unit_millis(&self, unit: u16) -> Option<u64> {
         value(&self.units, unit)
+    }
+
+    /// The number of a unit of time.
+    pub(crate) fn unit_number(&self, unit: u16) -> Option<usize> {
+        self.units.iter().position(|(word, _)| *word == unit)
+    }
+
+    /// Milliseconds in the unit with this number.
+    pub(crate) fn unit(&self, number: usize) -> u64 {
+        self.units.get(number).map_or(0, |(_, millis)| *millis)
     }
 
     /// The number that a word spells.

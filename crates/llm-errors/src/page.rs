@@ -2,9 +2,9 @@
 
 use crate::kind::ErrorKind;
 use crate::lexicon::Lexicon;
-use crate::scan::find_either;
 use crate::text::Text;
 use crate::verdict::Resend;
+use crate::window::find_either;
 
 /// Bytes of a body in which the beginning of a page must show.
 const LOOK_BYTES: usize = 512;

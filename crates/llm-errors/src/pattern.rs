@@ -9,8 +9,6 @@ use crate::lexicon::{Lexicon, NUMBER};
 use crate::phrase::{ANY, Captures, Chunk, OR, Phrase};
 use crate::text::Text;
 
-/// Numbers that one pattern can capture.
-pub(crate) const MAX_CAPTURES: usize = Captures::MAX;
 /// Pairs of words under which one pattern is listed, at most.
 const MAX_PAIRS: usize = 64;
 
@@ -197,15 +195,10 @@ impl Pattern {
                     .all(|(number, other)| number == phrase || other.agrees(text)))
     }
 
-    /// The values in thousandths of the numbers that `#` stands for, phrase by phrase, where the
-    /// whole pattern occurs. It is known not to begin before word `start`.
-    pub(crate) fn capture(
-        &self,
-        text: &Text,
-        start: usize,
-    ) -> Option<([u64; MAX_CAPTURES], usize)> {
-        let mut values = [0; MAX_CAPTURES];
-        let mut len = 0;
+    /// The places of the numbers that `#` stands for, phrase by phrase, where the whole pattern
+    /// occurs. It is known not to begin before word `start`.
+    pub(crate) fn capture(&self, text: &Text, start: usize) -> Option<Captures> {
+        let mut captures = Captures::default();
         for (number, phrase) in self.phrases.iter().enumerate() {
             if phrase.is_absent() {
                 if !phrase.agrees(text) {
@@ -215,13 +208,12 @@ impl Pattern {
             }
             let start = if number == 0 { start } else { 0 };
             for place in phrase.find(text, start)?.places() {
-                if let (Some(slot), Some(value)) = (values.get_mut(len), text.value(*place)) {
-                    *slot = value;
-                    len += 1;
+                if text.value(*place).is_some() {
+                    captures.add(usize::from(*place));
                 }
             }
         }
-        Some((values, len))
+        Some(captures)
     }
 }
 

@@ -44,10 +44,27 @@ impl Captures {
     /// Numbers that are kept; more are passed over.
     pub(crate) const MAX: usize = 4;
 
-    fn add(&mut self, at: usize) {
+    /// Adds a place; what is too much is passed over.
+    pub(crate) fn add(&mut self, at: usize) {
         if let Some(place) = self.places.get_mut(usize::from(self.len)) {
             *place = u16::try_from(at).unwrap_or(u16::MAX);
             self.len += 1;
+        }
+    }
+
+    /// The places in one number.
+    pub(crate) fn pack(&self) -> u64 {
+        let places = self.places().iter().rev();
+        let bits = places.fold(0, |bits, place| bits << 8 | u64::from(*place & 0xff));
+        bits << 8 | u64::from(self.len)
+    }
+
+    /// What [`Self::pack`] made one number of: no text has more words than fit.
+    pub(crate) fn unpack(bits: u64) -> Self {
+        let [len, places @ .., _, _, _] = bits.to_le_bytes();
+        Self {
+            places: places.map(u16::from),
+            len,
         }
     }
 

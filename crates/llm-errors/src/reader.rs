@@ -4,8 +4,8 @@ use crate::address::address;
 use crate::duration::clock;
 use crate::lexicon::{CASE, WordKey, mix};
 use crate::moment::Moment;
-use crate::scan::find_either;
-use crate::word::{plain_numeral, strangers, window};
+use crate::window::{find_either, window};
+use crate::word::{plain_numeral, strangers};
 use std::time::Duration;
 
 /// A quotation longer than this is not one.
@@ -40,6 +40,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) at: usize,
     /// Up to here, where a name ends, no digit was found.
     digitless: usize,
+    /// A date or a clock was looked for, which other digits may not be.
+    pub(crate) dated: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -49,6 +51,7 @@ impl<'a> Reader<'a> {
             bytes,
             at: 0,
             digitless: 0,
+            dated: false,
         }
     }
 
@@ -214,6 +217,7 @@ impl<'a> Reader<'a> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let start = rest.get(..rest.len().min(6)).unwrap_or_default();
         if self.ahead(4) == Some(b'-') || start.contains(&b':') {
+            self.dated = true;
             if let Some((moment, len)) = Moment::read(rest) {
                 self.at += len;
                 return Figure::Moment(moment);

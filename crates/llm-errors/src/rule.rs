@@ -37,6 +37,11 @@ impl Kinds {
         Self(bits)
     }
 
+    /// A bit for each kind.
+    pub(crate) const fn bits(self) -> u32 {
+        self.0
+    }
+
     /// The set with this kind.
     pub(crate) const fn with(self, kind: ErrorKind) -> Self {
         Self(self.0 | 1 << kind as u32)

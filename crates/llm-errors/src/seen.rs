@@ -6,7 +6,6 @@ use crate::kind::ErrorKind;
 use crate::rule::Signal;
 use crate::snapshot::RateLimits;
 use crate::verdict::{Basis, Hint, HintSource};
-use crate::word::{short_numeral, window};
 use std::time::{Duration, SystemTime};
 
 /// The headers that bear on a failure.
@@ -106,13 +105,7 @@ impl Seen {
         if self.hint.is_some() {
             return;
         }
-        let seconds = window(value, 0)
-            .and_then(short_numeral)
-            .filter(|(_, len)| *len == value.len());
-        if let Some((seconds, _)) = seconds {
-            let wait = Duration::from_secs(seconds).min(MAX_WAIT);
-            self.hint = Some(Hint::new(wait, HintSource::RetryAfterHeader));
-        } else if let Some(wait) = duration::parse(value) {
+        if let Some(wait) = duration::parse(value) {
             self.hint = Some(Hint::new(wait, HintSource::RetryAfterHeader));
         } else if let Some(at) = duration::instant(value) {
             let wait = at.duration_since(now).unwrap_or_default().min(MAX_WAIT);

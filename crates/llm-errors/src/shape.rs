@@ -1,7 +1,7 @@
 //! Where things stand in a document: envelopes of errors, echoes, objects printed in text.
 
 use crate::key::Key;
-use crate::scan::Path;
+use crate::path::Path;
 
 /// Is a `code` or `type` here about the error itself? Those of validation details name fields.
 pub(crate) const fn is_error_part(path: &Path) -> bool {

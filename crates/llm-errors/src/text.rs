@@ -4,7 +4,8 @@ use crate::lexicon::{Lexicon, NUMBER, QUOTED, STOP, UNKNOWN};
 use crate::moment::Moment;
 use crate::presence::Presence;
 use crate::reader::{Class, Figure, Reader, class, latin};
-use crate::word::{Word, plain_numeral, window};
+use crate::window::window;
+use crate::word::{Word, plain_numeral};
 
 /// Words kept of all messages of one reply.
 const MAX_WORDS: usize = 192;
@@ -16,10 +17,12 @@ const MAX_MOMENTS: usize = 2;
 const MAX_NAME_BYTES: usize = 32;
 
 /// A numeral in the text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Numeral {
     /// Its place in the row of words.
     pub(crate) at: u16,
+    /// Its place in the bytes that were read.
+    pub(crate) from: u16,
     /// Its value in thousandths.
     pub(crate) milli: u64,
 }
@@ -30,10 +33,16 @@ pub(crate) struct Text {
     words: [u16; MAX_WORDS + 1],
     len: usize,
     present: Presence,
-    numerals: [Numeral; MAX_NUMBERS],
+    /// The places of numerals, and their values in thousandths.
+    numeral_places: [(u16, u16); MAX_NUMBERS],
+    numeral_values: [u64; MAX_NUMBERS],
     numeral_count: usize,
     /// Dates and hours with their places.
     moments: [Option<(u16, Moment)>; MAX_MOMENTS],
+    /// How many pieces were read.
+    pieces: u32,
+    /// With other digits the same bytes may be other words.
+    varies: bool,
 }
 
 impl Text {
@@ -44,9 +53,12 @@ impl Text {
             words: [UNKNOWN; MAX_WORDS + 1],
             len: 0,
             present: Presence::new(),
-            numerals: [Numeral { at: 0, milli: 0 }; MAX_NUMBERS],
+            numeral_places: [(0, 0); MAX_NUMBERS],
+            numeral_values: [0; MAX_NUMBERS],
             numeral_count: 0,
             moments: [None; MAX_MOMENTS],
+            pieces: 0,
+            varies: false,
         }
     }
 
@@ -75,14 +87,41 @@ impl Text {
     }
 
     /// The numerals with their places.
-    pub(crate) fn numerals(&self) -> &[Numeral] {
-        self.numerals.get(..self.numeral_count).unwrap_or_default()
+    pub(crate) fn numerals(&self) -> impl Iterator<Item = Numeral> {
+        let known = self.numeral_places.iter().zip(&self.numeral_values);
+        known
+            .take(self.numeral_count)
+            .map(|((at, from), milli)| Numeral {
+                at: *at,
+                from: *from,
+                milli: *milli,
+            })
+    }
+
+    /// Does a numeral stand right behind this word?
+    pub(crate) fn is_behind(&self, numeral: &Numeral, word: u16) -> bool {
+        let before = usize::from(numeral.at).checked_sub(1);
+        before.and_then(|at| self.words().get(at)) == Some(&word)
+    }
+
+    /// Is it one piece of text, which is the same words whatever its digits are?
+    pub(crate) const fn is_steady(&self) -> bool {
+        self.pieces == 1 && !self.varies
+    }
+
+    /// May the same bytes with other digits be other words?
+    pub(crate) const fn varies(&self) -> bool {
+        self.varies
+    }
+
+    /// Says that with other digits the same bytes may be other words, or mean something else.
+    pub(crate) const fn vary(&mut self) {
+        self.varies = true;
     }
 
     /// The value in thousandths of the numeral at `place`.
     pub(crate) fn value(&self, place: u16) -> Option<u64> {
         self.numerals()
-            .iter()
             .find(|numeral| numeral.at == place)
             .map(|numeral| numeral.milli)
     }
@@ -120,13 +159,17 @@ impl Text {
         }
     }
 
-    fn push_number(&mut self, milli: u64) {
-        if let (Some(numeral), Ok(at)) = (
-            self.numerals.get_mut(self.numeral_count),
+    /// Adds the number that stands at byte `from`.
+    fn push_number(&mut self, milli: u64, from: usize) {
+        let from = u16::try_from(from).unwrap_or(u16::MAX);
+        if let (Some(place), Some(value), Ok(at)) = (
+            self.numeral_places.get_mut(self.numeral_count),
+            self.numeral_values.get_mut(self.numeral_count),
             u16::try_from(self.len),
         ) && self.len < MAX_WORDS
         {
-            *numeral = Numeral { at, milli };
+            *place = (at, from);
+            *value = milli;
             self.numeral_count += 1;
         }
         self.push(NUMBER);
@@ -142,6 +185,7 @@ impl Text {
         mut identifier: impl FnMut(&[u8]),
     ) {
         let mut reader = Reader::new(bytes);
+        self.pieces += 1;
         while self.len < MAX_WORDS {
             reader.at = self.plain(lexicon, bytes, reader.at);
             let Some(byte) = reader.peek() else { break };
@@ -178,7 +222,7 @@ impl Text {
                         break;
                     };
                     self.len = len;
-                    self.push_number(milli);
+                    self.push_number(milli, at);
                     len = self.len;
                     let passed = matches!(bytes.get(end), Some(b' ' | b',' | b')'));
                     at = end + usize::from(passed);
@@ -255,23 +299,28 @@ impl Text {
                     reader.at += 1;
                 }
             }
-            Class::Digit => match reader.figure() {
-                Figure::Moment(moment) => self.push_moment(moment),
-                Figure::Number(milli) => {
-                    self.push_number(milli);
-                    // `1m0.36s`: the unit ends where the next numeral begins
-                    if let Some((key, len)) = reader.unit() {
-                        self.push(lexicon.find(key));
-                        reader.at += len;
+            Class::Digit => {
+                let from = reader.at;
+                let figure = reader.figure();
+                self.varies |= reader.dated;
+                match figure {
+                    Figure::Moment(moment) => self.push_moment(moment),
+                    Figure::Number(milli) => {
+                        self.push_number(milli, from);
+                        // `1m0.36s`: the unit ends where the next numeral begins
+                        if let Some((key, len)) = reader.unit() {
+                            self.push(lexicon.find(key));
+                            reader.at += len;
+                        }
                     }
+                    Figure::Span(span) if self.leads_to_span(lexicon) => {
+                        let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+                        self.push_number(millis, from);
+                        self.push(lexicon.second);
+                    }
+                    Figure::Span(_) | Figure::Name => self.push(UNKNOWN),
                 }
-                Figure::Span(span) if self.leads_to_span(lexicon) => {
-                    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-                    self.push_number(millis);
-                    self.push(lexicon.second);
-                }
-                Figure::Span(_) | Figure::Name => self.push(UNKNOWN),
-            },
+            }
             Class::Quote => self.quotation(lexicon, reader, identifier),
             Class::High if latin(reader.bytes, reader.at).is_some() => {
                 self.push(lexicon.find(reader.word().key));

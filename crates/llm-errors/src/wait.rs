@@ -6,19 +6,70 @@ use crate::duration::MAX_WAIT;
 use crate::lexicon::{NUMBER, STOP};
 use crate::mark::Marks;
 use crate::moment::Moment;
+use crate::row::{Question, Row};
 use crate::text::Text;
 use crate::verdict::{Basis, Hint, HintSource};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The wait that a message states: as a duration, else as a date or an hour of the day.
-pub(crate) fn worded(marks: &Marks, text: &Text, now: SystemTime) -> Option<Hint> {
-    if text.is_empty() {
+/// The wait that a row of words states: as a duration, else as a date or an hour of the day.
+pub(crate) fn worded(marks: &Marks, row: &mut Row<'_>, now: SystemTime) -> Option<Hint> {
+    if row.is_empty() {
         return None;
     }
-    in_numerals(marks, text)
-        .or_else(|| in_words(marks, text))
-        .map(|wait| Hint::new(wait.min(MAX_WAIT), HintSource::Text))
-        .or_else(|| dated(marks, text, now))
+    let stated = row.ask(Question::Wait, |text| {
+        let stated = in_numerals(marks, text);
+        stated
+            .or_else(|| in_words(marks, text).map(Stated::words))
+            .map_or(0, |stated| stated.0)
+    });
+    if let Some(millis) = Stated(stated).millis(marks, row) {
+        let wait = Duration::from_millis(millis).min(MAX_WAIT);
+        return Some(Hint::new(wait, HintSource::Text));
+    }
+    dated(marks, row.fresh()?, now)
+}
+
+/// How a row of words states a duration, in one number: the words of up to five numerals, and the
+/// unit of each; or milliseconds, with the highest bit; 0 for none.
+#[derive(Clone, Copy, Default)]
+struct Stated(u64);
+
+impl Stated {
+    /// Numerals that are added up.
+    const MAX: u32 = 5;
+    const PART_BITS: u32 = 12;
+    const WORDS: u64 = 1 << 63;
+
+    const fn words(millis: u64) -> Self {
+        Self(millis | Self::WORDS)
+    }
+
+    /// With the numeral at word `place`, in this unit of [`Marks`].
+    fn with(self, part: u32, place: usize, unit: usize) -> Self {
+        if part >= Self::MAX {
+            return self;
+        }
+        let bits = (place as u64 & 0xff) << 4 | unit as u64 & 7 | 8;
+        Self(self.0 | bits << (part * Self::PART_BITS))
+    }
+
+    /// The sum.
+    fn millis(self, marks: &Marks, row: &Row<'_>) -> Option<u64> {
+        if self.0 & Self::WORDS != 0 {
+            return Some(self.0 & !Self::WORDS);
+        }
+        let mut parts = self.0;
+        let mut sum: Option<u64> = None;
+        while parts & 8 != 0 {
+            let [unit, place, ..] = (parts << 4).to_le_bytes();
+            let milli = row.value(u16::from(place))?;
+            let unit = marks.unit(usize::from(unit >> 4 & 7));
+            let millis = milli.saturating_mul(unit) / 1000;
+            sum = Some(sum.unwrap_or_default().saturating_add(millis));
+            parts >>= Self::PART_BITS;
+        }
+        sum
+    }
 }
 
 /// The words of the sentence around those from `at` to `end`: up to eight before and four after.
@@ -31,7 +82,7 @@ fn sentence(words: &[u16], at: usize, end: usize) -> (&[u16], &[u16]) {
 }
 
 /// A duration in numerals: "try again in 7m12s", "wait 5 minutes".
-fn in_numerals(marks: &Marks, text: &Text) -> Option<Duration> {
+fn in_numerals(marks: &Marks, text: &Text) -> Option<Stated> {
     let words = text.words();
     let mut passed = 0;
     for numeral in text.numerals() {
@@ -39,9 +90,9 @@ fn in_numerals(marks: &Marks, text: &Text) -> Option<Duration> {
         if at < passed {
             continue;
         }
-        let Some((millis, end)) = duration_at(marks, text, at) else {
-            if let Some(millis) = header_value(marks, words, at, numeral.milli) {
-                return Some(Duration::from_millis(millis));
+        let Some((stated, end)) = duration_at(marks, text, at) else {
+            if let Some(unit) = header_unit(marks, words, at) {
+                return Some(Stated::default().with(0, at, unit));
             }
             continue;
         };
@@ -65,28 +116,30 @@ fn in_numerals(marks: &Marks, text: &Text) -> Option<Duration> {
                         || near.is_empty()
                         || after.first().is_some_and(|word| marks.lead.contains(word))))
         {
-            return Some(Duration::from_millis(millis));
+            return Some(stated);
         }
     }
     None
 }
 
-/// A header that somebody wrote into the text, whose value is the number at word `at`:
+/// The unit of a header that somebody wrote into the text, whose value is the number at word `at`:
 /// `retry-after: 30` in seconds, `retry-after-ms=2500`. Nothing may follow that it could count.
-fn header_value(marks: &Marks, words: &[u16], at: usize, milli: u64) -> Option<u64> {
+fn header_unit(marks: &Marks, words: &[u16], at: usize) -> Option<usize> {
     let last = words.get(at + 1).is_none_or(|word| *word == STOP);
     match words.get(..at)? {
         [.., retry, after, unit] if *retry == marks.retry && *after == marks.after => {
-            let unit = marks.unit_millis(*unit)?;
-            Some(milli.saturating_mul(unit) / 1000)
+            marks.unit_number(*unit)
         }
-        [.., retry, after] if *retry == marks.retry && *after == marks.after && last => Some(milli),
+        [.., retry, after] if *retry == marks.retry && *after == marks.after && last => {
+            Some(Marks::SECOND)
+        }
         _ => None,
     }
 }
 
-/// A duration whose number is a word: "try again in a minute", "wait for thirty seconds".
-fn in_words(marks: &Marks, text: &Text) -> Option<Duration> {
+/// A duration whose number is a word, in milliseconds: "try again in a minute", "wait for thirty
+/// seconds".
+fn in_words(marks: &Marks, text: &Text) -> Option<u64> {
     if !marks.may_count(text.present()) {
         return None;
     }
@@ -111,7 +164,7 @@ fn in_words(marks: &Marks, text: &Text) -> Option<Duration> {
             [and, more, ..] if *and == marks.and => *more != NUMBER && marks.count(*more).is_none(),
             _ => true,
         };
-        (led && meant && whole).then(|| Duration::from_millis(count * unit / half))
+        (led && meant && whole).then(|| count * unit / half)
     })
 }
 
@@ -144,22 +197,24 @@ fn dated(marks: &Marks, text: &Text, now: SystemTime) -> Option<Hint> {
     })
 }
 
-/// The duration that begins at word `at`: milliseconds and the word after it.
-fn duration_at(marks: &Marks, text: &Text, at: usize) -> Option<(u64, usize)> {
+/// The duration that begins at word `at`, and the word after it.
+fn duration_at(marks: &Marks, text: &Text, at: usize) -> Option<(Stated, usize)> {
     let words = text.words();
-    let mut millis: u64 = 0;
+    let mut stated = Stated::default();
     let mut place = at;
     let mut end = at;
+    let mut part = 0;
     while words.get(place) == Some(&NUMBER) {
         let unit = words.get(place + 1).copied().unwrap_or_default();
-        let Some(unit) = marks.unit_millis(unit) else {
+        let Some(unit) = marks.unit_number(unit) else {
             break;
         };
-        let milli = text.value(u16::try_from(place).ok()?)?;
-        millis = millis.saturating_add(milli.saturating_mul(unit) / 1000);
+        text.value(u16::try_from(place).ok()?)?;
+        stated = stated.with(part, place, unit);
+        part += 1;
         end = place + 2;
         // "2 minutes and 5 seconds"
         place = end + usize::from(words.get(end) == Some(&marks.and));
     }
-    (end > at).then_some((millis, end))
+    (end > at).then_some((stated, end))
 }

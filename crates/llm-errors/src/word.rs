@@ -2,26 +2,7 @@
 //! at once.
 
 use crate::lexicon::{CASE, mix};
-
-const LOW: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
-
-/// The eight bytes at `at`; behind the end of all stand spaces. `None` where nothing is left.
-#[inline(always)]
-pub(crate) fn window(bytes: &[u8], at: usize) -> Option<u64> {
-    let rest = bytes.get(at..)?;
-    match rest.first_chunk() {
-        Some(eight) => Some(u64::from_le_bytes(*eight)),
-        None => last_window(rest),
-    }
-}
-
-#[cold]
-fn last_window(rest: &[u8]) -> Option<u64> {
-    let mut eight = [b' '; 8];
-    eight.get_mut(..rest.len())?.copy_from_slice(rest);
-    (!rest.is_empty()).then_some(u64::from_le_bytes(eight))
-}
+use crate::window::{HIGH, LOW, window};
 
 /// The high bits of the bytes that are no letters: the first of them is exact.
 pub(crate) const fn strangers(window: u64) -> u64 {

@@ -4,8 +4,13 @@
 use super::Facts;
 use crate::evidence::Field;
 use crate::kind::ErrorKind;
+use crate::known::Known;
+use crate::memo::Sentence;
+use crate::path::Path;
+use crate::quoted::unescape;
+use crate::row::{Numerals, Row};
 use crate::rule::{Rank, Signal};
-use crate::scan::{Path, scan, unescape};
+use crate::scan::scan;
 use crate::shape::{is_document, printed_object};
 
 /// JSON in a JSON string is followed this deep.
@@ -17,7 +22,7 @@ const SHORT_STRING_BYTES: usize = 640;
 /// A text longer than this says more than the name of a code.
 const MAX_CODED_BYTES: usize = 100;
 
-impl Facts<'_> {
+impl<'d> Facts<'d> {
     /// Reads plain text, and the object that a client may have printed inside it.
     pub(super) fn plain(&mut self, text: &[u8]) {
         let object = (self.level < MAX_NESTING)
@@ -107,6 +112,55 @@ impl Facts<'_> {
         self.spare_count = 0;
     }
 
+    /// The words of all messages, to be asked about: read, or remembered; and what is known then.
+    #[inline]
+    pub(crate) fn row(&mut self) -> (Row<'_>, Known) {
+        let dictionary = self.dictionary;
+        let memo = &dictionary.memo;
+        let Some(message) = self.only_message() else {
+            self.read_messages();
+            return (memo.row(&self.text), self.known);
+        };
+        let key = memo.message(self.provider, message);
+        if let Some(sentence) = key.and_then(|key| memo.sentence(key)) {
+            let row = Row::remembered(
+                memo,
+                &sentence,
+                message,
+                &dictionary.lexicon,
+                &mut self.text,
+            );
+            return (row, self.known);
+        }
+        self.read_messages();
+        let row = memo.row(&self.text);
+        let limit = dictionary.marks.limit;
+        if let Some(key) = key
+            && self.is_steady()
+            && let Some(numerals) = Numerals::new(&self.text, limit)
+        {
+            let row = row.key();
+            memo.keep(key, &Sentence { row, numerals });
+        }
+        (row, self.known)
+    }
+
+    /// The one message, where no word of any other was read.
+    fn only_message(&self) -> Option<&'d [u8]> {
+        let [(place, len), ..] = self.unread;
+        let body = self.body;
+        let only = self.unread_count == 1 && self.text.is_empty();
+        only.then(|| body.get(place..place + len)).flatten()
+    }
+
+    /// Would the message that was read be the same words with other digits, and nothing but words?
+    fn is_steady(&self) -> bool {
+        let dictionary = self.dictionary;
+        // an hour that is written as a word is asked for in the text itself
+        let dated = self.text.present().has(dictionary.marks.midnight);
+        self.text.is_steady() && !self.text.is_empty() && !dated && !dictionary.lexicon.numbered
+    }
+
     /// Reads the words of the messages that were passed over so far.
     pub(crate) fn read_messages(&mut self) {
         let unread = self.unread;
@@ -149,7 +203,9 @@ impl Facts<'_> {
         let mut guess: Option<Signal> = None;
         let (dictionary, provider) = (self.dictionary, self.provider);
         let before = self.text.words().len();
+        let mut numbered = false;
         self.text.read(&dictionary.lexicon, text, |name| {
+            numbered |= name.iter().any(u8::is_ascii_digit);
             match dictionary.code(provider, name) {
                 Some(signal) if found.is_none_or(|known| known.rank < signal.rank) => {
                     found = Some(signal);
@@ -162,6 +218,9 @@ impl Facts<'_> {
         });
         if self.text.words().len() <= before + FEW {
             found = found.or(guess);
+        }
+        if found.is_some() || numbered {
+            self.text.vary();
         }
         if let Some(mut signal) = found {
             // a name in running text is weaker than the field meant for it; one that blames the
