@@ -1,5 +1,7 @@
 //! Durations and dates, in every form that providers write them.
 
+use crate::window::window;
+use crate::word::short_numeral;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// No wait is believed beyond this; what is longer is cut to it.
@@ -7,7 +9,21 @@ pub(crate) const MAX_WAIT: Duration = Duration::from_secs(49 * 24 * 60 * 60);
 
 /// Reads `12`, `0.5`, `28s`, `6ms`, `1m30.5s`, `1h2m`, `7d`, `PT1M30S`, `00:01:30`: a bare number
 /// is in seconds.
+#[inline]
 pub(crate) fn parse(text: &[u8]) -> Option<Duration> {
+    // most are whole seconds or milliseconds
+    if let Some((count, len)) = window(text, 0).and_then(short_numeral) {
+        match text.get(len..) {
+            Some(b"" | b"s") => return Some(Duration::from_secs(count).min(MAX_WAIT)),
+            Some(b"ms") => return Some(Duration::from_millis(count)),
+            _ => {}
+        }
+    }
+    parse_any(text)
+}
+
+#[inline(never)]
+fn parse_any(text: &[u8]) -> Option<Duration> {
     let text = text.trim_ascii();
     let text = text.strip_prefix(b"+").unwrap_or(text);
     let text = text.strip_prefix(b"PT").unwrap_or(text);

@@ -6,6 +6,8 @@ use crate::duration::{self, MAX_WAIT};
 use crate::header::Headers;
 use crate::kind::named;
 use crate::lexicon::hash;
+use crate::window::window;
+use crate::word::short_numeral;
 use std::time::{Duration, SystemTime};
 
 named! {
@@ -80,7 +82,7 @@ impl Window {
 /// The windows that the headers of one reply speak of, at most eight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimits {
-    windows: [Window; Self::MAX],
+    windows: [Option<Window>; Self::MAX],
     /// A hash of the policy's name that a window goes by; 0 for none.
     names: [u64; Self::MAX],
     len: usize,
@@ -94,7 +96,7 @@ impl RateLimits {
     #[inline]
     pub(crate) const fn new() -> Self {
         Self {
-            windows: [Window::empty(Dimension::Unnamed); Self::MAX],
+            windows: [None; Self::MAX],
             names: [0; Self::MAX],
             len: 0,
         }
@@ -113,7 +115,7 @@ impl RateLimits {
 
     /// The windows in the order in which the headers named them.
     pub fn windows(&self) -> impl Iterator<Item = &Window> {
-        self.windows.iter().take(self.len)
+        self.windows.iter().take(self.len).flatten()
     }
 
     /// The window of this dimension.
@@ -133,17 +135,12 @@ impl RateLimits {
             .windows()
             .zip(&self.names)
             .position(|(window, name)| window.dimension == dimension && *name == 0);
-        let at = match known {
-            Some(at) => at,
-            None if self.len < Self::MAX => {
-                self.len += 1;
-                self.len - 1
-            }
-            None => return None,
-        };
-        let window = self.windows.get_mut(at)?;
-        window.dimension = dimension;
-        Some(window)
+        if let Some(at) = known {
+            return self.windows.get_mut(at)?.as_mut();
+        }
+        let free = self.windows.get_mut(self.len)?;
+        self.len += 1;
+        Some(free.insert(Window::empty(dimension)))
     }
 
     /// Reads one header, if it is of a known family.
@@ -157,7 +154,10 @@ impl RateLimits {
     }
 
     fn read_header(&mut self, name: &[u8], value: &[u8], now: SystemTime) {
-        if let Some((part, dimension)) = common(name) {
+        // the shortest of them has 24 letters
+        if name.len() >= 24
+            && let Some((part, dimension)) = common(name)
+        {
             self.set(part, dimension, value, now);
             return;
         }
@@ -207,12 +207,12 @@ impl RateLimits {
             if key == 0 {
                 return self.entry(Dimension::Unnamed);
             }
-            let at = self.len;
-            *self.names.get_mut(at)? = key;
+            let free = self.windows.get_mut(self.len)?;
+            *self.names.get_mut(self.len)? = key;
             self.len += 1;
-            return self.windows.get_mut(at);
+            return Some(free.insert(Window::empty(Dimension::Unnamed)));
         };
-        self.windows.get_mut(at)
+        self.windows.get_mut(at)?.as_mut()
     }
 }
 
@@ -224,14 +224,21 @@ enum Part {
 }
 
 /// The commonest names by themselves.
-fn common(name: &[u8]) -> Option<(Part, Dimension)> {
-    Some(match name {
-        b"x-ratelimit-limit-requests" => (Part::Limit, Dimension::Requests),
-        b"x-ratelimit-limit-tokens" => (Part::Limit, Dimension::Tokens),
-        b"x-ratelimit-remaining-requests" => (Part::Remaining, Dimension::Requests),
-        b"x-ratelimit-remaining-tokens" => (Part::Remaining, Dimension::Tokens),
-        b"x-ratelimit-reset-requests" => (Part::Reset, Dimension::Requests),
-        b"x-ratelimit-reset-tokens" => (Part::Reset, Dimension::Tokens),
+#[inline]
+const fn common(name: &[u8]) -> Option<(Part, Dimension)> {
+    const LIMIT_REQUESTS: u64 = hash(b"x-ratelimit-limit-requests");
+    const LIMIT_TOKENS: u64 = hash(b"x-ratelimit-limit-tokens");
+    const REMAINING_REQUESTS: u64 = hash(b"x-ratelimit-remaining-requests");
+    const REMAINING_TOKENS: u64 = hash(b"x-ratelimit-remaining-tokens");
+    const RESET_REQUESTS: u64 = hash(b"x-ratelimit-reset-requests");
+    const RESET_TOKENS: u64 = hash(b"x-ratelimit-reset-tokens");
+    Some(match hash(name) {
+        LIMIT_REQUESTS => (Part::Limit, Dimension::Requests),
+        LIMIT_TOKENS => (Part::Limit, Dimension::Tokens),
+        REMAINING_REQUESTS => (Part::Remaining, Dimension::Requests),
+        REMAINING_TOKENS => (Part::Remaining, Dimension::Tokens),
+        RESET_REQUESTS => (Part::Reset, Dimension::Requests),
+        RESET_TOKENS => (Part::Reset, Dimension::Tokens),
         _ => return None,
     })
 }
@@ -294,7 +301,16 @@ fn split(rest: &[u8]) -> Option<(Part, Dimension)> {
 }
 
 /// The integer part of a count.
+#[inline]
 fn number(value: &[u8]) -> Option<u64> {
+    match window(value, 0).and_then(short_numeral) {
+        Some((number, _)) => Some(number),
+        None => long_number(value),
+    }
+}
+
+#[inline(never)]
+fn long_number(value: &[u8]) -> Option<u64> {
     let value = value.trim_ascii();
     let end = value
         .iter()

@@ -147,8 +147,10 @@ impl Hint {
     /// A wait of `wait` read from `source`. Waits beyond 49 days are cut to that.
     #[must_use]
     pub fn new(wait: Duration, source: HintSource) -> Self {
+        let millis = wait.as_secs().saturating_mul(1000);
+        let millis = millis.saturating_add(wait.subsec_millis().into());
         Self {
-            wait_ms: u32::try_from(wait.as_millis()).unwrap_or(u32::MAX),
+            wait_ms: u32::try_from(millis).unwrap_or(u32::MAX),
             source,
             basis: Basis::Interval,
         }
