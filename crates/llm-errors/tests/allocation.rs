@@ -44,4 +44,16 @@ fn nothing_is_allocated_on_the_usual_paths() {
     all();
     let counted = allocation_counter::measure(all);
     assert_eq!(counted.count_total, 0, "{counted:?}");
+    // words that were not met before
+    let counted = allocation_counter::measure(|| {
+        for body in [
+            &b"the limit of requests per minute is reached, wait 8 seconds and try again"[..],
+            br#"{"error":{"message":"Maximum context length is 4096 tokens, but 5000 tokens were sent."}}"#,
+            b"<html><h1>403 Forbidden</h1>You have been blocked</html>",
+        ] {
+            let reply = Reply::new(429, &HEADERS, body, now);
+            std::hint::black_box(classify_reply(Provider::Other, &reply));
+        }
+    });
+    assert_eq!(counted.count_total, 0, "{counted:?}");
 }

@@ -3,6 +3,9 @@
 //! The baseline is what a classifier would otherwise begin with: parsing the same body into a
 //! `serde_json::Value`. Targets: ratio at most 1.0; status and headers alone at most 100 ns; a
 //! snapshot of all headers of a success at most 300 ns.
+//!
+//! `verdict` is what a failure costs that was met before, be it with other numbers: a provider in
+//! trouble says the same thing over and over. `first time` is what it costs in words never met.
 
 mod bodies;
 
@@ -55,6 +58,34 @@ fn document(body: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(serde_json::to_vec(&text).unwrap_or_default())
 }
 
+/// Cases whose words decide, in bodies where the last space stands among them.
+const WORDED: [&str; 7] = [
+    "text_openai_limit",
+    "text_groq_limit",
+    "sizes_anthropic_sum",
+    "sizes_anthropic_prompt",
+    "sizes_openai",
+    "prose_overload",
+    "prose_quota",
+];
+
+/// The body in more wordings than are remembered.
+fn wordings(body: &str) -> Vec<String> {
+    const WORDS: [&str; 16] = [
+        "the", "a", "your", "for", "with", "to", "in", "of", "is", "not", "and", "this", "please",
+        "again", "model", "request",
+    ];
+    let (before, after) = body.rsplit_once(' ').unwrap_or((body, ""));
+    let mut wordings = Vec::new();
+    for first in WORDS {
+        for second in WORDS {
+            let wording = |third: &str| format!("{before} {first} {second} {third} {after}");
+            wordings.extend(WORDS.map(wording));
+        }
+    }
+    wordings
+}
+
 fn classify(c: &mut Criterion) {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
     let mut group = c.benchmark_group("classify");
@@ -66,6 +97,17 @@ fn classify(c: &mut Criterion) {
                 classify_reply(case.provider, &reply)
             });
         });
+        if WORDED.contains(&case.name) {
+            let wordings = wordings(case.body);
+            let mut next = wordings.iter().cycle();
+            group.bench_function(format!("{}/first time", case.name), |b| {
+                b.iter(|| {
+                    let body = next.next().map_or(body, |body| body.as_bytes());
+                    let reply = Reply::new(case.status, &(), black_box(body), now);
+                    classify_reply(case.provider, &reply)
+                });
+            });
+        }
         let document = document(body);
         group.bench_function(format!("{}/serde_json_value", case.name), |b| {
             b.iter(|| serde_json::from_slice::<serde_json::Value>(black_box(&document)));
