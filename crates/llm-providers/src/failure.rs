@@ -154,12 +154,13 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// What stands around an error, on whichever wire.
 #[derive(Deserialize)]
-struct Envelope<'a> {
+pub(crate) struct Envelope<'a> {
     #[serde(borrow)]
-    error: Option<&'a RawValue>,
+    pub(crate) error: Option<&'a RawValue>,
     #[serde(borrow)]
-    message: Option<&'a RawValue>,
+    pub(crate) message: Option<&'a RawValue>,
     #[serde(borrow)]
     detail: Option<&'a RawValue>,
     /// The responses wire: an answer that failed says so in itself.

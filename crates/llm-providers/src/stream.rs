@@ -27,7 +27,9 @@ mod translate;
 
 pub(crate) use self::around::{Around, Filler};
 pub use self::glance::Facts;
-pub(crate) use self::glance::{Glance, is_filled, parse, text_of, unescape, unescape_inner};
+pub(crate) use self::glance::{
+    Glance, is_done, is_filled, parse, text_of, unescape, unescape_inner,
+};
 pub(crate) use self::seam::Shown;
 pub use self::seam::{Hold, MAX_SHOWN_BYTES, Reading, Resume, Seam};
 pub(crate) use self::stray::is_stray;

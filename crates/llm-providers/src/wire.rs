@@ -6,10 +6,12 @@
 mod caller;
 mod target;
 mod watched;
+mod watching;
 
 pub(crate) use self::caller::{Caller, Watch, Writer};
 pub(crate) use self::target::{Reader, Target, Terms, is_named};
 pub(crate) use self::watched::{Decode, Watched};
+pub(crate) use self::watching::{Progress, Watching};
 
 use crate::{anthropic, bedrock, cohere, gemini, ollama, openai, responses};
 use std::fmt;

@@ -3,8 +3,8 @@
 
 use super::StreamEncoder;
 use crate::chat::{FinishReason, Usage};
-use crate::stream::{Facts, Glance, Shown, Template, is_filled, parse, text_of};
-use crate::wire;
+use crate::stream::{Facts, Glance, Shown, is_filled, parse, text_of};
+use crate::wire::{Progress, Watching, Writer};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -12,7 +12,7 @@ use std::fmt;
 
 /// An event of a stream.
 #[derive(Deserialize)]
-struct Event<'a> {
+pub(crate) struct Event<'a> {
     #[serde(borrow, rename = "type")]
     kind: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -191,39 +191,33 @@ fn keep(shown: &mut Shown, event: &Event<'_>) {
 }
 
 /// Watches a stream.
-#[derive(Debug, Default)]
-pub(crate) struct Watch {
-    stopped: bool,
-    shown: Option<Shown>,
-    template: Template,
-}
+pub(crate) type Watch = Watching<Stopping>;
 
-impl wire::Watch for Watch {
-    fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
-        if let Some(plain) = self.template.text(name, data) {
-            if let Some(shown) = &mut self.shown {
-                shown.add_inner(plain.text);
-            }
-            return Glance::Content;
-        }
-        let event: Event<'_> = match parse(data) {
-            Ok(event) => event,
-            Err(glance) => return glance,
-        };
-        if name == b"error" || is_filled(event.error) {
-            return Glance::Error;
-        }
+/// Whether the stop reason has come.
+#[derive(Debug, Default)]
+pub(crate) struct Stopping(bool);
+
+impl Progress for Stopping {
+    type Event<'a> = Event<'a>;
+    type Kept = Shown;
+    const END_MARKER: &'static [u8] = b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+
+    fn is_error(event: &Event<'_>) -> bool {
+        is_filled(event.error) || event.kind.map(RawValue::get) == Some("\"error\"")
+    }
+
+    fn plain_text<'a>(event: &Self::Event<'a>) -> Option<&'a RawValue> {
+        event.plain_text()
+    }
+
+    fn note(&mut self, event: Event<'_>, kept: Option<&mut Shown>, facts: &mut Facts) -> Glance {
         if let Some(raw) = event.usage {
             read_usage(raw.get(), &mut facts.usage);
         }
-        if let Some(shown) = &mut self.shown {
+        if let Some(shown) = kept {
             keep(shown, &event);
         }
-        if let Some(raw) = event.plain_text() {
-            self.template.learn_from(name, data, raw);
-        }
         match event.kind.map(RawValue::get) {
-            Some("\"error\"") => Glance::Error,
             Some("\"ping\"") => Glance::Quiet,
             Some("\"message_stop\"") => Glance::End,
             Some("\"message_start\"") => {
@@ -237,7 +231,7 @@ impl wire::Watch for Watch {
             }
             Some("\"message_delta\"") => {
                 let reason = event.delta.and_then(|delta| delta.stop_reason);
-                self.stopped |= note_stop(reason, facts);
+                self.0 |= note_stop(reason, facts);
                 Glance::Life
             }
             Some("\"content_block_start\"") => {
@@ -271,25 +265,20 @@ impl wire::Watch for Watch {
         }
     }
 
-    fn keep(&mut self) {
-        self.shown = Some(Shown::default());
-    }
-
-    fn shown(&self) -> Option<&Shown> {
-        self.shown.as_ref()
-    }
-
-    fn resume(&self, _include_usage: bool, _created: u64) -> Option<Box<dyn wire::Writer>> {
-        let encoder = StreamEncoder::resumed(self.shown.as_ref()?);
-        Some(Box::new(encoder))
-    }
-
     fn is_complete(&self) -> bool {
-        self.stopped
+        self.0
     }
 
-    fn end_marker(&self) -> &'static [u8] {
-        b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
+    fn keep_text(shown: &mut Shown, text: &str, _data: &[u8]) {
+        shown.add_inner(text);
+    }
+
+    fn shown(shown: &Shown) -> &Shown {
+        shown
+    }
+
+    fn resume(shown: &Shown, _include_usage: bool, _created: u64) -> Box<dyn Writer> {
+        Box::new(StreamEncoder::resumed(shown))
     }
 }
 

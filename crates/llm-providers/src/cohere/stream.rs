@@ -3,7 +3,7 @@
 use super::reply::{CallWire, UsageWire, finish_reason, sources};
 use crate::chat::{REPLY_CITATIONS, StreamEvent, lenient};
 use crate::codec::Untranslatable;
-use crate::stream::{Facts, Glance, parse};
+use crate::stream::{Facts, Glance, is_done, parse};
 use crate::wire::Reader;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -72,7 +72,7 @@ impl Reader for StreamReader {
         facts: &mut Facts,
         out: &mut Vec<StreamEvent>,
     ) -> Result<Glance, Untranslatable> {
-        if data.trim_ascii() == b"[DONE]" {
+        if is_done(data) {
             return Ok(Glance::End);
         }
         let event: Event<'_> = match parse(data) {

@@ -6,13 +6,13 @@ use crate::base64;
 use crate::catalog::{self, Layout};
 use crate::chat::FinishReason;
 use crate::codec::{Encoded, Object, Unsayable};
-use crate::stream::{Facts, Glance};
+use crate::failure::Envelope;
+use crate::stream::{Facts, Glance, parse};
 use crate::wire::Wire;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use llm_errors::Provider;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use std::fmt;
 
 /// A wire on which vectors are asked for.
@@ -127,18 +127,10 @@ fn counted(headers: &HeaderMap) -> Option<u64> {
 
 /// What a body is that holds no vectors.
 fn judge_other(body: &[u8]) -> Glance {
-    #[derive(Deserialize)]
-    struct Envelope<'a> {
-        #[serde(borrow)]
-        error: Option<&'a RawValue>,
-        #[serde(borrow)]
-        message: Option<&'a RawValue>,
-    }
-    match serde_json::from_slice::<Envelope<'_>>(body) {
+    match parse::<Envelope<'_>>(body) {
         Ok(envelope) if envelope.error.or(envelope.message).is_some() => Glance::Error,
         Ok(_) => Glance::Life,
-        Err(error) if error.is_data() => Glance::Quiet,
-        Err(_) => Glance::Broken,
+        Err(glance) => glance,
     }
 }
 

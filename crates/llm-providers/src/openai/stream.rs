@@ -6,7 +6,7 @@ use super::watch::{UsageWire, finish_reason};
 use crate::chat::{Citation, FinishReason, REPLY_CITATIONS, StreamEvent, Usage, lenient};
 use crate::codec::Untranslatable;
 use crate::sse;
-use crate::stream::{Around, Filler, Shown, is_filled, text_of};
+use crate::stream::{Around, Filler, Shown, is_done, is_filled, text_of};
 use crate::wire::Decode;
 use bytes::{BufMut, BytesMut};
 use serde::{Deserialize, Serialize};
@@ -118,7 +118,7 @@ impl StreamDecoder {
         data: &[u8],
         out: &mut Vec<StreamEvent>,
     ) -> Result<(), Untranslatable> {
-        if data.trim_ascii() == b"[DONE]" {
+        if is_done(data) {
             return Ok(());
         }
         let chunk: Chunk<'_> = serde_json::from_slice(data).map_err(|_| Untranslatable(()))?;

@@ -3,8 +3,8 @@
 
 use super::StreamEncoder;
 use crate::chat::{FinishReason, Usage};
-use crate::stream::{Facts, Glance, Shown, Template, is_filled, parse, text_of};
-use crate::wire;
+use crate::stream::{Facts, Glance, Shown, is_filled, parse, text_of};
+use crate::wire::{Progress, Watching, Writer};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -12,7 +12,7 @@ use std::fmt;
 
 /// A chunk of a stream, or a whole answer: they differ only in `delta` and `message`.
 #[derive(Deserialize)]
-struct Chunk<'a> {
+pub(crate) struct Chunk<'a> {
     #[serde(borrow)]
     object: Option<&'a RawValue>,
     #[serde(borrow, rename = "type")]
@@ -261,41 +261,35 @@ fn keep(shown: &mut Shown, chunk: &Chunk<'_>) {
 }
 
 /// Watches a stream.
+pub(crate) type Watch = Watching<Choosing>;
+
+/// Which choices have begun, and which have their finish reason.
 #[derive(Debug, Default)]
-pub(crate) struct Watch {
+pub(crate) struct Choosing {
     seen: u64,
     finished: u64,
-    shown: Option<Shown>,
-    template: Template,
 }
 
-impl wire::Watch for Watch {
-    fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
-        if let Some(plain) = self.template.text(name, data) {
-            if let Some(shown) = &mut self.shown {
-                shown.add_inner(plain.text);
-            }
-            return Glance::Content;
-        }
-        if data.trim_ascii() == b"[DONE]" {
-            return Glance::End;
-        }
-        let chunk: Chunk<'_> = match parse(data) {
-            Ok(chunk) => chunk,
-            Err(glance) => return glance,
-        };
-        if name == b"error" || is_error(&chunk) {
-            return Glance::Error;
-        }
+impl Progress for Choosing {
+    type Event<'a> = Chunk<'a>;
+    type Kept = Shown;
+    const END_MARKER: &'static [u8] = b"data: [DONE]\n\n";
+
+    fn is_error(chunk: &Chunk<'_>) -> bool {
+        is_error(chunk)
+    }
+
+    fn plain_text<'a>(chunk: &Self::Event<'a>) -> Option<&'a RawValue> {
+        chunk.choices.plain_text()
+    }
+
+    fn note(&mut self, chunk: Chunk<'_>, kept: Option<&mut Shown>, facts: &mut Facts) -> Glance {
         note(&chunk, facts);
-        if let Some(shown) = &mut self.shown {
+        if let Some(shown) = kept {
             keep(shown, &chunk);
         }
         self.seen |= chunk.choices.seen;
         self.finished |= chunk.choices.finished;
-        if let Some(raw) = chunk.choices.plain_text() {
-            self.template.learn_from(name, data, raw);
-        }
         if chunk.choices.answer || chunk.choices.reasoning {
             Glance::Content
         } else {
@@ -303,26 +297,20 @@ impl wire::Watch for Watch {
         }
     }
 
-    fn keep(&mut self) {
-        self.shown = Some(Shown::default());
-    }
-
-    fn shown(&self) -> Option<&Shown> {
-        self.shown.as_ref()
-    }
-
-    fn resume(&self, include_usage: bool, created: u64) -> Option<Box<dyn wire::Writer>> {
-        let encoder = StreamEncoder::resumed(self.shown.as_ref()?, include_usage, created);
-        Some(Box::new(encoder))
-    }
-
     fn is_complete(&self) -> bool {
-        // Every choice has its finish reason.
         self.seen != 0 && self.seen == self.finished
     }
 
-    fn end_marker(&self) -> &'static [u8] {
-        b"data: [DONE]\n\n"
+    fn keep_text(shown: &mut Shown, text: &str, _data: &[u8]) {
+        shown.add_inner(text);
+    }
+
+    fn shown(shown: &Shown) -> &Shown {
+        shown
+    }
+
+    fn resume(shown: &Shown, include_usage: bool, created: u64) -> Box<dyn Writer> {
+        Box::new(StreamEncoder::resumed(shown, include_usage, created))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::stream::{Open, PartKind};
 use crate::chat::chars;
-use crate::stream::{Shown, text_of, unescape};
+use crate::stream::{Shown, text_of, unescape, unescape_inner};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -24,7 +24,7 @@ pub(super) struct Step<'a> {
 
 /// What has passed.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Kept {
+pub(crate) struct Kept {
     /// Text and names.
     pub(super) shown: Shown,
     /// When the answer was made, in seconds since 1970, where it said so.
@@ -69,10 +69,7 @@ struct Part<'a> {
 impl Kept {
     /// Takes in one event of this kind. What it does not know how to go on from spoils it.
     pub(super) fn note(&mut self, kind: &str, step: &Step<'_>) {
-        self.sequence = match step.sequence_number {
-            Some(number) => number.saturating_add(1),
-            None => self.sequence.saturating_add(1),
-        };
+        self.count(step.sequence_number);
         if self.shown.spoilt {
             return;
         }
@@ -83,19 +80,42 @@ impl Kept {
             }
             "response.output_item.added" => self.open(step).is_some(),
             "response.content_part.added" => self.open_part(step).is_some(),
-            "response.output_text.delta" => self.say(step).is_some(),
+            "response.output_text.delta" => {
+                let more =
+                    |said: &mut String| step.delta.is_some_and(|delta| unescape(delta, said));
+                self.is_here(step) && self.say(more).is_some()
+            }
             "response.output_text.done" => self.end_text().is_some(),
             "response.content_part.done" => self.close_part(step).is_some(),
             "response.output_item.done" => self.close(step).is_some(),
             "response.output_text.annotation.added" => false,
             other => !other.starts_with("response.refusal") && !other.contains("_call"),
         };
+        self.spoil_unless(known);
+    }
+
+    fn spoil_unless(&mut self, known: bool) {
         self.shown.spoilt |= !known;
         self.shown.check();
         if self.shown.spoilt {
             self.output = Vec::new();
             self.open = None;
         }
+    }
+
+    /// The same of an event that differs from the one before it in its text and its number alone.
+    pub(super) fn note_text(&mut self, text: &str, data: &[u8]) {
+        let field = b"\"sequence_number\":";
+        let at = memchr::memmem::find(data, field).map(|at| at + field.len());
+        self.count(at.and_then(|at| whole_number(data.get(at..)?)));
+        let said = !self.shown.spoilt && self.say(|said| unescape_inner(text, said)).is_some();
+        self.spoil_unless(said);
+    }
+
+    /// An event of this number has passed, or the next one where it has none that can be counted on from.
+    fn count(&mut self, number: Option<u64>) {
+        let number = number.filter(|number| *number < u64::from(u32::MAX));
+        self.sequence = number.unwrap_or(self.sequence) + 1;
     }
 
     fn begin(&mut self, step: &Step<'_>) {
@@ -163,9 +183,18 @@ impl Kept {
         Some(())
     }
 
-    fn say(&mut self, step: &Step<'_>) -> Option<()> {
+    /// True where the event is about the part that is open.
+    fn is_here(&self, step: &Step<'_>) -> bool {
+        let Some(Open::Message { parts, .. }) = &self.open else {
+            return false;
+        };
+        step.output_index.unwrap_or(self.output.len()) == self.output.len()
+            && step.content_index.unwrap_or(parts.len()) == parts.len()
+    }
+
+    /// Appends what `more` reads to the text that is open.
+    fn say(&mut self, more: impl FnOnce(&mut String) -> bool) -> Option<()> {
         let Some(Open::Message {
-            parts,
             part: Some(PartKind::Text),
             text,
             ..
@@ -173,10 +202,8 @@ impl Kept {
         else {
             return None;
         };
-        let here = step.output_index.unwrap_or(self.output.len()) == self.output.len()
-            && step.content_index.unwrap_or(parts.len()) == parts.len();
         let before = text.len();
-        if !here || !unescape(step.delta?, text) {
+        if !more(text) {
             return None;
         }
         self.shown.text.push_str(text.get(before..)?);
@@ -222,4 +249,12 @@ impl Kept {
         self.output.push(serde_json::from_str(raw).ok()?);
         Some(())
     }
+}
+
+/// The number at the beginning of `bytes`.
+fn whole_number(bytes: &[u8]) -> Option<u64> {
+    let bytes = bytes.trim_ascii_start();
+    let end = bytes.iter().position(|byte| !byte.is_ascii_digit());
+    let digits = bytes.get(..end.unwrap_or(bytes.len()))?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }

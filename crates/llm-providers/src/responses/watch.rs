@@ -5,7 +5,7 @@ use super::StreamEncoder;
 use super::kept::{Kept, Step};
 use crate::chat::{FinishReason, Usage};
 use crate::stream::{Facts, Glance, Shown, is_filled, parse, text_of};
-use crate::wire;
+use crate::wire::{Progress, Watching, Writer};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -13,7 +13,7 @@ use std::fmt;
 
 /// An event of a stream.
 #[derive(Deserialize)]
-struct Event<'a> {
+pub(crate) struct Event<'a> {
     #[serde(borrow, rename = "type")]
     kind: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -254,14 +254,16 @@ fn number<N: std::str::FromStr>(raw: &RawValue) -> Option<N> {
 }
 
 /// Watches a stream.
+pub(crate) type Watch = Watching<Answering>;
+
+/// Whether the answer has said something, and whether it has ended.
 #[derive(Debug, Default)]
-pub(crate) struct Watch {
+pub(crate) struct Answering {
     said: bool,
     ended: bool,
-    kept: Option<Box<Kept>>,
 }
 
-impl Watch {
+impl Answering {
     /// The last event says why the answer ended, and repeats it.
     fn end(&mut self, response: Option<&Response<'_>>, kind: &str, facts: &mut Facts) -> Glance {
         let mut finish = None;
@@ -288,21 +290,26 @@ impl Watch {
     }
 }
 
-impl wire::Watch for Watch {
-    fn glance(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
-        // Servers that are compatible by halves end with the other wire's marker.
-        if data.trim_ascii() == b"[DONE]" {
-            return Glance::End;
-        }
-        let event: Event<'_> = match parse(data) {
-            Ok(event) => event,
-            Err(glance) => return glance,
-        };
-        if name == b"error" || is_filled(event.error) {
-            return Glance::Error;
-        }
+impl Progress for Answering {
+    type Event<'a> = Event<'a>;
+    type Kept = Kept;
+    // The event that tells why the answer ended is the last.
+    const END_MARKER: &'static [u8] = b"";
+
+    fn is_error(event: &Event<'_>) -> bool {
+        is_filled(event.error)
+    }
+
+    fn plain_text<'a>(event: &Self::Event<'a>) -> Option<&'a RawValue> {
+        let is_text = event.kind?.get() == "\"response.output_text.delta\"";
+        event
+            .delta
+            .filter(|delta| is_text && is_filled(Some(delta)))
+    }
+
+    fn note(&mut self, event: Event<'_>, kept: Option<&mut Kept>, facts: &mut Facts) -> Glance {
         let kind = event.kind.and_then(text_of).unwrap_or_default();
-        if let Some(kept) = &mut self.kept {
+        if let Some(kept) = kept {
             let step = Step {
                 sequence_number: event.sequence_number.and_then(number),
                 output_index: event.output_index.and_then(number),
@@ -356,22 +363,16 @@ impl wire::Watch for Watch {
         self.ended
     }
 
-    fn keep(&mut self) {
-        self.kept = Some(Box::default());
+    fn keep_text(kept: &mut Kept, text: &str, data: &[u8]) {
+        kept.note_text(text, data);
     }
 
-    fn shown(&self) -> Option<&Shown> {
-        Some(&self.kept.as_ref()?.shown)
+    fn shown(kept: &Kept) -> &Shown {
+        &kept.shown
     }
 
-    fn resume(&self, _include_usage: bool, created: u64) -> Option<Box<dyn wire::Writer>> {
-        let encoder = StreamEncoder::resumed(self.kept.as_ref()?, created);
-        Some(Box::new(encoder))
-    }
-
-    fn end_marker(&self) -> &'static [u8] {
-        // The event that tells why the answer ended is the last.
-        b""
+    fn resume(kept: &Kept, _include_usage: bool, created: u64) -> Box<dyn Writer> {
+        Box::new(StreamEncoder::resumed(kept, created))
     }
 }
 

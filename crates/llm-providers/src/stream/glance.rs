@@ -77,6 +77,12 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, Glance>
     })
 }
 
+/// True of the marker that ends OpenAI's stream of chat completions, and with which servers that are compatible by halves
+/// end other streams.
+pub(crate) fn is_done(data: &[u8]) -> bool {
+    data.trim_ascii() == b"[DONE]"
+}
+
 /// True where the value is there and not empty.
 pub(crate) fn is_filled(raw: Option<&RawValue>) -> bool {
     raw.is_some_and(|raw| !matches!(raw.get(), "null" | "\"\"" | "[]" | "{}" | "false"))
@@ -104,7 +110,7 @@ pub(crate) fn unescape(raw: &RawValue, out: &mut String) -> bool {
 
 /// The same for the contents of a JSON string, its quotes left out.
 pub(crate) fn unescape_inner(mut rest: &str, out: &mut String) -> bool {
-    while let Some(at) = rest.find('\\') {
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
         let (plain, escaped) = rest.split_at(at);
         out.push_str(plain);
         let mut chars = escaped.chars();

@@ -3,7 +3,7 @@
 use super::{Reader, Watch};
 use crate::chat::StreamEvent;
 use crate::codec::Untranslatable;
-use crate::stream::{Facts, Glance};
+use crate::stream::{Facts, Glance, is_done};
 use std::fmt;
 
 /// Decodes a stream's events.
@@ -40,6 +40,7 @@ impl<W: Watch, D: Decode> Reader for Watched<W, D> {
         let glance = self.watch.glance(name, data, facts);
         match glance {
             Glance::Broken | Glance::Error => {}
+            Glance::End if is_done(data) => {}
             Glance::Content | Glance::Life | Glance::Quiet | Glance::End => {
                 self.decoder.decode(data, out)?;
                 for name in self.decoder.lost() {

@@ -5,7 +5,7 @@ use crate::codec::Untranslatable;
 use crate::responses::annotation;
 use crate::responses::item::{Item, Seal};
 use crate::responses::watch::{UsageWire, finish_of};
-use crate::stream::{is_filled, text_of};
+use crate::stream::{is_done, is_filled, text_of};
 use crate::wire::Decode;
 use serde::Deserialize;
 use serde_json::Value;
@@ -114,7 +114,7 @@ impl StreamDecoder {
         data: &[u8],
         out: &mut Vec<StreamEvent>,
     ) -> Result<(), Untranslatable> {
-        if data.trim_ascii() == b"[DONE]" {
+        if is_done(data) {
             return Ok(());
         }
         let event: Event<'_> = serde_json::from_slice(data).map_err(|_| Untranslatable(()))?;
