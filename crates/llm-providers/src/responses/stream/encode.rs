@@ -219,6 +219,10 @@ impl StreamEncoder {
         }) = &mut self.open
         {
             said.push_str(text);
+            let fillers = [Filler::Number(sequence), Filler::Text(text)];
+            if self.around.write(&fillers, out) {
+                return Ok(());
+            }
             let (kind, logprobs) = match kind {
                 PartKind::Text | PartKind::ToldText => ("response.output_text.delta", Some([])),
                 PartKind::Refusal => ("response.refusal.delta", None),
@@ -233,20 +237,15 @@ impl StreamEncoder {
                 delta: text,
                 logprobs,
             };
-            if self.around.is_none() {
-                let mut event = BytesMut::new();
-                let empty = Delta {
-                    sequence_number: 0,
-                    delta: "",
-                    ..delta
-                };
-                empty.write(&mut event);
-                self.around = Around::of(&event, &[r#""sequence_number":0"#, r#""delta":"""#]);
-            }
-            let fillers = [Filler::Number(sequence), Filler::Text(text)];
-            if !self.around.write(&fillers, out) {
-                delta.write(out);
-            }
+            delta.write(out);
+            let empty = Delta {
+                sequence_number: 0,
+                delta: "",
+                ..delta
+            };
+            let mut event = BytesMut::new();
+            empty.write(&mut event);
+            self.around = Around::of(&event, &[r#""sequence_number":0"#, r#""delta":"""#]);
         }
         Ok(())
     }
