@@ -64,6 +64,7 @@ pub(crate) fn gather(wire: Wire, stream: Bytes, facts: &mut Facts) -> Result<Rep
     let mut reader = wire.target().reader();
     let mut frames = Frames::new(MAX_REPLY_BYTES);
     let mut events = Vec::new();
+    let known = facts.dropped.len();
     frames.push(stream);
     while let Some(frame) = frames.next() {
         let frame = frame.map_err(|_| Ungathered::Shape)?;
@@ -75,7 +76,8 @@ pub(crate) fn gather(wire: Wire, stream: Bytes, facts: &mut Facts) -> Result<Rep
         assembly.push(event);
     }
     let mut reply = assembly.finish();
-    reply.lost.extend_from_slice(reader.lost());
+    let lost = facts.dropped.get(known..).unwrap_or_default();
+    reply.lost.extend_from_slice(lost);
     reply
         .finish
         .is_some()

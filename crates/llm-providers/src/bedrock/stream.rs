@@ -98,7 +98,6 @@ pub(super) struct StreamReader {
     before_block: usize,
     /// The sources of the open block: they speak of all of it.
     cited: Vec<Citation>,
-    lost: Vec<&'static str>,
     stopped: bool,
 }
 
@@ -173,10 +172,6 @@ impl Reader for StreamReader {
     fn is_complete(&self) -> bool {
         self.stopped
     }
-
-    fn lost(&self) -> &[&'static str] {
-        &self.lost
-    }
 }
 
 /// Reads an event's payload. A known event of an unknown shape may have carried a part of the answer.
@@ -248,7 +243,6 @@ impl StreamReader {
             match source(&lenient(raw)) {
                 Some(cited) if self.cited.len() < MAX_CITATIONS => self.cited.push(cited),
                 _ => {
-                    self.lost = vec![REPLY_CITATIONS];
                     facts.drop_once(REPLY_CITATIONS);
                 }
             }

@@ -61,7 +61,6 @@ pub(super) struct StreamReader {
     /// The open tool call has had arguments.
     argued: bool,
     finished: bool,
-    lost: Vec<&'static str>,
 }
 
 impl Reader for StreamReader {
@@ -138,7 +137,6 @@ impl Reader for StreamReader {
                 let (cited, all) = sources(&cited);
                 out.extend(cited.into_iter().map(StreamEvent::Citation));
                 if !all {
-                    self.lost = vec![REPLY_CITATIONS];
                     facts.drop_once(REPLY_CITATIONS);
                 }
                 Ok(Glance::Life)
@@ -175,10 +173,6 @@ impl Reader for StreamReader {
 
     fn is_complete(&self) -> bool {
         self.finished
-    }
-
-    fn lost(&self) -> &[&'static str] {
-        &self.lost
     }
 }
 

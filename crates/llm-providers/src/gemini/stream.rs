@@ -17,7 +17,8 @@ pub(super) struct StreamReader {
     /// The sources of the latest event that named some: each names all that are known.
     cited: Vec<Citation>,
     finished: bool,
-    lost: Vec<&'static str>,
+    /// Some of them have no address.
+    lossy: bool,
 }
 
 impl Reader for StreamReader {
@@ -78,7 +79,7 @@ impl Reader for StreamReader {
             self.cited = cited;
         }
         if !all {
-            self.lost = vec![REPLY_CITATIONS];
+            self.lossy = true;
             facts.drop_once(REPLY_CITATIONS);
         }
         if end.is_some() {
@@ -117,7 +118,7 @@ impl Reader for StreamReader {
 
     fn take_text(&mut self, text: &str) -> bool {
         // Sources are placed by the text that has come with them.
-        let is_free = self.cited.is_empty() && self.lost.is_empty();
+        let is_free = self.cited.is_empty() && !self.lossy;
         if is_free {
             self.keep(text);
         }
@@ -126,10 +127,6 @@ impl Reader for StreamReader {
 
     fn is_complete(&self) -> bool {
         self.finished
-    }
-
-    fn lost(&self) -> &[&'static str] {
-        &self.lost
     }
 }
 

@@ -73,7 +73,8 @@ pub(crate) const fn is_named(name: &[u8]) -> bool {
 /// order.
 pub(crate) trait Reader: fmt::Debug + Send {
     /// Reads one event, by name and data: notes what it tells in `facts`, and appends what it says to `out`. The end
-    /// marker says nothing.
+    /// marker says nothing. What the neutral form does not know and a caller can do without, such as sources without an
+    /// address, is named in the facts.
     ///
     /// What cannot be said in any other dialect is an error: left out, it would shorten the answer
     /// unseen.
@@ -106,10 +107,4 @@ pub(crate) trait Reader: fmt::Debug + Send {
 
     /// True once the answer's finish reason has come.
     fn is_complete(&self) -> bool;
-
-    /// What the stream held that the neutral form does not know and that a caller can do without, such
-    /// as sources without an address: names of fields, which are in the facts as well.
-    fn lost(&self) -> &[&'static str] {
-        &[]
-    }
 }

@@ -16,7 +16,7 @@ pub(crate) trait Decode: fmt::Debug + Send {
         true
     }
 
-    /// As [`Reader::lost`].
+    /// What the stream held that the neutral form does not know and that a caller can do without: names of fields.
     fn lost(&self) -> &[&'static str] {
         &[]
     }
@@ -57,9 +57,5 @@ impl<W: Watch, D: Decode> Reader for Watched<W, D> {
 
     fn is_complete(&self) -> bool {
         self.watch.is_complete()
-    }
-
-    fn lost(&self) -> &[&'static str] {
-        self.decoder.lost()
     }
 }
