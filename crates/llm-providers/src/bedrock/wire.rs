@@ -47,8 +47,9 @@ impl Target for BedrockConverse {
     }
 
     fn carries(&self, name: &[u8]) -> Option<bool> {
-        // What the service names otherwise is not read at all.
-        (!name.is_empty()).then_some(true)
+        let kinds = ["message", "contentBlock", "metadata"];
+        let is_part = kinds.iter().any(|kind| name.starts_with(kind.as_bytes()));
+        (!name.is_empty()).then_some(is_part)
     }
 
     fn reader(&self) -> Box<dyn Reader> {
