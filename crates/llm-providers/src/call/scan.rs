@@ -145,10 +145,8 @@ struct Typed<'a> {
 pub(super) fn scan(dialect: Dialect, body: &[u8]) -> Result<Scan, BadRequest> {
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
     // A text that is known to be one is read faster; what is none, the parser names with its place.
-    let read = simdutf8::basic::from_utf8(body).map_or_else(
-        |_| serde_json::from_slice(body),
-        |text| serde_json::from_str(text),
-    );
+    let text = simdutf8::basic::from_utf8(body);
+    let read = text.map_or_else(|_| serde_json::from_slice(body), serde_json::from_str);
     let parsed: Body<'_> = match (read, first) {
         (Ok(parsed), Some(b'{')) => parsed,
         (Ok(_), _) => return Err(BadRequest::not_an_object()),
