@@ -1,4 +1,4 @@
-//! A connection is used again after a whole answer and after a stream.
+//! A connection is used again after a whole answer and after a stream, and by one call at a time.
 
 #![expect(
     clippy::unwrap_used,
@@ -78,4 +78,33 @@ async fn one_connection_serves_stream_after_stream() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+/// Over HTTP/2 calls would share a connection, and wait unseen behind the streams that it carries already.
+#[tokio::test]
+async fn no_protocol_is_offered_on_which_calls_share_a_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = Endpoint::builder(Provider::OpenAi, "m")
+        .base_url(format!("https://{}/v1", listener.local_addr().unwrap()))
+        .build()
+        .unwrap();
+    let body = r#"{"model":"r","messages":[{"role":"user","content":"hi"}]}"#;
+    let call = Call::parse(Dialect::OpenAiChat, body.into()).unwrap();
+    let transport = ReqwestTransport::try_new().unwrap();
+    let windows = Windows::default();
+    let now = SystemTime::UNIX_EPOCH;
+    let asked = exchange(&transport, &endpoint, &call, &windows, now);
+    let offered = async {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut hello = vec![0; 4_096];
+        let read = socket.read(&mut hello).await.unwrap();
+        hello.truncate(read);
+        hello
+    };
+    let (answer, hello) = tokio::join!(asked, offered);
+    answer.expect_err("the handshake is not answered");
+    // The names of protocols stand in a client's hello in the clear, each behind its length.
+    let has = |name: &[u8]| hello.windows(name.len()).any(|part| part == name);
+    assert!(has(b"\x08http/1.1"));
+    assert!(!has(b"\x02h2"));
 }

@@ -17,9 +17,15 @@ pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// [`Transport`] over reqwest.
 ///
 /// One pool of connections for all endpoints. reqwest's own retries and redirects are off (it
-/// would resend bodies unseen), `TCP_NODELAY` is on, TLS is rustls with ring and the system's
-/// roots, no matter what provider the process has installed, if any. A gzipped answer, which nobody
-/// asks for and some proxies give, is unpacked. Cheap to clone.
+/// would resend bodies unseen, and a key to whatever host it is pointed at), `TCP_NODELAY` is on,
+/// TLS is rustls with ring and the system's roots, no matter what provider the process has
+/// installed, if any. A gzipped answer, which nobody asks for and some proxies give, is unpacked.
+/// Cheap to clone.
+///
+/// It speaks HTTP/1.1, one call at a time on each connection. Over HTTP/2 all calls to a host would
+/// share one connection: a stream lasts for half a minute, edges allow a hundred at a time, and the
+/// next call would wait in the client, unseen and unsent, until its first-token window blames the
+/// provider; and one lost packet, or one closed connection, would be everybody's.
 #[derive(Clone)]
 pub struct ReqwestTransport {
     client: Client,
@@ -54,7 +60,7 @@ impl ReqwestTransport {
     pub const fn builder() -> ReqwestTransportBuilder {
         ReqwestTransportBuilder {
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
-            idle_connections: 64,
+            idle_connections: 256,
             idle_timeout: Duration::from_secs(60),
             environment_proxy: false,
         }
@@ -69,7 +75,7 @@ impl ReqwestTransportBuilder {
         self
     }
 
-    /// Sets how many idle connections are kept for each host. Default: 64.
+    /// Sets how many idle connections are kept for each host. Default: 256.
     pub const fn idle_connections(mut self, count: usize) -> Self {
         self.idle_connections = count;
         self
@@ -105,11 +111,9 @@ impl ReqwestTransportBuilder {
             .tcp_keepalive(Duration::from_secs(30))
             .connect_timeout(self.connect_timeout)
             .connector_layer(WindowLayer)
+            .http1_only()
             .pool_max_idle_per_host(self.idle_connections)
-            .pool_idle_timeout(self.idle_timeout)
-            .http2_adaptive_window(true)
-            .http2_keep_alive_interval(Duration::from_secs(20))
-            .http2_keep_alive_timeout(Duration::from_secs(10));
+            .pool_idle_timeout(self.idle_timeout);
         if !self.environment_proxy {
             builder = builder.no_proxy();
         }
