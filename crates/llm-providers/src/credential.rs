@@ -13,6 +13,7 @@ pub use self::sigv4::{AwsCredential, AwsKeys};
 
 use crate::transport::{HttpRequest, Transport, TransportError};
 use futures_util::future::BoxFuture;
+use http::HeaderValue;
 use llm_errors::{ErrorKind, Phase, TransportFault, Verdict, classify_transport};
 use std::fmt;
 use std::time::SystemTime;
@@ -58,6 +59,12 @@ pub trait Credential: Send + Sync + fmt::Debug {
         transport: &'a dyn Transport,
         now: SystemTime,
     ) -> BoxFuture<'a, Result<(), CredentialError>>;
+
+    /// The provider refused the `authorization` header that a request was given. True where it is not given again, so
+    /// that another attempt has a better chance: then the key is not set aside. Default: false.
+    fn refused(&self, _authorization: &HeaderValue, _now: SystemTime) -> bool {
+        false
+    }
 }
 
 /// A request could not be authorised. Holds no part of any key.

@@ -13,6 +13,7 @@ use crate::stream::{Clocks, Facts, Reading, ReplyStream};
 use crate::transport::{HttpResponse, Transport};
 use crate::wire::Dialect;
 use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 use llm_errors::{Phase, TransportFault, classify_transport};
 use std::time::{Duration, SystemTime};
@@ -144,6 +145,7 @@ pub async fn exchange_reading(
     let total = started + windows.total;
     let first = total.min(started + windows.first_token);
     let limit = if call.is_stream() { first } else { total };
+    let mut authorization = None;
     if let Some(credential) = endpoint.credential() {
         let authorize = credential.authorize(&mut outgoing.request, transport, now);
         match timeout_at(limit, authorize).await {
@@ -151,6 +153,7 @@ pub async fn exchange_reading(
             Ok(Err(error)) => return Err(Failure::new(error.verdict())),
             Err(_) => return Err(timed_out(Phase::Connect)),
         }
+        authorization = outgoing.request.headers.get(AUTHORIZATION).cloned();
     }
     let response = match timeout_at(limit, transport.send(outgoing.request)).await {
         Ok(Ok(response)) => response,
@@ -167,6 +170,7 @@ pub async fn exchange_reading(
     let attempt = Attempt {
         endpoint,
         call,
+        authorization,
         status,
         started,
         now,

@@ -167,6 +167,10 @@ impl Credential for GoogleCredential {
             Ok(())
         })
     }
+
+    fn refused(&self, authorization: &HeaderValue, now: SystemTime) -> bool {
+        self.tokens.refused(authorization, now)
+    }
 }
 
 impl Account {

@@ -5,6 +5,9 @@
 //! 5 min or less ───────── the token; one attempt renews it, and if that fails nobody notices
 //! run out ─────────────── all wait for one renewal; after a failure others fail at once for 1 s
 //! ```
+//!
+//! The calendar may be set back: what is remembered of a later time than now is not believed. A token that the provider
+//! refuses is not used again.
 
 use super::CredentialError;
 use http::HeaderValue;
@@ -17,6 +20,8 @@ const EARLY: Duration = Duration::from_secs(300);
 const MARGIN: Duration = Duration::from_secs(10);
 /// How long a failure to fetch one answers for others.
 const PAUSE: Duration = Duration::from_secs(1);
+/// A token that is refused so soon after it was given out is no worse than the next one would be.
+const FRESH: Duration = Duration::from_secs(60);
 /// How long fetching a token may take.
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -44,7 +49,8 @@ pub(super) struct TokenCache {
 
 #[derive(Default)]
 struct State {
-    token: Option<Token>,
+    /// The token, and when it was given out.
+    token: Option<(Token, SystemTime)>,
     failed: Option<(SystemTime, CredentialError)>,
 }
 
@@ -89,7 +95,7 @@ impl TokenCache {
         match fetched {
             Ok(token) => {
                 let header = token.header.clone();
-                state.token = Some(token);
+                state.token = Some((token, now));
                 state.failed = None;
                 Ok(header)
             }
@@ -102,17 +108,32 @@ impl TokenCache {
 
     fn usable(&self, now: SystemTime) -> Option<Token> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state
-            .token
-            .clone()
-            .filter(|token| token.outlasts(now, MARGIN))
+        let (token, since) = state.token.as_ref()?;
+        (*since <= now && token.outlasts(now, MARGIN)).then(|| token.clone())
+    }
+
+    /// The provider refused `sent`: it is forgotten, unless it was given out just now. Whether the next attempt will
+    /// have another one.
+    pub(super) fn refused(&self, sent: &HeaderValue, now: SystemTime) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((token, since)) = &state.token else {
+            return true;
+        };
+        if token.header != sent {
+            return true;
+        }
+        if now.duration_since(*since).is_ok_and(|age| age < FRESH) {
+            return false;
+        }
+        state.token = None;
+        true
     }
 
     fn failed(&self, now: SystemTime) -> Option<CredentialError> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, error) = state.failed?;
-        let ago = now.duration_since(at).unwrap_or_default();
-        (ago < PAUSE).then_some(error)
+        let recent = now.duration_since(at).is_ok_and(|ago| ago < PAUSE);
+        recent.then_some(error)
     }
 }
 
@@ -146,6 +167,33 @@ mod tests {
         assert_eq!(cache.get(at(3_400), given("b", 9_000)).await.unwrap(), "b");
         let lost = cache.get(at(8_995), refused()).await;
         assert_eq!(lost.unwrap_err(), CredentialError::Refused(503));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_calendar_that_is_set_back_is_believed() {
+        let cache = TokenCache::default();
+        let refused = || async { Err(CredentialError::Refused(503)) };
+        let lost = cache.get(at(9_000), refused()).await;
+        assert_eq!(lost.unwrap_err(), CredentialError::Refused(503));
+        let fetched = cache.get(at(5_000), given("a", 8_600)).await;
+        assert_eq!(fetched.unwrap(), "a", "the failure is to come only");
+        // By its own calendar the provider ends it an hour after it was given out, whatever this one says.
+        let fetched = cache.get(at(1_000), given("b", 4_600)).await;
+        assert_eq!(fetched.unwrap(), "b");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_token_is_forgotten_unless_it_is_fresh() {
+        let cache = TokenCache::default();
+        let [a, b] = ["a", "b"].map(HeaderValue::from_static);
+        assert_eq!(cache.get(at(0), given("a", 3_600)).await.unwrap(), a);
+        assert!(!cache.refused(&a, at(10)));
+        assert_eq!(cache.get(at(10), given("b", 3_600)).await.unwrap(), a);
+        assert!(cache.refused(&a, at(100)));
+        assert!(cache.refused(&a, at(100)), "of a call beside it");
+        assert_eq!(cache.get(at(100), given("b", 3_700)).await.unwrap(), b);
+        assert!(cache.refused(&a, at(100)), "of a call that began before");
+        assert!(!cache.refused(&b, at(101)));
     }
 
     #[tokio::test(start_paused = true)]

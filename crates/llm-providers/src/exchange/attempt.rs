@@ -16,11 +16,11 @@ use crate::{chat, embedding};
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
 use llm_errors::{
-    ErrorKind, Phase, Reply, TransportFault, Verdict, classify_answer, classify_reply,
-    classify_stream_error, classify_transport,
+    ErrorKind, HealthEffect, Phase, Reply, Scope, TransportFault, Verdict, classify_answer,
+    classify_reply, classify_stream_error, classify_transport,
 };
 use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout_at};
@@ -32,6 +32,8 @@ const ERROR_BODY_WAIT: Duration = Duration::from_secs(2);
 pub(super) struct Attempt<'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) call: &'a Call,
+    /// What a credential authorised the request with.
+    pub(super) authorization: Option<HeaderValue>,
     pub(super) status: u16,
     pub(super) started: Instant,
     pub(super) now: SystemTime,
@@ -56,7 +58,16 @@ impl Attempt<'_> {
         }
         let read = read.freeze();
         let reply = Reply::new(self.status, &facts.headers, &read, self.arrived());
-        let verdict = classify_reply(self.endpoint.provider(), &reply);
+        let mut verdict = classify_reply(self.endpoint.provider(), &reply);
+        let renews = |sent| Some(self.endpoint.credential()?.refused(sent, self.now));
+        if verdict.kind == ErrorKind::AuthInvalidKey
+            && self.authorization.as_ref().and_then(renews) == Some(true)
+        {
+            // A token that was good for longer than its provider thought: another try has another one.
+            verdict.scope = Scope::Request;
+            verdict.health = HealthEffect::Neutral;
+            verdict.advice = Verdict::new(ErrorKind::ServerError, Phase::FirstByte).advice;
+        }
         self.failed(verdict, &read, facts)
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use http::HeaderMap;
-use llm_errors::{ErrorKind, Provider};
+use llm_errors::{ErrorKind, Provider, Scope};
 use llm_providers::{
     Call, Dialect, Endpoint, EndpointBuilder, EndpointError, Exchange, GoogleCredential,
     HttpRequest, HttpResponse, Transport, TransportError, Windows, Wire, exchange,
@@ -140,6 +140,8 @@ async fn a_translated_request_names_the_version_and_not_the_model() {
 #[derive(Debug, Default)]
 struct Cloud {
     refuses: bool,
+    /// This token is no longer good.
+    revoked: Option<&'static str>,
     asked: AtomicU32,
     seen: Mutex<Vec<HttpRequest>>,
 }
@@ -147,18 +149,23 @@ struct Cloud {
 impl Transport for Cloud {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         let host = request.uri.host().unwrap_or_default().to_owned();
-        let (status, body) = if host.contains("aiplatform") {
-            (200, message())
-        } else if self.refuses {
-            (401, json!({"error": "invalid_grant"}))
-        } else {
-            let count = self.asked.fetch_add(1, Ordering::Relaxed);
-            let token = format!("token-{count}");
-            (
-                200,
-                json!({"access_token": token, "expires_in": 3_600, "token_type": "Bearer"}),
-            )
-        };
+        let sent = request.headers.get("authorization");
+        let (status, body) =
+            if sent.is_some_and(|sent| Some(sent.to_str().unwrap()) == self.revoked) {
+                let error = json!({"code": 401, "message": "no", "status": "UNAUTHENTICATED"});
+                (401, json!({ "error": error }))
+            } else if host.contains("aiplatform") {
+                (200, message())
+            } else if self.refuses {
+                (401, json!({"error": "invalid_grant"}))
+            } else {
+                let count = self.asked.fetch_add(1, Ordering::Relaxed);
+                let token = format!("token-{count}");
+                (
+                    200,
+                    json!({"access_token": token, "expires_in": 3_600, "token_type": "Bearer"}),
+                )
+            };
         self.seen.lock().unwrap().push(request);
         let body = stream::iter([Ok(Bytes::from(body.to_string()))]).boxed();
         async move { Ok(HttpResponse::new(status, HeaderMap::new(), body)) }.boxed()
@@ -247,6 +254,37 @@ async fn a_service_account_trades_a_signed_statement_for_a_token() {
     );
     key.verify(signed.as_bytes(), &from_base64url(signature))
         .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_the_provider_refuses_is_not_used_again() {
+    let mut cloud = Cloud::default();
+    let endpoint = builder("claude-sonnet-4-5", "global")
+        .authorized_by(Arc::new(GoogleCredential::machine()))
+        .build()
+        .unwrap();
+    ask(&cloud, &endpoint, 0).await.unwrap();
+    cloud.revoked = Some("Bearer token-0");
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_100);
+    let call = call(Dialect::AnthropicMessages, false);
+    let windows = Windows::default();
+    let failure = exchange(&cloud, &endpoint, &call, &windows, now).await;
+    let verdict = failure.unwrap_err().verdict;
+    assert_eq!(verdict.kind, ErrorKind::AuthInvalidKey);
+    assert!(verdict.is_retryable(), "with another token");
+    assert_eq!(verdict.scope, Scope::Request, "the key is not set aside");
+    ask(&cloud, &endpoint, 101).await.unwrap();
+    // One that is refused at once is not worth another.
+    cloud.revoked = Some("Bearer token-1");
+    let failure = exchange(
+        &cloud,
+        &endpoint,
+        &call,
+        &windows,
+        now + Duration::from_secs(2),
+    )
+    .await;
+    assert!(!failure.unwrap_err().verdict.is_retryable());
 }
 
 #[tokio::test(start_paused = true)]
