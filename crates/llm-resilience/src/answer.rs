@@ -1,5 +1,6 @@
 //! What a caller gets back.
 
+use crate::calls::Calls;
 use crate::client::now;
 use crate::degrade::Mode;
 use crate::drive::{Drive, tokens};
@@ -138,6 +139,10 @@ pub struct AnswerStream {
     keep: Option<(Keep, BytesMut)>,
     /// Where streams that loop are to be ended.
     loops: Option<Loops>,
+    /// Where tool calls are to be looked at, until that was done.
+    calls: Option<Calls>,
+    /// What is wrong with them.
+    bad_call: Option<BadAnswer>,
     dialect: Dialect,
 }
 
@@ -168,13 +173,16 @@ impl AnswerStream {
             mending: None,
             keep: keep.map(|keep| (keep, BytesMut::new())),
             loops: None,
+            calls: None,
+            bad_call: None,
             dialect,
         }
     }
 
-    /// The same, ended where it is found to loop.
-    pub(crate) fn following(mut self, loops: Option<Loops>) -> Self {
+    /// The same, ended where it is found to loop, and with a look at its tool calls.
+    pub(crate) fn following(mut self, loops: Option<Loops>, calls: Option<Calls>) -> Self {
         self.loops = loops;
+        self.calls = calls;
         self
     }
 
@@ -200,7 +208,8 @@ impl AnswerStream {
             self.drive.as_ref()?;
             match self.upstream.next().await {
                 Some(Ok(bytes)) => {
-                    if let Some(error) = self.end_loop() {
+                    let bad = self.end_loop().or_else(|| self.end_broken_call(&bytes));
+                    if let Some(error) = bad {
                         return Some(Err(error));
                     }
                     self.keep_aside(&bytes);
@@ -242,6 +251,45 @@ impl AnswerStream {
     /// Ends the stream where its text is found to go round in a circle.
     fn end_loop(&mut self) -> Option<Error> {
         let bad = self.loops.as_mut()?.look(&self.upstream)?;
+        let bad = BadAnswer {
+            verdict: bad.verdict,
+            finding: bad.finding,
+            tokens: tokens(self.upstream.facts()),
+        };
+        self.end_bad(bad)
+    }
+
+    /// Ends the stream where a tool call is not whole though it is said to be.
+    fn end_broken_call(&mut self, bytes: &Bytes) -> Option<Error> {
+        let calls = self.calls.as_mut()?;
+        if !calls.push(bytes) {
+            self.calls = None;
+            return None;
+        }
+        let facts = self.upstream.facts();
+        facts.finish?;
+        if facts.finish == Some(chat::FinishReason::Length) || !calls.are_there() {
+            self.calls = None;
+            return None;
+        }
+        // The finish reason may be known before the caller is told.
+        let reply = calls.reply()?;
+        self.calls = None;
+        let bad = self
+            .drive
+            .as_ref()?
+            .look_at_calls(self.call.as_ref()?, &reply)?;
+        let tokens = tokens(facts);
+        let bad = BadAnswer { tokens, ..bad };
+        if reply.has_broken_calls() {
+            return self.end_bad(bad);
+        }
+        self.bad_call = Some(bad);
+        None
+    }
+
+    /// Ends the stream of an answer that nobody has the rest of, in the error.
+    fn end_bad(&mut self, bad: BadAnswer) -> Option<Error> {
         let mut drive = self.drive.take()?;
         self.upstream.stop();
         self.keep = None;
@@ -249,11 +297,6 @@ impl AnswerStream {
         drive
             .plan
             .lost(self.attempt, &facts.dropped, facts.broken_events);
-        let bad = BadAnswer {
-            verdict: bad.verdict,
-            finding: bad.finding,
-            tokens: tokens(facts),
-        };
         drive.plan.on(Event::Bad(self.attempt, bad), now());
         let kind = bad.verdict.kind;
         let error = Error::of_call(What::Broken, kind, Some(bad.verdict), None, None);
@@ -273,7 +316,8 @@ impl AnswerStream {
             return;
         };
         let facts = self.upstream.facts();
-        let bad = drive.look_back(self.call.as_ref(), &self.upstream);
+        let bad = self.bad_call.take();
+        let bad = bad.or_else(|| drive.look_back(self.call.as_ref(), &self.upstream));
         let event = match bad {
             Some(bad) => Event::Bad(self.attempt, bad),
             None => Event::Succeeded(self.attempt, tokens(facts)),

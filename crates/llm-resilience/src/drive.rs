@@ -1,6 +1,7 @@
 //! The thin shell round a plan: it sends, sleeps and reports, and decides nothing.
 
 use crate::answer::{Answer, AnswerStream, Body, Served, is_worth_keeping};
+use crate::calls::Calls;
 use crate::client::{Inner, now};
 use crate::degrade;
 use crate::error::{Error, What};
@@ -13,7 +14,7 @@ use futures_util::future::BoxFuture;
 use llm_errors::{ErrorKind, Phase, RateLimits, Verdict};
 use llm_providers::{
     Call, Exchange, Facts, Failure, Features, Hold, Purpose, Reading, ReplyStream, Resume, Seam,
-    Windows, Wire, exchange_reading,
+    Windows, Wire, chat, exchange_reading,
 };
 use llm_router::{
     Abilities, Action, AttemptId, BadAnswer, Cause, Cost, Event, Form, OnCut, Plan, Request,
@@ -80,11 +81,14 @@ pub(crate) async fn send(
             let hop = drive.plan.trace().hops.get(attempt.index());
             let unchanged = hop.is_some_and(|hop| hop.form == Form::AsAsked);
             let mendable = mendable && unchanged && call.is_continuable();
-            let call = (call, mendable);
-            let loops = client.quality(route).filter(|quality| quality.ends_loops());
+            let quality = client.quality(route);
+            let loops = quality.filter(|quality| quality.ends_loops());
             let loops = loops.and_then(|_| Loops::new());
+            let calls = quality.filter(|quality| quality.reads_calls(&call));
+            let calls = calls.map(|_| Calls::new(dialect));
+            let call = (call, mendable);
             let stream = AnswerStream::new(*stream, drive, attempt, call, keep, dialect);
-            let stream = stream.following(loops);
+            let stream = stream.following(loops, calls);
             Ok(Answer {
                 body: Body::Stream(Box::new(stream)),
                 dialect,
@@ -339,6 +343,17 @@ impl Drive {
             verdict: bad.verdict,
             finding: bad.finding,
             tokens: tokens(stream.facts()),
+        })
+    }
+
+    /// The same for its tool calls.
+    pub(crate) fn look_at_calls(&self, call: &Call, reply: &chat::Reply) -> Option<BadAnswer> {
+        let quality = self.client.quality(self.plan.trace().route)?;
+        let bad = quality.at_calls(call, reply, &self.client.schemas)?;
+        Some(BadAnswer {
+            verdict: bad.verdict,
+            finding: bad.finding,
+            tokens: Tokens::default(),
         })
     }
 

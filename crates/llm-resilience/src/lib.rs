@@ -58,6 +58,7 @@
 
 mod answer;
 mod builder;
+mod calls;
 mod client;
 mod degrade;
 mod drive;

@@ -159,10 +159,34 @@ impl Quality {
         self.checks.contains(&Finding::Repetitive)
     }
 
+    /// Whether the tool calls of a stream are to be looked at.
+    pub(crate) fn reads_calls(&self, call: &Call) -> bool {
+        self.checks.contains(&Finding::ToolCallInvalid) && call.features().contains(Features::TOOLS)
+    }
+
     /// Looks at a whole answer. One that holds more than the neutral form can say is taken as it is.
     pub(crate) fn at_whole(&self, call: &Call, whole: &Whole, schemas: &Schemas) -> Option<Bad> {
         let look = self.look_for(call)?;
-        let reply = whole.chat()?;
+        self.at_reply(look, call, &whole.chat()?, schemas)
+    }
+
+    /// Looks at a stream whose tool calls are all there.
+    pub(crate) fn at_calls(
+        &self,
+        call: &Call,
+        reply: &chat::Reply,
+        schemas: &Schemas,
+    ) -> Option<Bad> {
+        self.at_reply(self.look_for(call)?, call, reply, schemas)
+    }
+
+    fn at_reply(
+        &self,
+        look: &Look,
+        call: &Call,
+        reply: &chat::Reply,
+        schemas: &Schemas,
+    ) -> Option<Bad> {
         let calls: Vec<ToolCall<'_>> = reply
             .parts
             .iter()

@@ -4,7 +4,7 @@
 
 use llm_resilience::errors::{ErrorKind, Provider};
 use llm_resilience::providers::{Call, Dialect, Endpoint, Hold, ReqwestTransport, chat, form};
-use llm_resilience::quality::{Finding, Language};
+use llm_resilience::quality::{Finding, Language, Similarity};
 use llm_resilience::router::{HopResult, Policy, Trace, Truncate};
 use llm_resilience::{
     Answer, Body, CallOptions, Client, Degraded, Error, Mode, Quality, Rewrite, RouteSpec,
@@ -175,6 +175,127 @@ async fn a_malformed_tool_call_goes_elsewhere() {
     assert_eq!(answer.served.target_name(), Some("second"));
     let findings = found(&answer.served.trace);
     assert_eq!(findings, [Some("tool_call_invalid"), None]);
+}
+
+/// A stream on OpenAI's wire in which `name` is called with these arguments.
+fn streamed_call(name: &str, arguments: &str, finish: &str) -> String {
+    let chunk = |delta: serde_json::Value, finish: Option<&str>| {
+        let choice = serde_json::json!({ "index": 0, "delta": delta, "finish_reason": finish });
+        let chunk = serde_json::json!({ "id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice] });
+        format!("data: {chunk}\n\n")
+    };
+    let function = |function| serde_json::json!({ "tool_calls": [{ "index": 0, "id": "a", "type": "function", "function": function }] });
+    let (begun, rest) = arguments.split_at(arguments.len() / 2);
+    let stream = [
+        chunk(
+            function(serde_json::json!({ "name": name, "arguments": begun })),
+            None,
+        ),
+        chunk(
+            serde_json::json!({ "tool_calls": [{ "index": 0, "function": { "arguments": rest } }] }),
+            None,
+        ),
+        chunk(serde_json::json!({}), Some(finish)),
+        "data: [DONE]\n\n".to_owned(),
+    ];
+    format!(
+        "[[rule]]\nstatus = 200\nheaders = {{ content-type = \"text/event-stream\" }}\nbody = {}",
+        serde_json::to_string(&stream.concat()).unwrap()
+    )
+}
+
+const TOOLS: &str =
+    r#","tools":[{"type":"function","function":{"name":"look","parameters":{"type":"object"}}}]"#;
+
+#[tokio::test]
+async fn a_streamed_tool_call_that_is_not_whole_is_never_said_to_be_finished() {
+    for dialect in [
+        Dialect::OpenAiChat,
+        Dialect::OpenAiResponses,
+        Dialect::AnthropicMessages,
+    ] {
+        let broken = streamed_call("look", r#"{"place": "Par"#, "tool_calls");
+        let world = world(&broken, GOOD, |route| route).await;
+        let asked = match dialect {
+            Dialect::OpenAiChat => call(true, TOOLS),
+            Dialect::OpenAiResponses => Call::parse(dialect, r#"{"model":"chat","stream":true,"input":"hi","tools":[{"type":"function","name":"look","parameters":{"type":"object"}}]}"#.into()).unwrap(),
+            _ => Call::parse(dialect, r#"{"model":"chat","stream":true,"max_tokens":99,"messages":[{"role":"user","content":"hi"}],"tools":[{"name":"look","input_schema":{"type":"object"}}]}"#.into()).unwrap(),
+        };
+        let Body::Stream(mut stream) = world.ask(asked).await.unwrap().body else {
+            panic!("no stream");
+        };
+        let mut seen = Vec::new();
+        let error = loop {
+            match stream.next().await {
+                Some(Ok(bytes)) => seen.extend_from_slice(&bytes),
+                Some(Err(error)) => break error,
+                None => panic!("{dialect}: {}", String::from_utf8(seen).unwrap()),
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::ToolCallInvalid, "{dialect}");
+        assert_eq!(world.calls(), (1, 0), "{dialect}");
+        let seen = String::from_utf8(seen).unwrap();
+        assert!(seen.contains("look"), "{dialect}: {seen}");
+        let ends = [
+            "finish_reason\":\"",
+            "[DONE]",
+            "response.completed",
+            "message_stop",
+        ];
+        assert!(!ends.iter().any(|end| seen.contains(end)), "{seen}");
+        assert!(form::decode_stream(dialect, seen.as_bytes()).is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_streamed_tool_call_that_is_told_to_be_cut_or_is_odd_reaches_its_end() {
+    for (name, arguments, finish) in [
+        ("look", r#"{"place": "Par"#, "length"),
+        ("look", r#"{"place": "Paris"}"#, "tool_calls"),
+        // Not offered: it counts, and whoever runs the tools says so.
+        ("delete", r#"{"place": "Paris"}"#, "tool_calls"),
+    ] {
+        let degraded = |route: RouteSpec| route.degraded(Degraded::Cached);
+        let down = "[[rule]]\npreset = \"server_error\"";
+        let world = world(&streamed_call(name, arguments, finish), down, degraded).await;
+        let Body::Stream(mut stream) = world.ask(call(true, TOOLS)).await.unwrap().body else {
+            panic!("no stream");
+        };
+        let mut seen = Vec::new();
+        while let Some(bytes) = stream.next().await {
+            seen.extend_from_slice(&bytes.unwrap());
+        }
+        let seen = String::from_utf8(seen).unwrap();
+        assert!(seen.ends_with("[DONE]\n\n"), "{seen}");
+        world.first.set_script(Script::from_toml(down).unwrap());
+        let kept = world.ask(call(true, TOOLS)).await.is_ok();
+        assert_eq!(kept, (name, finish) == ("look", "tool_calls"), "{name}");
+    }
+}
+
+/// How many of the question's words the answer repeats.
+#[derive(Debug)]
+struct SharedWords;
+
+impl Similarity for SharedWords {
+    fn similarity(&self, question: &str, answer: &str) -> Option<f32> {
+        let words = question.split_whitespace().filter(|word| word.len() > 4);
+        let words: Vec<_> = words.map(|word| word.trim_matches('?')).collect();
+        let shared = words.iter().filter(|word| answer.contains(**word)).count();
+        Some(shared as f32 / words.len().max(1) as f32)
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_off_the_topic_by_the_users_measure_goes_elsewhere() {
+    let off = "text = \"Knead the dough until it is smooth.\"";
+    let on = "text = \"The Eiffel tower is in Paris.\"";
+    let by_measure =
+        |route: RouteSpec| route.quality(Quality::default().similarity(Arc::new(SharedWords), 0.5));
+    let world = world(off, on, by_measure).await;
+    let answer = world.ask(call(false, "")).await.unwrap();
+    assert_eq!(found(&answer.served.trace), [Some("off_topic"), None]);
+    assert!(text(answer).await.contains("Eiffel tower"));
 }
 
 #[tokio::test]

@@ -117,7 +117,8 @@ impl Reply {
     }
 
     /// True where some tool call's arguments are no JSON object.
-    pub(crate) fn has_broken_calls(&self) -> bool {
+    #[must_use]
+    pub fn has_broken_calls(&self) -> bool {
         self.parts.iter().any(is_broken_call)
     }
 
