@@ -1,6 +1,6 @@
 //! Failures in which no reply, or no whole reply, came back.
 
-use crate::kind::{Certainty, ErrorKind, Phase, named};
+use crate::kind::{Certainty, ErrorKind, HealthEffect, Phase, Scope, named};
 use crate::verdict::Verdict;
 
 named! {
@@ -21,6 +21,8 @@ named! {
         Timeout = "timeout",
         /// The peer broke the HTTP protocol.
         Protocol = "protocol",
+        /// This machine had no socket or memory left: no peer's doing.
+        Local = "local",
         /// Anything else.
         Other = "other",
     }
@@ -43,6 +45,10 @@ pub fn classify_transport(fault: TransportFault, phase: Phase) -> Verdict {
     };
     let mut verdict = Verdict::new(kind, phase);
     verdict.certainty = certainty(phase);
+    if fault == TransportFault::Local {
+        verdict.scope = Scope::Request;
+        verdict.health = HealthEffect::Neutral;
+    }
     if kind == ErrorKind::Truncated {
         verdict = verdict.cut_off();
     }
@@ -87,6 +93,15 @@ mod tests {
                 assert_eq!(verdict.phase, *phase);
             }
         }
+    }
+
+    #[test]
+    fn a_shortage_of_our_own_is_nobodys_fault() {
+        let verdict = classify_transport(TransportFault::Local, Phase::Connect);
+        let kind = (verdict.kind, verdict.health, verdict.scope);
+        let nobodys = (ErrorKind::Network, HealthEffect::Neutral, Scope::Request);
+        assert_eq!(kind, nobodys);
+        assert!(verdict.is_retryable());
     }
 
     #[test]

@@ -65,10 +65,22 @@ pub(crate) struct Config {
     pub(crate) cache: Cache,
     /// How the tokens of a prompt are estimated.
     pub(crate) token_estimate: Estimate,
+    /// How providers are reached.
+    pub(crate) proxy: Proxy,
     /// At least one.
     pub(crate) targets: Vec<Target>,
     /// At least one; members name targets by index.
     pub(crate) routes: Vec<Route>,
+}
+
+/// How providers are reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Proxy {
+    /// Straight.
+    #[default]
+    None,
+    /// By way of what `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
+    Environment,
 }
 
 /// Limits of the server.
@@ -76,6 +88,8 @@ pub(crate) struct Config {
 pub(crate) struct Server {
     /// The largest request body.
     pub(crate) max_body_bytes: usize,
+    /// Memory for large bodies of all calls together.
+    pub(crate) max_bodies_bytes: usize,
     /// Connections served at once.
     pub(crate) max_connections: usize,
     /// How long a connection may be without a request, or a caller take to send its headers.
@@ -89,10 +103,11 @@ pub(crate) struct Server {
 }
 
 impl Default for Server {
-    /// 32 MiB, 4096 connections, 60 s for headers, 60 s for a body, 30 s unread, 30 s to drain.
+    /// 32 MiB a body, 1 GiB for all, 4096 connections, 60 s for headers, 60 s for a body, 30 s unread, 30 s to drain.
     fn default() -> Self {
         Self {
             max_body_bytes: 32 << 20,
+            max_bodies_bytes: 1 << 30,
             max_connections: 4096,
             header_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(60),
@@ -192,6 +207,7 @@ impl Config {
         let breaker = server::breaker(&mut reader, &top);
         let cache = server::cache(&mut reader, &top);
         let token_estimate = server::token_estimate(&mut reader, &top);
+        let proxy = server::proxy(&mut reader, &top);
         let targets = target::read(&mut reader, &top, world);
         target::check_loops(&mut reader, &top, &targets, listen);
         let routes = route::read(&mut reader, &top, &targets);
@@ -209,6 +225,7 @@ impl Config {
             breaker,
             cache,
             token_estimate,
+            proxy,
             targets,
             routes,
         })

@@ -1,10 +1,12 @@
 //! From the configuration to the engine that serves it.
 
-use crate::config::{self, Config, Preset};
+use crate::config::{self, Config, Preset, Proxy};
 use anyhow::Context as _;
 use llm_resilience::breaker::{BreakerConfig, Snapshot, State};
 use llm_resilience::cache::{Cache, CacheConfig};
-use llm_resilience::providers::{AwsCredential, AwsKeys, Endpoint, EndpointBuilder};
+use llm_resilience::providers::{
+    AwsCredential, AwsKeys, Endpoint, EndpointBuilder, ReqwestTransport,
+};
 use llm_resilience::router::{Member, TargetId};
 use llm_resilience::{ClientBuilder, Degraded, Observer, RouteSpec, StaticAnswer, TargetSpec};
 use secrecy::ExposeSecret as _;
@@ -32,7 +34,7 @@ pub(crate) use llm_resilience::{Client, Quality};
 ///
 /// What the reader of the configuration could not see: an endpoint, a table or a transport that cannot be built.
 pub(crate) fn build(config: &Config, observer: Arc<dyn Observer>) -> anyhow::Result<Client> {
-    let mut builder = describe(config, observer)?;
+    let mut builder = describe(config, observer)?.transport(transport(config.proxy)?);
     if keeps_answers(config) {
         builder = builder.cache(cache(&config.cache));
     }
@@ -52,10 +54,23 @@ pub(crate) fn replace(
     observer: Arc<dyn Observer>,
 ) -> anyhow::Result<()> {
     let mut builder = describe(next, observer)?;
+    if before.proxy != next.proxy {
+        builder = builder.transport(transport(next.proxy)?);
+    }
     if new_store(before, next) {
         builder = builder.cache(cache(&next.cache));
     }
     Ok(client.replace(builder)?)
+}
+
+/// What carries calls to providers.
+fn transport(proxy: Proxy) -> anyhow::Result<Arc<ReqwestTransport>> {
+    let builder = ReqwestTransport::builder();
+    let builder = match proxy {
+        Proxy::None => builder,
+        Proxy::Environment => builder.environment_proxy(),
+    };
+    Ok(Arc::new(builder.build()?))
 }
 
 /// Whether a store for answers is to be made, since there was none or its settings are new.

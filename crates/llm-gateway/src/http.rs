@@ -15,13 +15,13 @@ use crate::engine::{self, Client, Dialect, Strategy};
 use crate::metrics::Metrics;
 use crate::reply::{self, Outline, Problem};
 use arc_swap::ArcSwap;
+use http::header::ORIGIN;
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use llm_resilience::providers::Call;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 /// Everything a request needs, shared by all of them.
 #[derive(Debug)]
@@ -29,8 +29,7 @@ pub(crate) struct App {
     pub(crate) client: Client,
     /// What the configuration in force says; replaced as one.
     present: ArcSwap<Present>,
-    max_body_bytes: usize,
-    body_timeout: Duration,
+    room: receive::Room,
     /// Whether metrics have a listener of their own.
     admin_apart: bool,
     /// Whether callers are on this machine alone.
@@ -90,8 +89,7 @@ impl App {
         Self {
             client,
             present: ArcSwap::from_pointee(Present::new(config, metrics)),
-            max_body_bytes: config.server.max_body_bytes,
-            body_timeout: config.server.body_timeout,
+            room: receive::Room::new(&config.server),
             admin_apart: config.admin_listen.is_some(),
             loopback: config.listen.ip().is_loopback(),
             draining: AtomicBool::new(false),
@@ -153,6 +151,16 @@ impl Present {
 
 /// Answers one request. Dropping the future, as the server does when the caller hangs up, cancels the upstream call.
 pub(crate) async fn handle(app: &App, face: Face, request: Request<Incoming>) -> Response<Body> {
+    let page = request.headers().get(ORIGIN).cloned();
+    let page = page.filter(|page| foreign::is_allowed(page, &app.present().allowed_origins));
+    let mut response = answer(app, face, request).await;
+    if let Some(page) = page {
+        foreign::let_read(response.headers_mut(), page);
+    }
+    response
+}
+
+async fn answer(app: &App, face: Face, request: Request<Incoming>) -> Response<Body> {
     let id = request_id(request.headers());
     let (resource, dialect) = match resource(request.uri().path()) {
         Some(Resource::Metrics | Resource::Explain(_))
@@ -185,6 +193,9 @@ pub(crate) async fn handle(app: &App, face: Face, request: Request<Incoming>) ->
         )
     {
         return refuse(app, &Problem::Foreign(why), dialect, &id);
+    }
+    if foreign::is_preflight(&request) {
+        return foreign::preflight(request.headers());
     }
     let Some(resource) = resource else {
         let path = request.uri().path().to_owned();

@@ -15,6 +15,7 @@
 //! | what does the caller see on failure? | `reply.rs` |
 //! | what is counted? | `metrics.rs` |
 //! | what happens on SIGHUP? | `reload.rs` |
+//! | how many connections are there room for? | `room.rs` |
 //! | how does it start and stop? | `server.rs`, `command/serve.rs` |
 
 mod body;
@@ -27,6 +28,7 @@ mod metrics;
 mod nearest;
 mod reload;
 mod reply;
+mod room;
 mod server;
 mod simulated;
 mod stall;

@@ -62,6 +62,8 @@ pub(crate) const NAMED_MODELS: usize = 20;
 /// (`_calculate_retry_timeout` in openai-python and anthropic-sdk-python, read 2026-11-23).
 const LONGEST_HEEDED: Duration = Duration::from_secs(60);
 
+/// When somebody who found no room for a large body may come again: some call is over by then.
+const NO_ROOM_WAIT: Duration = Duration::from_secs(2);
 /// Anthropic's status for a provider without capacity.
 const OVERLOADED: u16 = 529;
 
@@ -84,6 +86,8 @@ pub(crate) enum Problem {
     },
     /// The body is larger than the limit, in bytes.
     TooLarge(usize),
+    /// All bodies together are larger than the memory for them.
+    NoRoom,
     /// The body did not arrive in time.
     SlowBody(Duration),
     /// No route serves this model.
@@ -175,6 +179,13 @@ impl Outline {
                 Self {
                     anthropic_type: "request_too_large",
                     ..outline
+                }
+            }
+            Problem::NoRoom => {
+                let message = "the gateway holds as many large requests as it has memory for";
+                Self {
+                    should_retry: Some(true),
+                    ..Self::of_kind(ErrorKind::Overloaded, message, Some(NO_ROOM_WAIT))
                 }
             }
             Problem::SlowBody(limit) => {
@@ -323,6 +334,7 @@ impl Outline {
             Problem::BadBody { .. } => "bad_body",
             Problem::BadHeader { .. } => "bad_header",
             Problem::TooLarge(_) => "too_large",
+            Problem::NoRoom => "no_room",
             Problem::SlowBody(_) => "slow_body",
             Problem::UnknownModel { .. } => "unknown_model",
             Problem::Foreign(_) => "foreign",

@@ -273,7 +273,7 @@ async fn a_streamed_tool_call_that_is_told_to_be_cut_or_is_odd_reaches_its_end()
     }
 }
 
-/// How many of the question's words the answer repeats.
+/// Whether the answer repeats half of the question's longer words.
 #[derive(Debug)]
 struct SharedWords;
 
@@ -282,7 +282,7 @@ impl Similarity for SharedWords {
         let words = question.split_whitespace().filter(|word| word.len() > 4);
         let words: Vec<_> = words.map(|word| word.trim_matches('?')).collect();
         let shared = words.iter().filter(|word| answer.contains(**word)).count();
-        Some(shared as f32 / words.len().max(1) as f32)
+        Some(if shared * 2 >= words.len() { 1.0 } else { 0.0 })
     }
 }
 

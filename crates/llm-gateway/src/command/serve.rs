@@ -1,11 +1,12 @@
 //! `serve`: the gateway itself.
 
-use crate::config::secret::Process;
-use crate::config::{Config, wellknown};
+use crate::config::secret::{Process, World as _};
+use crate::config::{Config, Proxy, wellknown};
 use crate::engine;
 use crate::http::App;
 use crate::metrics::Metrics;
 use crate::reload::{Hangup, Reload};
+use crate::room;
 use crate::server::{Drained, Server};
 use crate::simulated::Simulated;
 use crate::stop::StopSignals;
@@ -48,6 +49,8 @@ impl Serve {
             config.listen = listen;
             config.check_listeners()?;
         }
+        leave_room(&mut config);
+        tell_of_proxy(&config);
         let metrics = Arc::new(Metrics::new(&config));
         let client = engine::build(&config, Arc::clone(&metrics) as _)?;
         let app = Arc::new(App::new(&config, client, metrics));
@@ -91,6 +94,34 @@ impl Serve {
             simulated.stop().await;
         }
         Ok(())
+    }
+}
+
+/// A proxy that the environment names and nobody uses is the likely reason why no provider can be reached.
+fn tell_of_proxy(config: &Config) {
+    let named = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    let named = named
+        .into_iter()
+        .find(|name| Process.variable(name).is_some());
+    if let Some(name) = named.filter(|_| config.proxy == Proxy::None) {
+        tracing::warn!(
+            "{name} is set and not used: say `proxy = \"environment\"` to reach providers through it"
+        );
+    }
+}
+
+/// Serves no more callers at once than there are sockets for, theirs and those of their calls.
+fn leave_room(config: &mut Config) {
+    let Some(files) = room::raise() else { return };
+    let asked = config.server.max_connections;
+    let fit = room::connections(files, asked);
+    if fit < asked {
+        tracing::warn!(
+            files,
+            connections = fit,
+            "the limit on open files leaves room for fewer callers than max_connections = {asked}: raise it (ulimit -n, LimitNOFILE)"
+        );
+        config.server.max_connections = fit;
     }
 }
 

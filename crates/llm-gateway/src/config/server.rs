@@ -2,7 +2,7 @@
 
 use super::key::Section;
 use super::reader::{Entries, Reader};
-use super::{Breaker, Cache, DEFAULT_LISTEN, Server};
+use super::{Breaker, Cache, DEFAULT_LISTEN, Proxy, Server};
 use crate::engine::Estimate;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -61,6 +61,12 @@ pub(super) fn token_estimate(reader: &mut Reader<'_>, top: &Entries<'_, '_>) -> 
         .map(|way| (way.as_str(), *way))
         .collect();
     reader.choice(top, NAME, &ways).unwrap_or_default()
+}
+
+/// How providers are reached.
+pub(super) fn proxy(reader: &mut Reader<'_>, top: &Entries<'_, '_>) -> Proxy {
+    let ways = [("none", Proxy::None), ("environment", Proxy::Environment)];
+    reader.choice(top, "proxy", &ways).unwrap_or_default()
 }
 
 /// Whether two addresses cannot both be bound: the same port, on the same address or on all of them.
@@ -132,6 +138,9 @@ pub(super) fn server(reader: &mut Reader<'_>, top: &Entries<'_, '_>) -> Server {
     };
     if let Some(bytes) = reader.size(&table, "max_body") {
         server.max_body_bytes = bytes;
+    }
+    if let Some(bytes) = reader.size(&table, "max_bodies") {
+        server.max_bodies_bytes = bytes;
     }
     if let Some(count) = reader.whole(&table, "max_connections", 1..1_000_001) {
         server.max_connections = count as usize;

@@ -6,7 +6,7 @@ use super::route::{Degraded, Member, Preset, Route, Windows};
 use super::secret::{Source, World};
 use super::stick::StickTo;
 use super::target::Target;
-use super::{Breaker, Cache, Config, DEFAULT_LISTEN, Server};
+use super::{Breaker, Cache, Config, DEFAULT_LISTEN, Proxy, Server};
 use crate::engine::{Estimate, Limits, Provider, catalog_entry, list_price, model};
 
 /// Targets in the order of fallback: name, provider, and its current small general model or the stable alias of it.
@@ -98,7 +98,11 @@ pub(crate) fn from_environment(world: &dyn World) -> Option<Config> {
             ));
         }
     }
-    Some(with_defaults(targets, routes))
+    // Keys are taken from the environment, and so is the way out.
+    Some(Config {
+        proxy: Proxy::Environment,
+        ..with_defaults(targets, routes)
+    })
 }
 
 /// A configuration of the given targets and routes, with every limit at its default.
@@ -110,6 +114,7 @@ pub(crate) fn with_defaults(targets: Vec<Target>, routes: Vec<Route>) -> Config 
         server: Server::default(),
         breaker: Breaker::default(),
         token_estimate: Estimate::default(),
+        proxy: Proxy::default(),
         cache: Cache::default(),
         targets,
         routes,

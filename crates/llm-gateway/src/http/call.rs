@@ -1,5 +1,6 @@
 //! `POST` to `/v1/chat/completions`, `/v1/responses`, `/v1/messages` and `/v1/embeddings`: one call through the engine.
 
+use super::receive::Held;
 use super::{App, Present, ask, receive, refuse};
 use crate::body::Body;
 use crate::config::{StickTo, key_of};
@@ -34,12 +35,13 @@ pub(super) async fn complete(
         return refuse(app, &Problem::Draining, dialect, id);
     }
     let (parts, body) = request.into_parts();
-    let body = match receive::body(body, &parts.headers, app.max_body_bytes, app.body_timeout).await
-    {
-        Ok(body) => body,
+    let received = match receive::body(body, &parts.headers, &app.room).await {
+        Ok(received) => received,
         Err(problem) => return refuse(app, &problem, dialect, id),
     };
-    let mut call = match parse(body) {
+    // Held as long as the body is: to the end of this, or of the stream.
+    let held = received.held;
+    let mut call = match parse(received.bytes) {
         Ok(call) => call,
         Err(bad) => {
             let problem = Problem::BadBody {
@@ -101,7 +103,7 @@ pub(super) async fn complete(
             let body = match answer.body {
                 llm_resilience::Body::Whole(bytes) => Body::whole(bytes),
                 llm_resilience::Body::Stream(stream) => {
-                    Body::stream(pieces(stream, dialect, id.to_owned()))
+                    Body::stream(pieces(stream, dialect, id.to_owned(), held))
                 }
             };
             let mut response = reply::answered(&answer.served, body, dialect, streamed, id);
@@ -136,12 +138,13 @@ fn pieces(
     stream: Box<AnswerStream>,
     dialect: Dialect,
     id: String,
+    held: Held,
 ) -> impl Stream<Item = Bytes> + Send {
-    let begun = Some((stream, id, Bytes::new()));
+    let begun = Some((stream, id, held, Bytes::new()));
     futures_util::stream::unfold(begun, move |state| async move {
-        let (mut stream, id, last) = state?;
+        let (mut stream, id, held, last) = state?;
         match stream.next().await? {
-            Ok(piece) => Some((piece.clone(), Some((stream, id, piece)))),
+            Ok(piece) => Some((piece.clone(), Some((stream, id, held, piece)))),
             Err(error) => {
                 tracing::warn!(request_id = id, error.type = error.kind().as_str(), "a stream broke off");
                 Some((Outline::of_error(&error).event(dialect, &id, &last), None))

@@ -21,8 +21,8 @@ pub(super) async fn count(
     id: &str,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let read = receive::body(body, &parts.headers, app.max_body_bytes, app.body_timeout);
-    let call = match read.await.map(|body| Call::parse(dialect, body)) {
+    let read = receive::body(body, &parts.headers, &app.room);
+    let call = match read.await.map(|body| Call::parse(dialect, body.bytes)) {
         Ok(Ok(call)) => call,
         Ok(Err(bad)) => return refuse(app, &bad_body(&bad, bad.field()), dialect, id),
         Err(problem) => return refuse(app, &problem, dialect, id),

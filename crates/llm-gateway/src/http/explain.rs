@@ -27,9 +27,9 @@ pub(super) async fn explain(
     let (parts, body) = request.into_parts();
     let mut asked = None;
     if parts.method == Method::POST {
-        let read = receive::body(body, &parts.headers, app.max_body_bytes, app.body_timeout);
+        let read = receive::body(body, &parts.headers, &app.room);
         let parsed = match read.await {
-            Ok(body) => parse(dialect, body),
+            Ok(body) => parse(dialect, body.bytes),
             Err(problem) => return refuse(app, &problem, dialect, id),
         };
         asked = match parsed {

@@ -2,10 +2,64 @@
 //!
 //! Browsers say in `Origin` which page calls; no SDK sends it. A page whose own name is made to lead to the loopback
 //! counts as the same origin there, but its name stands in `Host`.
+//!
+//! A page that the operator allows is let in as browsers want it (CORS): the question that they send before the call is
+//! answered, and every answer may be read.
 
-use http::header::{HOST, ORIGIN};
-use http::{HeaderMap, Uri};
+use crate::body::Body;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, HOST, ORIGIN, VARY,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use std::net::IpAddr;
+
+/// How long a browser may remember the answer to its question, in seconds.
+const REMEMBERED: HeaderValue = HeaderValue::from_static("600");
+/// A page of the public network asks whether it may call a machine of a private one
+/// (developer.chrome.com/blog/private-network-access-preflight, read 2026-11-26).
+const ASKS_PRIVATE: HeaderName = HeaderName::from_static("access-control-request-private-network");
+const ALLOWS_PRIVATE: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+
+/// Whether a page may call.
+pub(super) fn is_allowed(page: &HeaderValue, allowed: &[String]) -> bool {
+    let mut allowed = allowed.iter();
+    allowed.any(|one| one.as_bytes().eq_ignore_ascii_case(page.as_bytes()))
+}
+
+/// Whether a browser asks what a page may do.
+pub(super) fn is_preflight<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    request.method() == Method::OPTIONS
+        && headers.contains_key(ORIGIN)
+        && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// The answer to that: whatever is served here.
+pub(super) fn preflight(asked: &HeaderMap) -> Response<Body> {
+    let mut response = Response::new(Body::whole(""));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    let methods = HeaderValue::from_static("GET, POST");
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+    // By name, since `*` does not stand for `authorization`.
+    if let Some(names) = asked.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
+    }
+    if asked.contains_key(ASKS_PRIVATE) {
+        headers.insert(ALLOWS_PRIVATE, HeaderValue::from_static("true"));
+    }
+    headers.insert(ACCESS_CONTROL_MAX_AGE, REMEMBERED);
+    response
+}
+
+/// Lets the page read the answer.
+pub(super) fn let_read(headers: &mut HeaderMap, page: HeaderValue) {
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, page);
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+    headers.append(VARY, HeaderValue::from_static("origin"));
+}
 
 /// Whether a request may be served; `loopback` says that callers are on this machine alone.
 ///
@@ -18,11 +72,8 @@ pub(super) fn check(
     loopback: bool,
     allowed: &[String],
 ) -> Result<(), &'static str> {
-    let known = |origin: &[u8]| {
-        let mut allowed = allowed.iter();
-        allowed.any(|one| one.as_bytes().eq_ignore_ascii_case(origin))
-    };
-    if !headers.get_all(ORIGIN).iter().all(|o| known(o.as_bytes())) {
+    let mut origins = headers.get_all(ORIGIN).iter();
+    if !origins.all(|origin| is_allowed(origin, allowed)) {
         return Err(
             "web pages may not call the gateway; its operator can allow one by `allowed_origins`",
         );

@@ -1,12 +1,15 @@
 //! Takes in a request's body, within its limits.
 
+use crate::config::Server;
 use crate::reply::Problem;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The most that is set aside for a body on the word of its `content-length` alone.
 const TRUSTED: usize = 1 << 20;
@@ -16,15 +19,77 @@ const PATIENCE: usize = 4;
 /// How long that may take.
 const PATIENCE_TIME: Duration = Duration::from_secs(10);
 
+/// So much of a body needs no leave, so that usual calls pass however many large ones there are.
+const FREE: usize = 64 << 10;
+/// What is counted at once.
+const UNIT: usize = 1 << 10;
+
+/// How much of bodies is taken in: of one, and of all together.
+#[derive(Debug)]
+pub(super) struct Room {
+    limit: usize,
+    timeout: Duration,
+    /// Units that are free.
+    units: Arc<Semaphore>,
+}
+
+/// A body, and its share of the room.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) bytes: Bytes,
+    pub(super) held: Held,
+}
+
+/// The share of the room that a body takes up; given back when dropped.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    pub(super) fn new(server: &Server) -> Self {
+        let units = (server.max_bodies_bytes / UNIT).min(Semaphore::MAX_PERMITS);
+        Self {
+            limit: server.max_body_bytes,
+            timeout: server.body_timeout,
+            units: Arc::new(Semaphore::new(units)),
+        }
+    }
+
+    /// Makes `held` enough for a body of `length` bytes; `None` where there is no room.
+    ///
+    /// Nobody waits for room: callers with half a body each would wait for one another.
+    fn grow(&self, held: &mut Held, length: usize) -> Option<()> {
+        let has = held
+            .permit
+            .as_ref()
+            .map_or(0, OwnedSemaphorePermit::num_permits);
+        let more = length
+            .saturating_sub(FREE)
+            .div_ceil(UNIT)
+            .saturating_sub(has);
+        if more == 0 {
+            return Some(());
+        }
+        let more = u32::try_from(more).ok()?;
+        let permit = Arc::clone(&self.units).try_acquire_many_owned(more).ok()?;
+        match &mut held.permit {
+            Some(held) => held.merge(permit),
+            None => held.permit = Some(permit),
+        }
+        Some(())
+    }
+}
+
 /// Reads the whole body.
 ///
 /// A body that arrives in one piece is not copied.
 pub(super) async fn body(
     mut body: Incoming,
     headers: &HeaderMap,
-    limit: usize,
-    timeout: Duration,
-) -> Result<Bytes, Problem> {
+    room: &Room,
+) -> Result<Received, Problem> {
+    let (limit, timeout) = (room.limit, room.timeout);
     let packed = headers.get(CONTENT_ENCODING);
     if packed.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Problem::BadHeader {
@@ -43,29 +108,38 @@ pub(super) async fn body(
         }
         return Err(Problem::TooLarge(limit));
     }
-    match tokio::time::timeout(timeout, collect(&mut body, stated, limit)).await {
+    match tokio::time::timeout(timeout, collect(&mut body, stated, room)).await {
         Err(_) => Err(Problem::SlowBody(timeout)),
-        Ok(Err(TooLarge)) => {
+        Ok(Err(why)) => {
             discard(body, limit).await;
-            Err(Problem::TooLarge(limit))
+            Err(match why {
+                Unfit::TooLarge => Problem::TooLarge(limit),
+                Unfit::NoRoom => Problem::NoRoom,
+            })
         }
         Ok(Ok(None)) => Err(Problem::BadBody {
             why: "the body ended early".to_owned(),
             field: None,
         }),
-        Ok(Ok(Some(bytes))) => Ok(bytes),
+        Ok(Ok(Some(received))) => Ok(received),
     }
 }
 
-/// The body has grown beyond its limit.
-struct TooLarge;
+/// Why a body is not taken in.
+enum Unfit {
+    /// It has grown beyond its own limit.
+    TooLarge,
+    /// All bodies have grown beyond theirs.
+    NoRoom,
+}
 
 /// All of the body; nothing if the connection broke.
 async fn collect(
     body: &mut Incoming,
     stated: Option<usize>,
-    limit: usize,
-) -> Result<Option<Bytes>, TooLarge> {
+    room: &Room,
+) -> Result<Option<Received>, Unfit> {
+    let mut held = Held::default();
     let mut first: Option<Bytes> = None;
     let mut rest: Option<BytesMut> = None;
     while let Some(frame) = body.frame().await {
@@ -76,9 +150,11 @@ async fn collect(
         let so_far = rest
             .as_ref()
             .map_or_else(|| first.as_ref().map_or(0, Bytes::len), BytesMut::len);
-        if so_far.saturating_add(data.len()) > limit {
-            return Err(TooLarge);
+        let length = so_far.saturating_add(data.len());
+        if length > room.limit {
+            return Err(Unfit::TooLarge);
         }
+        room.grow(&mut held, length).ok_or(Unfit::NoRoom)?;
         match (&mut rest, &first) {
             (Some(all), _) => all.extend_from_slice(&data),
             (None, None) => first = Some(data),
@@ -91,10 +167,8 @@ async fn collect(
             }
         }
     }
-    Ok(Some(rest.map_or_else(
-        || first.unwrap_or_default(),
-        BytesMut::freeze,
-    )))
+    let bytes = rest.map_or_else(|| first.unwrap_or_default(), BytesMut::freeze);
+    Ok(Some(Received { bytes, held }))
 }
 
 /// Reads on without keeping anything.

@@ -13,13 +13,16 @@ mod command_line;
 mod counting;
 mod embeddings;
 mod everything_down;
+mod hanging_up;
 mod logging;
+mod machine;
 mod operation;
 mod policy;
 #[cfg(unix)]
 mod reload;
 mod responses;
 mod rough_caller;
+mod rough_provider;
 mod schema;
 mod support;
 mod survives_failures;

@@ -180,6 +180,42 @@ fn a_web_page_cannot_call() {
     }
 }
 
+/// As a browser does it: it asks first, and gives the page nothing of an answer that does not name it.
+#[tokio::test]
+async fn a_web_page_that_is_allowed_can_call_and_read_the_answer() {
+    const PAGE: &str = "https://chat.example.com";
+    let sim = Sim::builder().start().await.unwrap();
+    let targets = two(&sim.openai_base_url(), &sim.base_url(), "");
+    let gateway = Gateway::serve(&format!("allowed_origins = [\"{PAGE}\"]\n{targets}"));
+    let url = format!("{}/v1/chat/completions", gateway.url);
+    let asks = |page: &str| {
+        http::Request::options(&url)
+            .header("origin", page)
+            .header("access-control-request-method", "POST")
+            .header(
+                "access-control-request-headers",
+                "authorization,content-type",
+            )
+    };
+    let asked = gateway.send(asks(PAGE), "").await;
+    assert_eq!(asked.status, 204);
+    let told = |name: &str| asked.header(&format!("access-control-allow-{name}"));
+    assert_eq!(told("origin"), Some(PAGE));
+    assert_eq!(told("headers"), Some("authorization,content-type"));
+    assert!(told("methods").unwrap().contains("POST"));
+    for stream in [false, true] {
+        let call = gateway
+            .request("/v1/chat/completions")
+            .header("origin", PAGE);
+        let seen = gateway.send(call, openai("hi", stream)).await;
+        assert_eq!(seen.status, 200, "{}", seen.text());
+        assert_eq!(seen.header("access-control-allow-origin"), Some(PAGE));
+    }
+    let other = gateway.send(asks("https://evil.example"), "").await;
+    assert_eq!(other.status, 403);
+    assert_eq!(other.header("access-control-allow-origin"), None);
+}
+
 #[test]
 fn a_caller_who_does_not_read_is_cut() {
     let gateway = gateway();

@@ -163,11 +163,10 @@ fn read(error: &reqwest::Error, phase: Phase) -> TransportError {
     if error.is_timeout() {
         return TransportError::new(TransportFault::Timeout, phase);
     }
-    if error.is_dns() {
-        return TransportError::new(TransportFault::Dns, phase);
-    }
     let mut cause: Option<&(dyn StdError + 'static)> = error.source();
-    let mut fault = if error.is_connect() {
+    let mut fault = if error.is_dns() {
+        TransportFault::Dns
+    } else if error.is_connect() {
         TransportFault::Connect
     } else {
         TransportFault::Other
@@ -184,6 +183,9 @@ fn read(error: &reqwest::Error, phase: Phase) -> TransportError {
             }
         }
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            if is_shortage(io) {
+                return TransportError::new(TransportFault::Local, phase);
+            }
             match io.kind() {
                 Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe => {
                     fault = TransportFault::Reset;
@@ -202,4 +204,9 @@ fn read(error: &reqwest::Error, phase: Phase) -> TransportError {
         cause = inner.source();
     }
     TransportError::new(fault, phase)
+}
+
+/// No file or memory left, here: `ENFILE`, `EMFILE` and `ENOMEM`, which have these numbers on every Unix.
+fn is_shortage(error: &std::io::Error) -> bool {
+    cfg!(unix) && matches!(error.raw_os_error(), Some(12 | 23 | 24))
 }

@@ -59,6 +59,13 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key(
         Section::Root,
+        "proxy",
+        "`\"none\"` or `\"environment\"`",
+        "`\"none\"`",
+        "How providers are reached. `environment`: through the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` names, but for the hosts in `NO_PROXY`. Without a configuration file the environment decides.",
+    ),
+    key(
+        Section::Root,
         "targets",
         "table of tables",
         "required",
@@ -80,10 +87,17 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key(
         Section::Server,
+        "max_bodies",
+        "size",
+        "`\"1GiB\"`",
+        "Memory for request bodies of more than 64 KiB, of all calls together; a body is held until its call is over. A call that finds no room is answered 503 and may come again.",
+    ),
+    key(
+        Section::Server,
         "max_connections",
         "whole number",
         "`4096`",
-        "Connections served at once; further ones wait in the system's queue.",
+        "Connections served at once; further ones wait in the system's queue. Fewer where the system's limit on open files, which is raised as far as it allows, leaves no room for them and their calls.",
     ),
     key(
         Section::Server,
