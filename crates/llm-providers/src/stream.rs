@@ -17,6 +17,7 @@
 //!   out and counted; [`MAX_BROKEN_RUN`] of them in a row are a failure too.
 
 mod around;
+mod course;
 mod glance;
 mod joint;
 mod plain;
@@ -26,6 +27,7 @@ mod template;
 mod translate;
 
 pub(crate) use self::around::{Around, Filler};
+pub(crate) use self::course::Course;
 pub use self::glance::Facts;
 pub(crate) use self::glance::{
     Glance, is_done, is_filled, parse, text_of, unescape, unescape_inner,
@@ -41,7 +43,7 @@ use crate::failure::{Failure, MAX_ERROR_BODY_BYTES};
 use crate::framing::{BadFrame, Frames, Framing};
 use crate::sse::MAX_EVENT_BYTES;
 use crate::transport::TransportError;
-use crate::wire::{Watch, Wire};
+use crate::wire::Wire;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -118,41 +120,6 @@ pub struct ReplyStream {
     facts: Facts,
 }
 
-/// How the events of a stream reach the caller.
-#[derive(Debug)]
-pub(crate) enum Course {
-    /// As they came: target and caller speak the same dialect.
-    Pass(Box<dyn Watch>),
-    /// In another dialect.
-    Translate(Box<Translator>),
-}
-
-impl Course {
-    fn look(&mut self, name: &[u8], data: &[u8], facts: &mut Facts) -> Glance {
-        match self {
-            Self::Pass(watch) => watch.glance(name, data, facts),
-            Self::Translate(translator) => translator.read(name, data, facts),
-        }
-    }
-
-    /// True once the answer's finish reason has come.
-    fn is_complete(&self) -> bool {
-        match self {
-            Self::Pass(watch) => watch.is_complete(),
-            Self::Translate(translator) => translator.is_complete(),
-        }
-    }
-
-    /// True where this is the rest of another stream.
-    fn is_resumed(&self) -> bool {
-        matches!(self, Self::Translate(translator) if translator.joined_usage().is_some())
-    }
-
-    const fn translates(&self) -> bool {
-        matches!(self, Self::Translate(_))
-    }
-}
-
 /// What a stream is made of.
 pub(crate) struct Parts {
     pub(crate) body: BoxStream<'static, Result<Bytes, TransportError>>,
@@ -178,9 +145,27 @@ impl ReplyStream {
         } else {
             MAX_REPLY_BYTES
         };
-        let mut stream = Self {
+        let framing = parts.wire.target().framing();
+        let mut stream = Self::new(parts, Frames::new(framing, longest));
+        while !stream.committed {
+            stream.step().await;
+            if let Some(failure) = stream.failure.take() {
+                return Err(failure);
+            }
+            if stream.held_bytes > held && stream.spoke && stream.course.is_news() {
+                stream.committed = true;
+            } else if stream.held_bytes > held {
+                let verdict = classify_transport(TransportFault::Protocol, Phase::FirstByte);
+                return Err(Failure::new(verdict));
+            }
+        }
+        Ok(stream)
+    }
+
+    fn new(parts: Parts, frames: Frames) -> Self {
+        Self {
             body: Some(parts.body),
-            frames: Frames::new(parts.wire.target().framing(), longest),
+            frames,
             course: parts.course,
             wire: parts.wire,
             include_usage: parts.include_usage,
@@ -201,48 +186,18 @@ impl ReplyStream {
             ended: false,
             failure: None,
             facts: parts.facts,
-        };
-        while !stream.committed {
-            stream.step().await;
-            if let Some(failure) = stream.failure.take() {
-                return Err(failure);
-            }
-            if stream.held_bytes > held && stream.spoke && stream.is_news() {
-                stream.committed = true;
-            } else if stream.held_bytes > held {
-                let verdict = classify_transport(TransportFault::Protocol, Phase::FirstByte);
-                return Err(Failure::new(verdict));
-            }
         }
-        Ok(stream)
     }
 
     /// A stream whose bytes are all there.
     pub(crate) fn complete(bytes: Bytes, parts: Parts) -> Self {
-        let total = parts.clocks.total;
         Self {
             body: None,
-            frames: Frames::new(Framing::Sse, MAX_EVENT_BYTES),
-            course: parts.course,
-            wire: parts.wire,
-            include_usage: parts.include_usage,
-            created: parts.created,
-            hold: parts.hold,
-            release_at: None,
-            content_events: 0,
-            provider: parts.provider,
-            status: parts.status,
-            clocks: parts.clocks,
-            idle_at: total,
-            alive: false,
             out: VecDeque::from([bytes]),
-            held_bytes: 0,
             spoke: true,
             committed: true,
-            broken_run: 0,
             ended: true,
-            failure: None,
-            facts: parts.facts,
+            ..Self::new(parts, Frames::new(Framing::Sse, MAX_EVENT_BYTES))
         }
     }
 
@@ -400,7 +355,7 @@ impl ReplyStream {
     /// The caller gets what has come once it is news and nothing is held back any more. A continuation
     /// may consist of a finish reason alone.
     fn commit(&mut self) {
-        if self.committed || self.failure.is_some() || !self.is_news() {
+        if self.committed || self.failure.is_some() || !self.course.is_news() {
             return;
         }
         if self.hold.is_none() || self.course.is_resumed() {
@@ -412,14 +367,6 @@ impl ReplyStream {
         let tokens = usize::try_from(self.content_events).map_or(by_text, |n| n.max(by_text));
         let enough = usize::try_from(self.hold.tokens).is_ok_and(|most| tokens >= most);
         self.committed = self.spoke && self.hold.tokens > 0 && enough;
-    }
-
-    /// False while all that came is what the caller has already.
-    fn is_news(&self) -> bool {
-        match &self.course {
-            Course::Pass(_) => true,
-            Course::Translate(translator) => translator.is_news(),
-        }
     }
 
     /// Hands an event on in the caller's dialect. What comes after the finish reason is no part of the
