@@ -166,10 +166,13 @@ impl Classifier {
             ErrorKind::Truncated,
             ErrorKind::Other,
         ]);
+        // What a client says of a key it did not find, so that nothing was ever sent.
+        const KEY: Kinds = Kinds::of(&[ErrorKind::AuthInvalidKey]);
         let mut facts = Facts::new(&self.dictionary, provider, UNIX_EPOCH, false);
         facts.read(prefix(message));
         facts.read_messages();
-        match self.dictionary.text(provider, 0, &facts.text, KINDS) {
+        let found = |kinds| self.dictionary.text(provider, 0, &facts.text, kinds);
+        match found(KINDS).or_else(|| found(KEY)) {
             Some((outcome, _)) => {
                 let verdict = Verdict::new(outcome.kind, phase);
                 outcome
