@@ -47,7 +47,14 @@ impl Seen {
         now: SystemTime,
         code: impl Fn(&[u8]) -> Option<Signal>,
     ) {
-        headers.for_each(&mut |name, value| self.take(name, value, now, &code));
+        headers.for_each(&mut |name, value| {
+            // most headers begin otherwise
+            if let Some(b'x' | b'X' | b'a' | b'A' | b'r' | b'R' | b'p' | b'P') =
+                name.as_bytes().first()
+            {
+                self.take(name, value, now, &code);
+            }
+        });
     }
 
     /// The wait that the headers state outright.
@@ -57,6 +64,7 @@ impl Seen {
         seen.hint
     }
 
+    #[inline(never)]
     fn take(
         &mut self,
         name: &str,
