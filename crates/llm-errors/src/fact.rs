@@ -59,6 +59,8 @@ pub(crate) struct Facts<'d> {
     /// Places and lengths of messages in it whose words nobody has asked for yet.
     unread: [(usize, usize); MAX_UNREAD],
     unread_count: usize,
+    /// The first of them has escapes, and is to be read before any other words are.
+    escaped: bool,
     /// Places and lengths of sentences under names that nobody knows: read where nothing else
     /// says a word.
     spare: [(usize, usize); MAX_SPARE],
@@ -94,6 +96,7 @@ impl<'d> Facts<'d> {
             body: &[],
             unread: [(0, 0); MAX_UNREAD],
             unread_count: 0,
+            escaped: false,
             spare: [(0, 0); MAX_SPARE],
             spare_count: 0,
             text: Text::new(),
@@ -256,6 +259,7 @@ impl<'d> Facts<'d> {
                     self.message(path, raw);
                 } else {
                     self.code(raw, Field::Code);
+                    self.catch_up();
                     self.text.read_parts(&self.dictionary.lexicon, raw);
                     self.text.stop();
                 }

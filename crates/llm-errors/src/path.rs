@@ -1,6 +1,7 @@
 //! Where a value stands in a document.
 
 use crate::key::Key;
+use crate::quoted::Quoted;
 
 /// Keys kept of the way to a value; deeper levels are walked, but their keys are not told apart.
 const MAX_DEPTH: usize = 12;
@@ -16,6 +17,7 @@ pub(crate) struct Path {
     depth: usize,
     key: Key,
     escaped: bool,
+    numbered: bool,
     braced: bool,
 }
 
@@ -28,6 +30,7 @@ impl Path {
             depth: 0,
             key: Key::Root,
             escaped: false,
+            numbered: false,
             braced: false,
         }
     }
@@ -43,11 +46,12 @@ impl Path {
         self.key = key;
     }
 
-    /// The value is a string: has it a backslash, an opening brace?
+    /// The value is this string.
     #[inline]
-    pub(crate) const fn set_string(&mut self, escaped: bool, braced: bool) {
-        self.escaped = escaped;
-        self.braced = braced;
+    pub(crate) const fn set_string(&mut self, string: &Quoted<'_>) {
+        self.escaped = string.escaped;
+        self.numbered = string.numbered;
+        self.braced = string.braced;
     }
 
     /// The keys of the containers around the value, as far as they are kept, the root first.
@@ -101,6 +105,11 @@ impl Path {
     /// The string value has a backslash in it.
     pub(crate) const fn escaped(&self) -> bool {
         self.escaped
+    }
+
+    /// The string value has a character in it by its number.
+    pub(crate) const fn numbered(&self) -> bool {
+        self.numbered
     }
 
     /// The string value has an opening brace in it.

@@ -4,12 +4,17 @@ use crate::key::Key;
 use crate::lexicon::{CASE, mix};
 use crate::window::{equal, find_either};
 
+/// Bytes of a string that are unescaped; the rest is not read.
+pub(crate) const MAX_STRING_BYTES: usize = 4096;
+
 /// A string of the document.
 pub(crate) struct Quoted<'a> {
     pub(crate) content: &'a [u8],
     /// Where to go on.
     pub(crate) next: usize,
     pub(crate) escaped: bool,
+    /// One of the escapes is that of a character by its number.
+    pub(crate) numbered: bool,
     pub(crate) braced: bool,
 }
 
@@ -29,6 +34,7 @@ impl<'a> Quoted<'a> {
                 content: bytes.get(start..end).unwrap_or_default(),
                 next: end + 1,
                 escaped: false,
+                numbered: false,
                 braced: false,
             },
         )
@@ -38,7 +44,7 @@ impl<'a> Quoted<'a> {
     fn read_long(bytes: &'a [u8], open: usize) -> Self {
         let mark = bytes.get(open).copied().unwrap_or(b'"');
         let start = open + 1;
-        let (mut escaped, mut braced) = (false, false);
+        let (mut escaped, mut numbered, mut braced) = (false, false, false);
         let mut at = start;
         loop {
             let rest = bytes.get(at..).unwrap_or_default();
@@ -47,6 +53,7 @@ impl<'a> Quoted<'a> {
                 Some(&byte) if byte == mark => break,
                 Some(b'\\') => {
                     escaped = true;
+                    numbered |= bytes.get(at + 1) == Some(&b'u');
                     at += 2;
                 }
                 Some(b'{') => {
@@ -64,6 +71,7 @@ impl<'a> Quoted<'a> {
             content: bytes.get(start..at).unwrap_or_default(),
             next: bytes.len().min(at + 1),
             escaped,
+            numbered,
             braced,
         }
     }
@@ -148,8 +156,36 @@ pub(crate) fn quick_key(bytes: &[u8], start: usize) -> Option<(Key, usize)> {
     }
 }
 
+/// What `read` makes of the first [`MAX_STRING_BYTES`] of a JSON string, its escapes undone.
+pub(crate) fn with_unescaped<T>(raw: &[u8], read: impl FnOnce(&[u8]) -> T) -> T {
+    /// Most strings fit into this.
+    const SHORT_BYTES: usize = 640;
+    let raw = raw.get(..raw.len().min(MAX_STRING_BYTES));
+    let raw = raw.unwrap_or_default();
+    let (mut short, mut long);
+    let buffer: &mut [u8] = if raw.len() <= SHORT_BYTES {
+        short = [0; SHORT_BYTES];
+        &mut short
+    } else {
+        long = [0; MAX_STRING_BYTES];
+        &mut long
+    };
+    let len = unescape(raw, buffer);
+    read(buffer.get(..len).unwrap_or_default())
+}
+
+/// Where the byte stands in a JSON string that is at `place` once its escapes are undone, all of
+/// which stand for one byte.
+pub(crate) fn escaped_place(raw: &[u8], place: usize) -> usize {
+    let mut at = 0;
+    for _ in 0..place {
+        at += 1 + usize::from(raw.get(at) == Some(&b'\\'));
+    }
+    at
+}
+
 /// Undoes the escapes of a JSON string, as far as `out` reaches; returns the length written.
-pub(crate) fn unescape(raw: &[u8], out: &mut [u8]) -> usize {
+fn unescape(raw: &[u8], out: &mut [u8]) -> usize {
     let mut len = 0;
     let out_len = out.len();
     let mut put = |bytes: &[u8], len: &mut usize| {
@@ -212,6 +248,13 @@ mod tests {
         let mut out = [0; 32];
         let len = unescape(br#"a\"\n\u4f59\ud83d"#, &mut out);
         assert_eq!(std::str::from_utf8(&out[..len]), Ok("a\"\n余 "));
+    }
+
+    #[test]
+    fn a_byte_is_found_again_in_front_of_which_escapes_were_undone() {
+        let raw = br#"a\"b\n\\12"#;
+        let place = with_unescaped(raw, |text| text.iter().position(|byte| *byte == b'1'));
+        assert_eq!(place.map(|place| escaped_place(raw, place)), Some(8));
     }
 
     #[test]

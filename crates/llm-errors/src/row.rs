@@ -3,6 +3,7 @@
 use crate::lexicon::Lexicon;
 use crate::memo::{Memo, Sentence};
 use crate::provider::Provider;
+use crate::quoted::with_unescaped;
 use crate::reader::{Figure, Reader};
 use crate::rule::Kinds;
 use crate::text::Text;
@@ -53,11 +54,19 @@ pub(crate) struct Row<'a> {
     words: Words<'a>,
 }
 
+/// A message as it stands in a body.
+#[derive(Clone, Copy)]
+pub(crate) struct Message<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// It has escapes, all of which stand for one byte.
+    pub(crate) escaped: bool,
+}
+
 enum Words<'a> {
     Read(&'a Text),
     Remembered {
         numerals: Numerals,
-        message: &'a [u8],
+        message: Message<'a>,
         lexicon: &'a Lexicon,
         /// Empty, until something is asked for the first time.
         text: &'a mut Text,
@@ -80,7 +89,7 @@ impl<'a> Row<'a> {
     pub(crate) const fn remembered(
         memo: &'a Memo,
         sentence: &Sentence,
-        message: &'a [u8],
+        message: Message<'a>,
         lexicon: &'a Lexicon,
         text: &'a mut Text,
     ) -> Self {
@@ -122,7 +131,11 @@ impl<'a> Row<'a> {
                 ..
             } => {
                 if text.is_empty() {
-                    text.read(lexicon, message, |_| {});
+                    if message.escaped {
+                        with_unescaped(message.bytes, |bytes| text.read(lexicon, bytes, |_| {}));
+                    } else {
+                        text.read(lexicon, message.bytes, |_| {});
+                    }
                     text.stop();
                 }
                 text
@@ -154,7 +167,7 @@ impl<'a> Row<'a> {
             Words::Read(text) => text.value(place),
             Words::Remembered {
                 numerals, message, ..
-            } => value_at(message, numerals.find(place)?),
+            } => value_at(message.bytes, numerals.find(place)?),
         }
     }
 
@@ -168,7 +181,8 @@ impl<'a> Row<'a> {
             Words::Remembered {
                 numerals, message, ..
             } => numerals.limits().any(|from| {
-                message.get(usize::from(from)) == Some(&b'0') && value_at(message, from) == Some(0)
+                message.bytes.get(usize::from(from)) == Some(&b'0')
+                    && value_at(message.bytes, from) == Some(0)
             }),
         }
     }
@@ -198,21 +212,22 @@ impl Numerals {
     /// No numeral: no word has this place, and it follows none.
     const NONE: u64 = 0xf_ffff;
 
-    /// Those of `text`, which is one message; `None` where they are too many.
-    pub(crate) fn new(text: &Text, limit: u16) -> Option<Self> {
+    /// Those of `text`, which is one message; `None` where they are too many. `place` tells where
+    /// a byte that was read stands in the message.
+    pub(crate) fn new(text: &Text, limit: u16, place: impl Fn(usize) -> usize) -> Option<Self> {
         if text.numerals().count() > Self::MAX {
             return None;
         }
         let mut numbers = [0; 2];
         let mut numerals = text.numerals();
         for number in &mut numbers {
-            for place in 0..3 {
+            for part in 0..3 {
                 let bits = numerals.next().map_or(Self::NONE, |numeral| {
                     u64::from(numeral.at & 0xff)
-                        | u64::from(numeral.from & 0xfff) << 8
+                        | (place(numeral.from.into()) as u64 & 0xfff) << 8
                         | u64::from(text.is_behind(&numeral, limit)) << 20
                 });
-                *number |= bits << (place * Self::BITS);
+                *number |= bits << (part * Self::BITS);
             }
         }
         Some(Self(numbers))

@@ -73,7 +73,7 @@ pub(crate) fn scan<'a>(bytes: &'a [u8], mut visit: impl FnMut(&Path, Value<'a>))
                     path.set_key(Key::of(content));
                     expect_key = false;
                 } else {
-                    path.set_string(string.escaped, string.braced);
+                    path.set_string(&string);
                     visit(&path, Value::Str(content));
                     if path.depth() == 0 {
                         return at;

@@ -7,18 +7,14 @@ use crate::kind::ErrorKind;
 use crate::known::Known;
 use crate::memo::Sentence;
 use crate::path::Path;
-use crate::quoted::unescape;
-use crate::row::{Numerals, Row};
+use crate::quoted::{MAX_STRING_BYTES, escaped_place, with_unescaped};
+use crate::row::{Message, Numerals, Row};
 use crate::rule::{Rank, Signal};
 use crate::scan::scan;
 use crate::shape::{is_document, printed_object};
 
 /// JSON in a JSON string is followed this deep.
 const MAX_NESTING: u8 = 3;
-/// Bytes of a string that are unescaped; the rest is not read.
-const MAX_STRING_BYTES: usize = 4096;
-/// Most strings fit into this.
-const SHORT_STRING_BYTES: usize = 640;
 /// A text longer than this says more than the name of a code.
 const MAX_CODED_BYTES: usize = 100;
 
@@ -47,30 +43,28 @@ impl<'d> Facts<'d> {
         let raw = raw
             .get(..raw.len().min(MAX_STRING_BYTES))
             .unwrap_or_default();
+        if !path.braced() && !path.numbered() && self.leave_unread(raw, path.escaped()) {
+            return;
+        }
         if path.escaped() {
-            if raw.len() <= SHORT_STRING_BYTES {
-                self.unescaped(raw, &mut [0; SHORT_STRING_BYTES]);
-            } else {
-                self.unescaped(raw, &mut [0; MAX_STRING_BYTES]);
-            }
+            with_unescaped(raw, |text| self.nested(text));
         } else if path.braced() {
             self.nested(raw);
-        } else if self.leave_unread(raw) {
-            return;
         } else {
             self.words(raw);
         }
         self.text.stop();
     }
 
-    /// Keeps the place of a message in the body. False where it stands elsewhere, or the places
-    /// are used up.
-    fn leave_unread(&mut self, raw: &[u8]) -> bool {
+    /// Keeps the place of a message in the body. False where it stands elsewhere, the places are
+    /// used up, or it has escapes and is not the first.
+    fn leave_unread(&mut self, raw: &[u8], escaped: bool) -> bool {
         let place = raw.as_ptr().addr().wrapping_sub(self.body.as_ptr().addr());
         let inside = place
             .checked_add(raw.len())
             .is_some_and(|end| end <= self.body.len());
-        if self.answers || !inside {
+        let first = self.unread_count == 0 && self.text.is_empty();
+        if self.answers || !inside || (escaped && !first) {
             return false;
         }
         let Some(free) = self.unread.get_mut(self.unread_count) else {
@@ -78,6 +72,7 @@ impl<'d> Facts<'d> {
         };
         *free = (place, raw.len());
         self.unread_count += 1;
+        self.escaped |= escaped;
         true
     }
 
@@ -103,7 +98,7 @@ impl<'d> Facts<'d> {
             let body = self.body;
             let raw = body.get(*place..place + len).unwrap_or_default();
             if raw.contains(&b'\\') {
-                self.unescaped(raw, &mut [0; MAX_STRING_BYTES]);
+                with_unescaped(raw, |text| self.nested(text));
             } else {
                 self.nested(raw);
             }
@@ -123,6 +118,10 @@ impl<'d> Facts<'d> {
         };
         let key = memo.message(self.provider, message);
         if let Some(sentence) = key.and_then(|key| memo.sentence(key)) {
+            let message = Message {
+                bytes: message,
+                escaped: self.escaped,
+            };
             let row = Row::remembered(
                 memo,
                 &sentence,
@@ -132,12 +131,19 @@ impl<'d> Facts<'d> {
             );
             return (row, self.known);
         }
+        let escaped = self.escaped;
         self.read_messages();
         let row = memo.row(&self.text);
         let limit = dictionary.marks.limit;
         if let Some(key) = key
             && self.is_steady()
-            && let Some(numerals) = Numerals::new(&self.text, limit)
+            && let Some(numerals) = Numerals::new(&self.text, limit, |place| {
+                if escaped {
+                    escaped_place(message, place)
+                } else {
+                    place
+                }
+            })
         {
             let row = row.key();
             memo.keep(key, &Sentence { row, numerals });
@@ -163,8 +169,10 @@ impl<'d> Facts<'d> {
 
     /// Reads the words of the messages that were passed over so far.
     pub(crate) fn read_messages(&mut self) {
+        self.catch_up();
         let unread = self.unread;
-        for (place, len) in unread.iter().take(self.unread_count) {
+        let read = unread.iter().take(self.unread_count);
+        for (place, len) in read.filter(|(_, len)| *len > 0) {
             let body = self.body;
             self.words(body.get(*place..place + len).unwrap_or_default());
             self.text.stop();
@@ -175,10 +183,18 @@ impl<'d> Facts<'d> {
         }
     }
 
-    #[inline(never)]
-    fn unescaped(&mut self, raw: &[u8], buffer: &mut [u8]) {
-        let len = unescape(raw, buffer);
-        self.nested(buffer.get(..len).unwrap_or_default());
+    /// Reads the first of the messages that were passed over, if it has escapes: nothing read
+    /// later comes before it.
+    pub(super) fn catch_up(&mut self) {
+        if !std::mem::take(&mut self.escaped) {
+            return;
+        }
+        let [(place, len), ..] = &mut self.unread;
+        let (place, len) = (*place, std::mem::take(len));
+        let body = self.body;
+        let raw = body.get(place..place + len).unwrap_or_default();
+        with_unescaped(raw, |text| self.words(text));
+        self.text.stop();
     }
 
     fn nested(&mut self, text: &[u8]) {
@@ -201,6 +217,7 @@ impl<'d> Facts<'d> {
         const FEW: usize = 3;
         let mut found: Option<Signal> = None;
         let mut guess: Option<Signal> = None;
+        self.catch_up();
         let (dictionary, provider) = (self.dictionary, self.provider);
         let before = self.text.words().len();
         let mut numbered = false;
