@@ -130,10 +130,18 @@ pub(crate) struct Breaker {
     pub(crate) cooldown_max: Duration,
     /// How long each step of the return to full traffic lasts.
     pub(crate) ramp_step: Duration,
+    /// The share of failures that opens it, in percent; none where it never does.
+    pub(crate) failure_percent: Option<u32>,
+    /// The shortest time between two shadow probes; none where none are sent.
+    pub(crate) shadow_every: Option<Duration>,
+    /// The error rates of which an operator is told, quietly and loudly, in percent.
+    pub(crate) alert_percent: u32,
+    pub(crate) escalate_percent: u32,
 }
 
 impl Default for Breaker {
-    /// 5 failures inside 60 s, 60 s to 5 min of rest, steps of 10 s.
+    /// 5 failures inside 60 s or half of all, 60 s to 5 min of rest, steps of 10 s, a shadow probe every 5 s, alerts at 5
+    /// and 15 %.
     fn default() -> Self {
         Self {
             failures: 5,
@@ -141,6 +149,10 @@ impl Default for Breaker {
             cooldown: Duration::from_secs(60),
             cooldown_max: Duration::from_secs(300),
             ramp_step: Duration::from_secs(10),
+            failure_percent: Some(50),
+            shadow_every: Some(Duration::from_secs(5)),
+            alert_percent: 5,
+            escalate_percent: 15,
         }
     }
 }

@@ -1,7 +1,9 @@
 //! From the configuration to the engine that serves it.
 
+use crate::alert::Alerts;
 use crate::config::{self, Config, Preset, Proxy};
 use anyhow::Context as _;
+pub(crate) use llm_resilience::breaker::{Alert, Mode};
 use llm_resilience::breaker::{BreakerConfig, Snapshot, State};
 use llm_resilience::cache::{Cache, CacheConfig};
 use llm_resilience::providers::{
@@ -88,6 +90,7 @@ fn keeps_answers(config: &Config) -> bool {
 fn describe(config: &Config, observer: Arc<dyn Observer>) -> anyhow::Result<ClientBuilder> {
     let mut builder = Client::builder()
         .observer(observer)
+        .observer(Arc::new(Alerts::default()))
         .token_estimate(config.token_estimate)
         .breaker(breaker(&config.breaker)?);
     for target in &config.targets {
@@ -107,8 +110,19 @@ fn breaker(settings: &config::Breaker) -> anyhow::Result<BreakerConfig> {
         .cooldown(settings.cooldown)
         .cooldown_max(settings.cooldown_max)
         .ramp_step(settings.ramp_step)
+        .ratio(settings.failure_percent.map(share))
+        .shadow_every(settings.shadow_every)
+        .alerts(
+            share(settings.alert_percent),
+            share(settings.escalate_percent),
+        )
         .build();
     built.context("[breaker]")
+}
+
+/// Percent as a part of one.
+fn share(percent: u32) -> f64 {
+    f64::from(percent) / 100.0
 }
 
 fn cache(settings: &config::Cache) -> Cache {
@@ -181,6 +195,7 @@ fn target_spec(target: &config::Target) -> anyhow::Result<TargetSpec> {
     }
     let mut spec = TargetSpec::new(target.name.as_str(), endpoint.build()?)
         .limits(target.limits)
+        .breaker(target.breaker)
         .price(target.price.unwrap_or_default());
     if let Some(label) = &target.credential {
         spec = match target.key_turn {

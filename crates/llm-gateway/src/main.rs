@@ -14,10 +14,12 @@
 //! | what does a path answer? | `http.rs` |
 //! | what does the caller see on failure? | `reply.rs` |
 //! | what is counted? | `metrics.rs` |
+//! | when is an operator told of a target's error rate? | `alert.rs` |
 //! | what happens on SIGHUP? | `reload.rs` |
 //! | how many connections are there room for? | `room.rs` |
 //! | how does it start and stop? | `server.rs`, `command/serve.rs` |
 
+mod alert;
 mod body;
 mod command;
 mod config;

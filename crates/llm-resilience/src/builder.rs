@@ -6,7 +6,7 @@ use crate::keep::keyring;
 use crate::look::Quality;
 use crate::observe::{Log, Observer};
 use crate::rewrite::Rewrite;
-use llm_breaker::BreakerConfig;
+use llm_breaker::{BreakerConfig, Mode};
 use llm_cache::{Cache, CacheConfig};
 use llm_providers::{
     Endpoint, Estimate, Features, Hold, Prefill, Purpose, ReqwestTransport, Transport,
@@ -35,6 +35,7 @@ pub struct TargetSpec {
     limits: Limits,
     price: Price,
     allowance: Allowance,
+    breaker: Mode,
 }
 
 impl TargetSpec {
@@ -57,6 +58,7 @@ impl TargetSpec {
             limits: Limits::default(),
             price: stated.map_or_else(Price::default, list_price),
             allowance: Allowance::default(),
+            breaker: Mode::Enforce,
         }
     }
 
@@ -129,6 +131,15 @@ impl TargetSpec {
     #[must_use]
     pub fn price(mut self, price: Price) -> Self {
         self.price = price;
+        self
+    }
+
+    /// Whether the opinion of the target's breaker counts: to try settings out ([`Mode::Observe`]), or to
+    /// keep all calls away or none ([`Mode::ForcedOpen`], [`Mode::ForcedClosed`]). Defaults to
+    /// [`Mode::Enforce`].
+    #[must_use]
+    pub fn breaker(mut self, mode: Mode) -> Self {
+        self.breaker = mode;
         self
     }
 
@@ -394,7 +405,8 @@ impl ClientBuilder {
                 )
                 .limits(spec.limits)
                 .price(spec.price)
-                .allowance(spec.allowance);
+                .allowance(spec.allowance)
+                .breaker(spec.breaker);
             if let Some(label) = spec.organisation {
                 target = target.organisation(label);
             }

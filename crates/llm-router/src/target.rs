@@ -2,6 +2,7 @@
 
 use crate::money::{Allowance, Price};
 use crate::pace::Limits;
+use llm_breaker::Mode;
 use std::fmt;
 
 /// Index of a target in its [`Table`](crate::Table). Names are resolved to it once.
@@ -76,6 +77,7 @@ pub struct Target {
     pub(crate) allowance: Allowance,
     pub(crate) tags: Vec<Box<str>>,
     pub(crate) prefill: bool,
+    pub(crate) breaker: Mode,
 }
 
 impl Target {
@@ -101,6 +103,7 @@ impl Target {
             allowance: Allowance::default(),
             tags: Vec::new(),
             prefill: false,
+            breaker: Mode::Enforce,
         }
     }
 
@@ -207,6 +210,14 @@ impl Target {
     #[must_use]
     pub fn prefill(mut self) -> Self {
         self.prefill = true;
+        self
+    }
+
+    /// Says whether the opinion of its breaker counts, or is replaced by an operator's. Defaults to
+    /// [`Mode::Enforce`].
+    #[must_use]
+    pub const fn breaker(mut self, mode: Mode) -> Self {
+        self.breaker = mode;
         self
     }
 

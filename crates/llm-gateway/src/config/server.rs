@@ -180,6 +180,30 @@ pub(super) fn breaker(reader: &mut Reader<'_>, top: &Entries<'_, '_>) -> Breaker
     if let Some(step) = reader.duration(&table, "ramp_step", Duration::ZERO) {
         breaker.ramp_step = step;
     }
+    if let Some(percent) = reader.whole(&table, "failure_percent", 0..101) {
+        breaker.failure_percent = (percent > 0).then_some(percent);
+    }
+    if let Some(every) = reader.duration(&table, "shadow_every", Duration::ZERO) {
+        breaker.shadow_every = (!every.is_zero()).then_some(every);
+    }
+    for (name, slot) in [
+        ("alert_percent", &mut breaker.alert_percent),
+        ("escalate_percent", &mut breaker.escalate_percent),
+    ] {
+        if let Some(percent) = reader.whole(&table, name, 1..101) {
+            *slot = percent;
+        }
+    }
+    if breaker.escalate_percent < breaker.alert_percent {
+        match table.get("escalate_percent") {
+            Some(value) => {
+                let (at, path) = (value.span().start, table.path_of("escalate_percent"));
+                let mend = "make escalate_percent at least as high as alert_percent";
+                reader.fault(at, path, "lower than the first alert", mend);
+            }
+            None => breaker.escalate_percent = breaker.alert_percent,
+        }
+    }
     if breaker.cooldown_max < breaker.cooldown {
         match table.get("cooldown_max") {
             Some(value) => {

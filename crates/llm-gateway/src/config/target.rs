@@ -9,8 +9,8 @@ use super::reader::{Entries, Reader, Value};
 use super::secret::{Source, World};
 use super::wording::unknown_mend;
 use crate::engine::{
-    Features, Limits, Model, Prefill, Price, Provider, Wire, catalog_entry, embedding, list_price,
-    model,
+    Features, Limits, Mode, Model, Prefill, Price, Provider, Wire, catalog_entry, embedding,
+    list_price, model,
 };
 use http::{HeaderName, HeaderValue, Uri};
 use secrecy::SecretString;
@@ -55,6 +55,8 @@ pub(crate) struct Target {
     pub(crate) default_max_tokens: Option<u32>,
     /// How it goes on from the beginning of an answer, if that is not left to what is known of it.
     pub(crate) prefill: Option<Prefill>,
+    /// Whether the opinion of its breaker counts.
+    pub(crate) breaker: Mode,
     /// What it cannot do.
     pub(crate) lacks: Features,
     /// Rate limits of the key.
@@ -176,6 +178,13 @@ fn target(
         .map(|way| (way.as_str(), *way))
         .collect();
     let prefill = reader.choice(table, "prefill", &ways);
+    let modes = [
+        ("enforce", Mode::Enforce),
+        ("observe", Mode::Observe),
+        ("closed", Mode::ForcedClosed),
+        ("open", Mode::ForcedOpen),
+    ];
+    let breaker = reader.choice(table, "breaker", &modes).unwrap_or_default();
     let lacks = lacks(reader, table);
     let limits = limit::read(reader, table);
     let price = price::read(reader, table);
@@ -209,6 +218,7 @@ fn target(
         context_window: context_window.or(stated.context_window),
         default_max_tokens,
         prefill,
+        breaker,
         lacks: lacks.unwrap_or(stated.cannot),
         limits,
         price: price.or(stated.price.map(list_price)),

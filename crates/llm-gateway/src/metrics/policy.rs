@@ -1,7 +1,7 @@
 //! What is counted of money, trials, and of what is passed over: targets, and events that are none.
 
 use super::{TargetLabels, TargetTexts};
-use crate::engine::{CanaryState, Client, Payer, Scope};
+use crate::engine::{Alert, CanaryState, Client, Payer, Scope};
 use llm_resilience::Report;
 use llm_resilience::breaker::State;
 use llm_resilience::router::{CanaryVerdict, Refused};
@@ -57,6 +57,8 @@ pub(super) struct Policy {
     canary_events: Family<EventLabels, Counter>,
     scope_open: Family<ScopeLabels, Gauge>,
     spared: Family<TargetLabels, Counter>,
+    error_rate: Family<TargetLabels, Gauge<f64, AtomicU64>>,
+    alert: Family<TargetLabels, Gauge>,
     broken_events: Family<TargetLabels, Counter>,
 }
 
@@ -98,6 +100,16 @@ impl Policy {
             self.spared.clone(),
         );
         ours.register(
+            "target_error_rate",
+            "Share of the calls of the last half minute that were not good",
+            self.error_rate.clone(),
+        );
+        ours.register(
+            "target_alert",
+            "1 where that is above alert_percent, 2 above escalate_percent, 0 where it is not or where calls are too few",
+            self.alert.clone(),
+        );
+        ours.register(
             "broken_events",
             "Events of streamed answers that could not be read",
             self.broken_events.clone(),
@@ -108,6 +120,8 @@ impl Policy {
     pub(super) fn forget_states(&self) {
         self.canary_share.clear();
         self.scope_open.clear();
+        self.error_rate.clear();
+        self.alert.clear();
     }
 
     pub(super) fn finished(&self, report: &Report<'_>, route: &Arc<str>, targets: &[TargetTexts]) {
@@ -202,6 +216,17 @@ impl Policy {
             }
         }
         for target in table.targets() {
+            let seen = table.gate(target).snapshot(now);
+            let labels = TargetLabels {
+                target: Arc::from(table.target_name(target)),
+            };
+            self.error_rate.get_or_create(&labels).set(seen.error_rate);
+            let level = match seen.alert {
+                Alert::Quiet => 0,
+                Alert::Alert => 1,
+                Alert::Escalate => 2,
+            };
+            self.alert.get_or_create(&labels).set(level);
             for scope in [
                 Scope::Credential,
                 Scope::Organisation,

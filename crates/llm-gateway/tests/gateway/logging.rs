@@ -50,3 +50,61 @@ async fn a_failed_call_is_named_by_caller_and_provider() {
         assert!(line.contains(told), "{told} is not in {line}");
     }
 }
+
+/// Whatever level is asked for: keys of either side, prompts and answers stay out of the log.
+#[tokio::test]
+async fn no_level_of_the_log_tells_a_secret() {
+    // The provider says the key back, as some do.
+    let echo = r#"
+        text = "SECRET-ANSWER"
+        [[rule]]
+        calls = "1"
+        status = 401
+        body = '{"error":{"message":"Incorrect API key provided: SECRET-KEY","code":"invalid_api_key"}}'
+    "#;
+    let first = Sim::builder().script(Script::from_toml(echo).unwrap());
+    let first = first.start().await.unwrap();
+    let second = Script::from_toml("text = \"SECRET-ANSWER\"").unwrap();
+    let second = Sim::builder().script(second).start().await.unwrap();
+    let key = file("SECRET-KEY");
+    let key_line = format!(
+        "api_key = {{ file = {:?} }}\nmodel = ",
+        key.to_str().unwrap()
+    );
+    let text = two(&first.openai_base_url(), &second.base_url(), "");
+    let path = file(&text.replace("model = ", &key_line));
+    let (gateway, mut log) = Gateway::start_logged(
+        Command::new(BINARY)
+            .args([
+                "--log",
+                "trace",
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--config",
+            ])
+            .arg(&path),
+    );
+    for stream in [false, true, false] {
+        let request = gateway.request("/v1/chat/completions");
+        let request = request.header("authorization", "Bearer SECRET-CALLER");
+        let seen = gateway.send(request, openai("SECRET-PROMPT", stream)).await;
+        assert_eq!(seen.status, 200, "{}", seen.text());
+        assert!(!seen.text().contains("SECRET-KEY"));
+    }
+    let sent = first.received().pop().unwrap();
+    // The simulator itself hides what the value is.
+    let keyed = |(name, _): &(String, String)| name == "authorization";
+    assert!(sent.headers.iter().any(keyed), "a key was sent");
+    let metrics = gateway.get("/metrics").await;
+    assert!(!metrics.text().contains("SECRET"));
+    drop(gateway);
+    std::fs::remove_file(path).unwrap();
+    std::fs::remove_file(key).unwrap();
+    let mut lines = 0;
+    while let Ok(Some(line)) = timeout(Duration::from_secs(10), log.recv()).await {
+        assert!(!line.contains("SECRET"), "{line}");
+        lines += 1;
+    }
+    assert!(lines > 10, "{lines}: the log does tell something");
+}

@@ -8,6 +8,7 @@
 )]
 
 mod bad_input;
+mod breaker;
 mod choosing;
 mod command_line;
 mod counting;

@@ -64,6 +64,34 @@ async fn events_that_are_none_are_counted() {
     assert!(metrics.text().contains(line), "{}", metrics.text());
 }
 
+/// Whatever callers make up: names of models, paths, ids, sessions.
+#[tokio::test]
+async fn nothing_that_callers_make_up_becomes_a_label() {
+    let (_sim, gateway) = set("").await;
+    let before = gateway.get("/metrics").await.text().lines().count();
+    for nth in 0..50 {
+        let made_up = format!("made-up-{nth}");
+        let request = gateway
+            .request("/v1/chat/completions")
+            .header("x-request-id", &made_up)
+            .header("x-llm-stick-to", &made_up)
+            .header("user-agent", &made_up)
+            .header("authorization", format!("Bearer {made_up}"));
+        gateway.send(request, openai("hi", false)).await;
+        let model = openai("hi", false).replace("\"chat\"", &format!("\"{made_up}\""));
+        let seen = gateway.post("/v1/chat/completions", model).await;
+        assert_eq!(seen.status, 404);
+        gateway.get(&format!("/v1/{made_up}")).await;
+        let request = gateway.request("/v1/chat/completions");
+        let request = request.header("x-llm-only", &made_up);
+        assert_eq!(gateway.send(request, openai("hi", false)).await.status, 400);
+    }
+    let metrics = gateway.get("/metrics").await;
+    assert!(!metrics.text().contains("made-up"), "{}", metrics.text());
+    let grown = metrics.text().lines().count() - before;
+    assert!(grown < 200, "{grown} lines more");
+}
+
 #[tokio::test]
 async fn a_listener_apart_takes_the_metrics_with_it() {
     let (_sim, gateway) = set("admin_listen = \"127.0.0.1:0\"").await;

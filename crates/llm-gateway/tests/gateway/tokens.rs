@@ -1,7 +1,8 @@
 //! How long a prompt is taken for.
 
 use crate::support::{BINARY, Gateway, file, openai};
-use llm_sim::{Sim, SimHandle};
+use llm_sim::{Script, Sim, SimHandle};
+use serde_json::json;
 use std::process::Command;
 
 /// A first target with room for 800 tokens, and a second one with more.
@@ -47,6 +48,39 @@ async fn by_bytes_a_window_has_the_benefit_of_the_doubt() {
         "{}",
         seen.text()
     );
+}
+
+#[tokio::test]
+async fn a_prompt_too_long_for_everybody_loses_its_oldest_turns_where_the_file_says_so() {
+    let turn = |nth: usize| {
+        let words = "lorem ipsum dolor sit amet ".repeat(40);
+        json!([{ "role": "user", "content": format!("{nth} {words}") }, { "role": "assistant", "content": format!("noted {nth}") }])
+    };
+    let mut messages = vec![json!({ "role": "system", "content": "Be brief." })];
+    messages.extend((0..8).flat_map(|nth| turn(nth).as_array().cloned().unwrap()));
+    messages.push(json!({ "role": "user", "content": "And now?" }));
+    let body = json!({ "model": "chat", "max_tokens": 50, "messages": messages }).to_string();
+    for (truncate, status) in [("oldest_turns", 200), ("never", 400)] {
+        let small = Script::from_toml("context_window = 800").unwrap();
+        let sim = Sim::builder().script(small).start().await.unwrap();
+        let text = configuration(&sim, &sim, "bytes").replace("100000", "800");
+        let gateway = Gateway::serve(&format!("{text}truncate = \"{truncate}\"\n"));
+        let seen = gateway.post("/v1/chat/completions", body.clone()).await;
+        assert_eq!(seen.status, status, "{}", seen.text());
+        if status == 200 {
+            let dropped = seen.header("x-llm-dropped").unwrap();
+            assert!(dropped.contains("messages.oldest"), "{dropped}");
+            let sent = sim.received().pop().unwrap();
+            let sent = String::from_utf8(sent.body.to_vec()).unwrap();
+            assert!(
+                sent.contains("Be brief.") && sent.contains("And now?"),
+                "{sent}"
+            );
+            assert!(!sent.contains("noted 0"), "{sent}");
+        } else {
+            assert_eq!(seen.json()["error"]["code"], "context_length_exceeded");
+        }
+    }
 }
 
 #[cfg(feature = "tokenizer")]

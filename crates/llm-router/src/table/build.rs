@@ -192,6 +192,9 @@ impl TableBuilder {
         if before.is_some() {
             table.settle_in(&self.breaker);
         }
+        for slot in &table.targets {
+            slot.health.gate.force(slot.facts.breaker);
+        }
         Ok(Arc::new(table))
     }
 }

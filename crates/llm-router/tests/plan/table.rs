@@ -1,7 +1,7 @@
 //! Tables that replace one another, and what they say of themselves.
 
 use crate::world::*;
-use llm_breaker::State;
+use llm_breaker::{Mode, State};
 use llm_errors::ErrorKind as K;
 use llm_router::{Member, Refusal, Request, Route, Table, TableBuilder, Target};
 use std::sync::Arc;
@@ -51,6 +51,30 @@ fn a_replaced_table_keeps_what_was_learnt() {
         before,
         "nothing that is set aside is called"
     );
+}
+
+#[test]
+fn an_operators_word_stands_for_the_breakers_from_one_table_to_the_next() {
+    let describe = |mode| {
+        Table::builder()
+            .target(Target::new("a", "one").breaker(mode))
+            .target(Target::new("b", "two"))
+            .route(Route::new("r").tier(["a"]).tier(["b"]))
+    };
+    let mut world = World::new(|now| describe(Mode::ForcedOpen).build(now).unwrap());
+    for name in ["a", "b"] {
+        world.script(name, [good()]);
+    }
+    world.call();
+    assert_eq!(world.calls.last().unwrap(), "b");
+    for (mode, name) in [(Mode::Enforce, "a"), (Mode::ForcedOpen, "b")] {
+        world.table = describe(mode)
+            .inherit(Arc::clone(&world.table))
+            .build(world.now)
+            .unwrap();
+        world.call();
+        assert_eq!(world.calls.last().unwrap(), name, "{mode:?}");
+    }
 }
 
 #[test]

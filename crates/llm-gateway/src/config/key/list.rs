@@ -163,6 +163,34 @@ pub(crate) const KEYS: &[Key] = &[
         "After a good probe 10, 25 and 50 % of the calls pass for so long each, then all; `\"0s\"` lets all pass at once.",
     ),
     key(
+        Section::Breaker,
+        "failure_percent",
+        "whole number, 0 to 100",
+        "`50`",
+        "The share of failed calls in the last 30 s, of at least 20, that sets a target aside as well; 0: none does.",
+    ),
+    key(
+        Section::Breaker,
+        "shadow_every",
+        "duration",
+        "`\"5s\"`",
+        "While a target is set aside for failures, so often at most the copy of a call without side effects is sent to it, to see whether it is well again; its answer is thrown away, and paid for. `\"0s\"` sends none: then the end of an outage is noticed after `cooldown`.",
+    ),
+    key(
+        Section::Breaker,
+        "alert_percent",
+        "whole number, 1 to 100",
+        "`5`",
+        "An error rate of a target above this is logged as a warning, once, and shown as `llm_gateway_target_alert` 1. At least 20 calls in 30 s.",
+    ),
+    key(
+        Section::Breaker,
+        "escalate_percent",
+        "whole number, 1 to 100",
+        "`15`",
+        "Above this it is logged as an error, and shown as 2.",
+    ),
+    key(
         Section::Cache,
         "max_bytes",
         "size",
@@ -322,6 +350,13 @@ pub(crate) const KEYS: &[Key] = &[
         "`\"none\"`, `\"plain\"`, `\"prefix\"` or `\"continue_final_message\"`",
         "what is known of provider and model",
         "How it goes on from the beginning of an answer, for streams that break: not at all; from the last turn as it is (Claude before 4.6, llama.cpp); with `\"prefix\": true` in that turn (Mistral, DeepSeek's `/beta`); with that field and `\"add_generation_prompt\": false` (vLLM, SGLang). A target that refuses is not given it again.",
+    ),
+    key(
+        Section::Target,
+        "breaker",
+        "`\"enforce\"`, `\"observe\"`, `\"closed\"` or `\"open\"`",
+        "`\"enforce\"`",
+        "Whether the opinion of its breaker counts. `observe`: everything is judged and no call is kept away, to try settings out. `open`: no calls at all, as for the time of maintenance. `closed`: calls whatever happens; keys and quotas that are refused still set it aside.",
     ),
     key(
         Section::ApiKey,
