@@ -440,7 +440,11 @@ impl ReplyStream {
         self.committed = true;
     }
 
+    /// Ends the caller's stream in the normal way, unless its last event has failed it.
     fn finish_translation(&mut self) {
+        if self.failure.is_some() {
+            return;
+        }
         if let Course::Translate(translator) = &mut self.course {
             let translated = translator.end();
             for name in translator.lost() {

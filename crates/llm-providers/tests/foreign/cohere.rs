@@ -2,7 +2,7 @@
 
 use crate::script::{Script, bytes};
 use crate::stage::{answer, call, cut_answer, sent, take_thinking, whole};
-use llm_errors::Provider;
+use llm_errors::{ErrorKind, Provider};
 use llm_providers::chat::{FinishReason, Part, Reply};
 use llm_providers::{Dialect, Endpoint};
 use proptest::prelude::*;
@@ -209,5 +209,18 @@ proptest! {
     fn any_split_gives_the_same_answer(cuts in prop::collection::vec(0usize..3_000, 0..12)) {
         let (reply, _) = cut_answer(&endpoint(MODEL), events().concat().as_bytes(), cuts).unwrap();
         expect_answer(reply, true);
+    }
+}
+
+/// The event that tells why the answer ended is the last of this wire: what fails it must not be followed by an end.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_finishes_with_a_broken_call_has_no_end() {
+    let mut doubled = events();
+    doubled.insert(9, doubled[8].clone());
+    for caller in Dialect::ALL {
+        let steps = doubled.iter().map(bytes).collect();
+        let failure = answer(&endpoint(MODEL), *caller, steps).await.unwrap_err();
+        let kind = failure.verdict.kind;
+        assert_eq!(kind, ErrorKind::ToolCallInvalid, "{caller}");
     }
 }
