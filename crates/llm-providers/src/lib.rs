@@ -44,8 +44,8 @@
 //! | silence; pings and comments only | `Err(Failure)`: first-token window | `Err` item: idle window |
 //! | the connection lost or ended | `Err(Failure)` | `Err` item; a normal end if the finish reason had come |
 //! | an end marker without a finish reason | `Err(Failure)` | `Err` item; the marker is kept back |
-//! | an event that is not JSON | `Err(Failure)` | `Err` item: it may have carried a part of the answer |
-//! | the same, but a keep-alive or after the finish reason | left out, counted | left out, counted; a run of them is an `Err` item |
+//! | an event that is no JSON object | `Err(Failure)` | `Err` item: it may have carried a part of the answer |
+//! | the same, but no part of the answer: by its name, a word such as `ping` or `OK`, or after the finish reason | left out, counted | left out, counted; a run of them is an `Err` item |
 //! | tool arguments that are no object, in an answer to be translated | `Err(Failure)` | `Err` item in place of the finish reason |
 //! | a 200 that is empty, cut, a page or not JSON | `Err(Failure)` | – |
 //! | a length stop, refusal or filter *with* content | the answer | the answer |
@@ -69,6 +69,7 @@
 //! | wire | whole answer | streamed in | notes |
 //! |---|---|---|---|
 //! | `openai_chat` | JSON | server-sent events, `[DONE]` | and all that is compatible: [`openai::Quirks`] |
+//! | `openai_responses` | JSON | server-sent events, `response.completed` | what OpenAI would keep is switched off for callers of other wires |
 //! | `anthropic_messages` | JSON | server-sent events, `message_stop` | on Vertex: the model in the address, the version in the body |
 //! | `gemini` | JSON | server-sent events, no end marker | at AI Studio and on Vertex |
 //! | `bedrock_converse` | JSON | AWS's binary stream, checksums verified | signed by [`AwsCredential`], or a Bedrock key |

@@ -181,6 +181,16 @@ async fn what_a_proxy_writes_between_events_is_left_out() {
 }
 
 #[tokio::test]
+async fn a_part_that_cannot_be_read_stands_in_the_trace() {
+    let garbled = "[[rule]]\ngarbled = \"event\"";
+    let (_, broke) = read(world(garbled, garbled).await.ask(true).await.unwrap()).await;
+    let error = broke.unwrap();
+    assert_eq!(error.what(), What::Broken);
+    let trail = error.trail().unwrap().to_string();
+    assert!(trail.contains("(broken events: 1)"), "{trail}");
+}
+
+#[tokio::test]
 async fn a_spent_quota_is_met_once_and_then_left_alone() {
     let world = world("[[rule]]\npreset = \"insufficient_quota\"", GOOD).await;
     for _ in 0..5 {

@@ -468,7 +468,7 @@ impl fmt::Display for Described<'_> {
                 write!(f, "{}{name}", if at == 0 { " without " } else { ", " })?;
             }
             if hop.broken_events > 0 {
-                write!(f, " ({} broken events)", hop.broken_events)?;
+                write!(f, " (broken events: {})", hop.broken_events)?;
             }
             if let Some(finding) = hop.finding {
                 write!(f, " ({finding})")?;

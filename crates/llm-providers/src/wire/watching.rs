@@ -1,4 +1,4 @@
-//! Watches a stream that callers' wires share most of: each says only how its events are read.
+//! Watches a stream pass by: what is the same on each wire that callers speak.
 
 use super::{Watch, Writer};
 use crate::stream::{Facts, Glance, Shown, Template, is_done, parse};

@@ -2,21 +2,20 @@
 
 use crate::bedrock;
 use crate::script::{Script, bytes};
-use crate::stage::{answer, call, pieces, whole};
-use llm_errors::Provider;
+use crate::stage::{answer, call, endpoint, pieces, whole};
 use llm_providers::chat::{FinishReason, Part, Reply};
-use llm_providers::{Dialect, Endpoint, Wire, form};
+use llm_providers::{Dialect, Wire, form};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// What is said: words, and perhaps a call of a tool.
 #[derive(Debug, Clone)]
-struct Said {
+pub(crate) struct Said {
     words: Vec<String>,
     call: Option<(String, String)>,
 }
 
-fn said() -> impl Strategy<Value = Said> {
+pub(crate) fn said() -> impl Strategy<Value = Said> {
     let word = "[a-zäß你👋\"\\\\\n{}:,\u{2028} ]{0,6}[a-z]";
     let tool = ("[a-z_]{1,8}", "[a-zü\"\\\\ ]{0,8}");
     (prop::collection::vec(word, 1..6), prop::option::of(tool))
@@ -32,20 +31,6 @@ impl Said {
         let (name, value) = self.call.clone()?;
         Some((name, json!({"value": value})))
     }
-}
-
-fn endpoint(wire: Wire) -> Endpoint {
-    let (provider, model) = match wire {
-        Wire::AnthropicMessages => (Provider::Anthropic, "claude-sonnet-5"),
-        Wire::Gemini => (Provider::Gemini, "gemini-2.5-flash"),
-        Wire::BedrockConverse => (Provider::Bedrock, "amazon.nova-pro-v1:0"),
-        Wire::CohereChat => (Provider::Cohere, "command-a-03-2025"),
-        Wire::OllamaChat => (Provider::Ollama, "qwen3"),
-        _ => (Provider::OpenAi, "gpt-4o"),
-    };
-    let builder = Endpoint::builder(provider, model).base_url("http://127.0.0.1:9/v1");
-    let builder = builder.wire(wire).region("us-east-1");
-    builder.credential("test-key".into()).build().unwrap()
 }
 
 /// The answer in neutral form, for the wires that callers speak as well.
@@ -117,7 +102,7 @@ fn body(wire: Wire, said: &Said) -> Vec<u8> {
 }
 
 /// The same as a stream.
-fn stream(wire: Wire, said: &Said) -> Vec<u8> {
+pub(crate) fn stream(wire: Wire, said: &Said) -> Vec<u8> {
     if let Some(dialect) = wire.dialect() {
         return form::encode_stream(dialect, &reply(said), true)
             .unwrap()
@@ -255,7 +240,7 @@ fn stream(wire: Wire, said: &Said) -> Vec<u8> {
 }
 
 /// A caller of any dialect reads what was said, and nothing else.
-fn expect(reply: &Reply, said: &Said, case: &str) {
+pub(crate) fn expect(reply: &Reply, said: &Said, case: &str) {
     assert_eq!(reply.text(), said.text(), "{case}");
     let calls: Vec<_> = reply
         .parts

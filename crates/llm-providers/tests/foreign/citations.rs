@@ -1,10 +1,9 @@
 //! Where an answer comes from, on every wire and for every caller: kept where there is a place for it, else named.
 
 use crate::script::{Script, bytes};
-use crate::stage::{answer, call, run, whole};
-use llm_errors::Provider;
+use crate::stage::{answer, call, endpoint, run, whole};
 use llm_providers::chat::{Citation, Reply};
-use llm_providers::{Dialect, Endpoint, Wire, form};
+use llm_providers::{Dialect, Wire, form};
 use serde_json::{Value, json};
 
 const TEXT: &str = "Köln is big. Bonn is not.";
@@ -13,19 +12,6 @@ fn cited(start: usize, end: usize, at: &str) -> Citation {
     let mut citation = Citation::new(format!("https://{at}.example/"));
     citation.title = Some(at.to_uppercase());
     citation.of(start..end)
-}
-
-fn endpoint(wire: Wire) -> Endpoint {
-    let (provider, model) = match wire {
-        Wire::AnthropicMessages => (Provider::Anthropic, "claude-sonnet-5"),
-        Wire::Gemini => (Provider::Gemini, "gemini-2.5-flash"),
-        Wire::BedrockConverse => (Provider::Bedrock, "amazon.nova-pro-v1:0"),
-        Wire::CohereChat => (Provider::Cohere, "command-a-03-2025"),
-        _ => (Provider::OpenAi, "gpt-5-search"),
-    };
-    let builder = Endpoint::builder(provider, model).base_url("http://127.0.0.1:9/v1");
-    let builder = builder.wire(wire).region("us-east-1");
-    builder.credential("test-key".into()).build().unwrap()
 }
 
 fn sse(events: &[Value]) -> String {

@@ -16,6 +16,7 @@ mod anything;
 mod bedrock;
 mod citations;
 mod cohere;
+mod damage;
 mod embeddings;
 mod gemini;
 mod ollama;

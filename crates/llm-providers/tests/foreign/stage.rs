@@ -1,10 +1,26 @@
 //! Calls targets that speak a wire of their own, by script.
 
 use crate::script::{Script, Step, WINDOWS, bytes, drain};
+use llm_errors::Provider;
 use llm_providers::chat::{Part, Reply};
-use llm_providers::{Call, Dialect, Endpoint, Exchange, Failure, Whole, exchange, form};
+use llm_providers::{Call, Dialect, Endpoint, Exchange, Failure, Whole, Wire, exchange, form};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
+
+/// A target of this wire that nobody calls.
+pub(crate) fn endpoint(wire: Wire) -> Endpoint {
+    let (provider, model) = match wire {
+        Wire::AnthropicMessages => (Provider::Anthropic, "claude-sonnet-5"),
+        Wire::Gemini => (Provider::Gemini, "gemini-2.5-flash"),
+        Wire::BedrockConverse => (Provider::Bedrock, "amazon.nova-pro-v1:0"),
+        Wire::CohereChat => (Provider::Cohere, "command-a-03-2025"),
+        Wire::OllamaChat => (Provider::Ollama, "qwen3"),
+        _ => (Provider::OpenAi, "gpt-4o"),
+    };
+    let builder = Endpoint::builder(provider, model).base_url("http://127.0.0.1:9/v1");
+    let builder = builder.wire(wire).region("us-east-1");
+    builder.credential("test-key".into()).build().unwrap()
+}
 
 /// A request of `dialect`.
 pub(crate) fn call(dialect: Dialect, stream: bool) -> Call {

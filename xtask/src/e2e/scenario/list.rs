@@ -170,13 +170,6 @@ fn broken_answers() -> Vec<Scenario> {
             "[[rule]]\ngarbled = \"html\"\n",
         ),
         second("JSON that breaks off", "[[rule]]\ngarbled = \"json\"\n").modes(Modes::Whole),
-        Scenario::new(
-            "events that are none, as proxies write them",
-            "[[rule]]\ngarbled = \"stray\"\n",
-        )
-        .modes(Modes::Streamed)
-        .across()
-        .ask(Answer(FIRST), 1..=1, 0..=0),
         // What it carried is lost, so what follows would be a shortened answer.
         broken(
             "a content event that cannot be read",

@@ -78,6 +78,7 @@ pub(super) fn all() -> Vec<Scenario> {
             "[[rule]]\ncrlf = true\nkeep_alive = \"10ms\"\nslow = { first_token = \"50ms\", per_chunk = \"25ms\" }\n",
         )
         .ask(Answer(FIRST), 1..=1, 0..=0),
+        streamed("events that are none, as proxies write them", "[[rule]]\ngarbled = \"stray\"\n").ask(Answer(FIRST), 1..=1, 0..=0),
         // Not across: the other dialect asks for at most 4096 tokens where the caller sets no limit.
         Scenario::new("ten thousand chunks", "")
             .modes(Modes::Streamed)
