@@ -80,7 +80,8 @@ fn neighbour(wire: Wire, nth: Index) -> Option<Wire> {
 /// A stream is known to be whole by its finish reason alone.
 fn whole_or_none(found: Option<Option<Reply>>, said: &Said, case: &str) {
     if let Some(reply) = found {
-        expect(&reply.expect(case), said, case);
+        let reply = reply.unwrap_or_else(|| panic!("{case} cannot be read"));
+        expect(&reply, said, case);
     }
 }
 
