@@ -325,9 +325,20 @@ impl Dictionary {
 
     /// What the words of a code that nobody listed say.
     pub(crate) fn unknown_code(&self, provider: Provider, raw: &[u8]) -> Option<Signal> {
-        let mut text = Text::new();
-        text.read_parts(&self.lexicon, raw);
-        let (outcome, rule) = self.text(provider, 0, &text, TELLING_KINDS)?;
+        let find = || {
+            let mut text = Text::new();
+            text.read_parts(&self.lexicon, raw);
+            let found = self.texts.first(provider, 0, &text, TELLING_KINDS);
+            found.map_or(0, |number| number as u64 + 1)
+        };
+        // its parts have no digits
+        let found = match self.memo.message(provider, raw) {
+            Some(key) => self.memo.ask(key, Question::Code, find),
+            None => find(),
+        };
+        let (outcome, rule) = self
+            .texts
+            .get(usize::try_from(found).ok()?.checked_sub(1)?)?;
         Some(Signal {
             outcome,
             rank: Rank::Family,

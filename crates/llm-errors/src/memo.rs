@@ -33,7 +33,7 @@ pub(crate) struct Sentence {
 }
 
 /// Shorter messages are read as fast as they are looked up.
-const MIN_MESSAGE_BYTES: usize = 16;
+const MIN_MESSAGE_BYTES: usize = 8;
 
 impl Memo {
     /// Nothing is remembered yet.
@@ -49,17 +49,29 @@ impl Memo {
     /// that is not worth remembering, or too long for it.
     #[inline]
     pub(crate) fn message(&self, provider: Provider, message: &[u8]) -> Option<u64> {
+        self.key(provider, message, masked)
+    }
+
+    /// The same, to which every digit matters.
+    #[inline]
+    pub(crate) fn exact_message(&self, provider: Provider, message: &[u8]) -> Option<u64> {
+        let key = self.key(provider, message, |eight| eight)?;
+        Some(mix(key, 0) | 1)
+    }
+
+    #[inline(always)]
+    fn key(&self, provider: Provider, message: &[u8], seen: impl Fn(u64) -> u64) -> Option<u64> {
         if !(MIN_MESSAGE_BYTES..=Numerals::MAX_BYTES).contains(&message.len()) {
             return None;
         }
         let about = (message.len() as u64) << 8 | provider as u64;
         let mut key = mix(self.seed, about);
         for eight in message.as_chunks().0 {
-            key = mix(key, masked(u64::from_le_bytes(*eight)));
+            key = mix(key, seen(u64::from_le_bytes(*eight)));
         }
         // the end once more, whatever part of it was mixed in
         let last = u64::from_le_bytes(*message.last_chunk()?);
-        Some(mix(key, masked(last)) | 1)
+        Some(mix(key, seen(last)) | 1)
     }
 
     /// The message with this key, if it is remembered.
@@ -209,7 +221,7 @@ mod tests {
         assert_ne!(key("wait 30 seconds, then try agaim"), known);
         let openai = memo.message(Provider::OpenAi, b"wait 30 seconds, then try again");
         assert_ne!(openai, known);
-        assert_eq!(key("too short"), None);
+        assert_eq!(key("short 7"), None);
     }
 
     #[test]

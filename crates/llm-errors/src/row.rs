@@ -25,6 +25,8 @@ pub(crate) enum Question {
     Wait,
     /// What a name says of a quota.
     Quota,
+    /// The first rule that the parts of a code fulfil.
+    Code,
     /// The first rule for pages that holds with this status.
     Page(u16),
 }
@@ -42,6 +44,7 @@ impl Question {
             Self::Span => 5,
             Self::Wait => 6,
             Self::Quota => 7,
+            Self::Code => 9,
             Self::Page(status) => 8 | (status as u64) << 16,
         }
     }
@@ -194,7 +197,8 @@ fn value_at(message: &[u8], from: u16) -> Option<u64> {
     reader.at = usize::from(from);
     match reader.figure() {
         Figure::Number(milli) => Some(milli),
-        _ => None,
+        Figure::Span(span) => u64::try_from(span.as_millis()).ok(),
+        Figure::Moment(_) | Figure::Name => None,
     }
 }
 

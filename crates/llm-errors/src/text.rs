@@ -104,9 +104,9 @@ impl Text {
         before.and_then(|at| self.words().get(at)) == Some(&word)
     }
 
-    /// Is it one piece of text, which is the same words whatever its digits are?
-    pub(crate) const fn is_steady(&self) -> bool {
-        self.pieces == 1 && !self.varies
+    /// Is it one piece of text?
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.pieces == 1
     }
 
     /// May the same bytes with other digits be other words?

@@ -16,17 +16,26 @@ pub(crate) fn worded(marks: &Marks, row: &mut Row<'_>, now: SystemTime) -> Optio
     if row.is_empty() {
         return None;
     }
-    let stated = row.ask(Question::Wait, |text| {
-        let stated = in_numerals(marks, text);
-        stated
-            .or_else(|| in_words(marks, text).map(Stated::words))
-            .map_or(0, |stated| stated.0)
-    });
-    if let Some(millis) = Stated(stated).millis(marks, row) {
+    if let Some(millis) = stated(marks, row).millis(marks, row) {
         let wait = Duration::from_millis(millis).min(MAX_WAIT);
         return Some(Hint::new(wait, HintSource::Text));
     }
     dated(marks, row.fresh()?, now)
+}
+
+/// Does a row of words state a duration, so that no date counts?
+pub(crate) fn states(marks: &Marks, row: &mut Row<'_>) -> bool {
+    stated(marks, row).0 != 0
+}
+
+/// The duration that a row of words states.
+fn stated(marks: &Marks, row: &mut Row<'_>) -> Stated {
+    Stated(row.ask(Question::Wait, |text| {
+        let stated = in_numerals(marks, text);
+        stated
+            .or_else(|| in_words(marks, text).map(Stated::words))
+            .map_or(0, |stated| stated.0)
+    }))
 }
 
 /// How a row of words states a duration, in one number: the words of up to five numerals, and the

@@ -124,6 +124,8 @@ fn sentence() -> impl Strategy<Value = String> {
         "https://a.example/4/deprecations.",
         "余额不足,请等待 5 分钟",
         "12k",
+        "under API version 2024-02-15-preview have exceeded token rate limit",
+        "Please retry after 60 seconds.",
         "\\n* Quota exceeded for metric: a.example/requests_per_day, limit: 10\\nPlease retry in 21.7s.",
         "\\tlimit: 0\\n",
         "\\u0020caf\\u00e9 7",
@@ -142,10 +144,11 @@ proptest! {
     fn a_sentence_means_the_same_whatever_was_met_before_with_other_numbers(
         sentence in sentence(),
         status in prop::sample::select(vec![400, 403, 413, 429, 500, 503]),
-        shape in 0..4,
+        shape in 0..5,
     ) {
         static COMPARED: LazyLock<Compared> = LazyLock::new(Compared::new);
         let body = match shape {
+            4 => format!(r#"{{"error":"{sentence}","code":"too many of them 7"}}"#),
             0 => format!(r#"{{"error":{{"message":"{sentence}","code":"rate_limit_exceeded"}}}}"#),
             1 => format!(r#"{{"error":{{"message":"{sentence}"}}}}"#),
             2 => format!(r#"{{"detail":"{sentence}"}}"#),

@@ -12,6 +12,7 @@ use crate::row::{Message, Numerals, Row};
 use crate::rule::{Rank, Signal};
 use crate::scan::scan;
 use crate::shape::{is_document, printed_object};
+use crate::wait;
 
 /// JSON in a JSON string is followed this deep.
 const MAX_NESTING: u8 = 3;
@@ -116,8 +117,10 @@ impl<'d> Facts<'d> {
             self.read_messages();
             return (memo.row(&self.text), self.known);
         };
-        let key = memo.message(self.provider, message);
-        if let Some(sentence) = key.and_then(|key| memo.sentence(key)) {
+        let masked = memo.message(self.provider, message);
+        let exact = || memo.exact_message(self.provider, message);
+        let known = |key| memo.sentence(key);
+        if let Some(sentence) = masked.and_then(known).or_else(|| exact().and_then(known)) {
             let message = Message {
                 bytes: message,
                 escaped: self.escaped,
@@ -133,10 +136,16 @@ impl<'d> Facts<'d> {
         }
         let escaped = self.escaped;
         self.read_messages();
-        let row = memo.row(&self.text);
+        let mut row = memo.row(&self.text);
         let limit = dictionary.marks.limit;
+        let varies = self.text.varies() || dictionary.lexicon.numbered;
+        let key = if varies {
+            memo.exact_message(self.provider, message)
+        } else {
+            masked
+        };
         if let Some(key) = key
-            && self.is_steady()
+            && self.is_lasting(&mut row)
             && let Some(numerals) = Numerals::new(&self.text, limit, |place| {
                 if escaped {
                     escaped_place(message, place)
@@ -159,12 +168,14 @@ impl<'d> Facts<'d> {
         only.then(|| body.get(place..place + len)).flatten()
     }
 
-    /// Would the message that was read be the same words with other digits, and nothing but words?
-    fn is_steady(&self) -> bool {
-        let dictionary = self.dictionary;
-        // an hour that is written as a word is asked for in the text itself
-        let dated = self.text.present().has(dictionary.marks.midnight);
-        self.text.is_steady() && !self.text.is_empty() && !dated && !dictionary.lexicon.numbered
+    /// Does the message that was read mean nothing but its words, and those the same at any time?
+    fn is_lasting(&self, row: &mut Row<'_>) -> bool {
+        let marks = &self.dictionary.marks;
+        let text = &self.text;
+        // the wait until a date is another one tomorrow, unless the words state a wait anyway
+        let dated = text.moments().next().is_some() || text.present().has(marks.midnight);
+        let lasting = text.is_whole() && !text.is_empty() && !self.named;
+        lasting && (!dated || wait::states(marks, row))
     }
 
     /// Reads the words of the messages that were passed over so far.
@@ -236,7 +247,8 @@ impl<'d> Facts<'d> {
         if self.text.words().len() <= before + FEW {
             found = found.or(guess);
         }
-        if found.is_some() || numbered {
+        self.named |= found.is_some();
+        if numbered {
             self.text.vary();
         }
         if let Some(mut signal) = found {
