@@ -1,6 +1,7 @@
 //! What one routing decision costs: its target's gate and those it shares with its credential and its provider, two
 //! rate limits and the calls in flight read. With the power of two choices that is done for two targets, and their
-//! latencies are compared; the other strategies do it for all of them.
+//! latencies are compared. Sticky keys know their target. The others compare one number of all targets first: their cost grows with
+//! them.
 //!
 //! The baseline is the same draw without any gate: a weighted choice among so many numbers.
 
@@ -9,8 +10,8 @@
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use llm_router::{
-    Action, Cost, Event, Limits, Member, Pace, Plan, Policy, Request, Route, RouteId, Strategy,
-    Table, Target, Tokens,
+    Action, Cost, Event, Limits, Member, Pace, Plan, Policy, Price, Request, Route, RouteId,
+    Strategy, Table, Target, Tokens,
 };
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -39,7 +40,12 @@ fn table(size: u32, strategy: Strategy, now: Instant) -> (Arc<Table>, RouteId) {
     for index in 0..size {
         let name = format!("t{index}");
         let target = Target::new(name.clone(), "p").credential(name.clone());
-        builder = builder.target(target.limits(ample()));
+        let price = Price {
+            input: 100_000 * u64::from(1 + index % 5),
+            output: 400_000,
+            ..Price::default()
+        };
+        builder = builder.target(target.limits(ample()).price(price));
         members.push(Member::new(name).weight(1 + index % 3));
     }
     let mut policy = Policy::default();
@@ -86,7 +92,7 @@ fn decide(c: &mut Criterion) {
                 b.iter(|| table.decide(black_box(route), &request, black_box(now), &mut rng));
             });
             if !matches!(strategy, Strategy::Weighted | Strategy::PowerOfTwo) {
-                // These look at every target, and the clock costs them what it costs the others.
+                // The clock costs these what it costs the others.
                 continue;
             }
             let name = format!("{strategy}, clock read");

@@ -3,6 +3,8 @@
 //! Every member gets one column of equal width; what a light member does not need of its column is
 //! given to a heavy one, its alias. A draw picks a column and then one of its two owners.
 
+use std::hint::select_unpredictable;
+
 /// Draws positions in proportion to weights. Positions are counted from 0.
 #[derive(Debug, Clone)]
 pub(crate) struct Alias(Box<[Column]>);
@@ -63,7 +65,7 @@ impl Alias {
         match self.0.get(usize::from(index)) {
             Some(Column { keep, differs }) => {
                 let goes_on = word & u64::from(u32::MAX) >= u64::from(*keep);
-                index ^ (differs & 0u8.wrapping_sub(u8::from(goes_on)))
+                index ^ select_unpredictable(goes_on, *differs, 0)
             }
             None => index,
         }

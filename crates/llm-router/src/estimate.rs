@@ -42,6 +42,12 @@ impl Estimate {
         }
     }
 
+    /// What an estimate is to be multiplied with.
+    #[inline]
+    pub(crate) fn factor(&self) -> f64 {
+        f64::from(self.0.load(Ordering::Relaxed)) * (1.0 / f64::from(ONE))
+    }
+
     /// What the target would count of a prompt that is estimated at `expected` tokens.
     #[inline]
     pub(crate) fn apply(&self, expected: u64) -> u64 {

@@ -93,6 +93,61 @@ pub fn cost(price: &Price, tokens: &Billed) -> Spend {
     Spend(price.per_request.saturating_add(tokens))
 }
 
+/// A price by the token, to be compared with others: in the unit of [`Spend`], as numbers that are quick to reckon with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rates {
+    call: f64,
+    input: f64,
+    output: f64,
+}
+
+/// The tokens of one call, likewise.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expected {
+    input: f64,
+    output: f64,
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "52 bits tell any two apart that matter"
+)]
+impl Rates {
+    pub(crate) const fn of(price: &Price) -> Self {
+        Self {
+            call: price.per_request as f64,
+            input: price.input as f64 / 1e6,
+            output: price.output as f64 / 1e6,
+        }
+    }
+
+    /// What is never the lowest price.
+    pub(crate) const NEVER: Self = Self {
+        call: f64::INFINITY,
+        input: 0.0,
+        output: 0.0,
+    };
+
+    /// What [`cost`] says of a target that counts so many times the estimate of a prompt, not rounded.
+    #[inline]
+    pub(crate) fn price(&self, expected: &Expected, factor: f64) -> f64 {
+        self.call + self.output * expected.output + self.input * expected.input * factor
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "52 bits tell any two apart that matter"
+)]
+impl Expected {
+    pub(crate) const fn of(cost: Cost) -> Self {
+        Self {
+            input: cost.input_tokens as f64,
+            output: cost.output_tokens as f64,
+        }
+    }
+}
+
 const MINUTES: u64 = 60;
 /// Bits of a bucket that hold its money: a minute counts at most 1.09 million dollars.
 const MONEY_BITS: u32 = 40;

@@ -35,8 +35,10 @@ const DAY_NS: u64 = 86_400_000_000_000;
 /// The places of the quotas of requests, by the minute and by the day, among the quotas.
 const REQUESTS: usize = 0;
 const DAILY: usize = 4;
-/// The bit of `Pace::active` above those of the quotas.
+/// The bits of `Pace::active` above those of the quotas.
 const BLOCKED: u32 = 1 << 5;
+/// Some quota of a minute yields less than one unit in the burst, so that it has one of its own.
+const SLOW: u32 = 1 << 6;
 /// A requests window that takes longer than this to turn over is a day's, whatever its name says.
 const LONGEST_MINUTE: Duration = Duration::from_secs(120);
 /// The longest block that a reply can ask for.
@@ -107,12 +109,24 @@ pub struct Pace {
     concurrency: u32,
     /// Which quotas have a limit, and whether the block is to be looked at.
     active: AtomicU32,
+    /// One divided by the burst of every quota but the daily one.
+    per_burst_ns: f64,
+    burst_ns: u64,
+    spent: Spent,
     /// Nothing is sent before this, whatever the quotas say.
     blocked_until: AtomicU64,
-    sequence: AtomicU64,
     /// Requests, tokens, input tokens, output tokens, requests a day.
     quotas: [Quota; QUOTAS],
     origin: Instant,
+}
+
+/// What every call changes, away from what every decision reads.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Spent {
+    /// The latest TAT of all quotas but the daily one.
+    latest_tat: AtomicU64,
+    sequence: AtomicU64,
 }
 
 impl Pace {
@@ -149,8 +163,14 @@ impl Pace {
                 Some(most) => most,
             },
             active: AtomicU32::new(active),
+            #[expect(clippy::cast_precision_loss, reason = "at most a minute")]
+            per_burst_ns: 1.0 / burst_ns.max(1) as f64,
+            burst_ns,
+            spent: Spent {
+                latest_tat: AtomicU64::new(0),
+                sequence: AtomicU64::new(0),
+            },
             blocked_until: AtomicU64::new(0),
-            sequence: AtomicU64::new(0),
             quotas,
             origin,
         };
@@ -178,11 +198,12 @@ impl Pace {
         next.active.fetch_or(blocked, Relaxed);
         for (place, known) in [
             (&next.blocked_until, &self.blocked_until),
-            (&next.sequence, &self.sequence),
+            (&next.spent.sequence, &self.spent.sequence),
         ] {
             place.store(known.load(Relaxed), Relaxed);
         }
         next.note_prices();
+        next.note_spent();
         // How much room there is the first reservation finds out.
         next.room.store(0, Relaxed);
         next
@@ -275,7 +296,17 @@ impl Pace {
             if !is_of_requests(place) {
                 self.token_ns.fetch_max(quota.unit(), Relaxed);
             }
+            if place != DAILY && quota.unit() > self.burst_ns {
+                self.active.fetch_or(SLOW, Relaxed);
+            }
         }
+    }
+
+    /// Of two calls that end at the same instant the one may be missed until the next one ends.
+    fn note_spent(&self) {
+        let minutes = self.quotas.iter().take(DAILY);
+        let latest = minutes.map(|quota| quota.tat.load(Relaxed)).max();
+        self.spent.latest_tat.store(latest.unwrap_or(0), Relaxed);
     }
 
     fn is_blocked(&self, at: u64) -> bool {
@@ -322,9 +353,10 @@ impl Pace {
             }
             room = room.min(quota.room(place, at));
         }
+        self.note_spent();
         self.narrow(room);
         self.widen(known, room, at);
-        reservation.sequence = self.sequence.fetch_add(1, Relaxed) + 1;
+        reservation.sequence = self.spent.sequence.fetch_add(1, Relaxed) + 1;
         Ok(reservation)
     }
 
@@ -362,6 +394,7 @@ impl Pace {
                 quota.give_back(took.saturating_sub(span));
                 quota.charge(span.saturating_sub(took), at);
                 self.narrow(quota.room(place, at));
+                self.note_spent();
             }
         }
     }
@@ -375,6 +408,7 @@ impl Pace {
         for (quota, took) in self.quotas.iter().zip(reservation.took_ns) {
             quota.give_back(took);
         }
+        self.note_spent();
     }
 
     /// Takes over what a reply's headers say. A limit that is not configured is learnt, a
@@ -408,11 +442,12 @@ impl Pace {
         }
         let at = self.clock(now);
         let bound = bound(quota, seen.limit, remaining, seen.reset_in, place, at);
-        if seen.sequence == self.sequence.load(Relaxed) {
+        if seen.sequence == self.spent.sequence.load(Relaxed) {
             quota.tat.store(bound, Relaxed);
         } else {
             quota.tat.fetch_max(bound, Relaxed);
         }
+        self.note_spent();
         self.narrow(quota.room(place, at));
     }
 
@@ -422,7 +457,7 @@ impl Pace {
         let wait = until.saturating_duration_since(now).min(MAX_BLOCK);
         self.block(now, wait);
         // Replies to what was sent before this may no longer lower anything.
-        self.sequence.fetch_add(1, Relaxed);
+        self.spent.sequence.fetch_add(1, Relaxed);
         let from = self.clock(now).saturating_add(nanos(wait));
         // A day's allowance is not what a passing refusal speaks of.
         for (place, quota) in self.quotas.iter().enumerate().take(DAILY) {
@@ -431,6 +466,7 @@ impl Pace {
                 self.narrow(quota.room(place, self.clock(now)));
             }
         }
+        self.note_spent();
     }
 
     /// The free share of the scarcest quota's burst, `0.0..=1.0`; 1 where no limit is known. The
@@ -441,7 +477,8 @@ impl Pace {
     }
 
     /// The same so many nanoseconds after the origin.
-    pub(crate) fn headroom_at(&self, at: u64) -> f64 {
+    #[inline(never)]
+    fn headroom_at(&self, at: u64) -> f64 {
         let active = self.active.load(Relaxed);
         if active == 0 {
             return 1.0;
@@ -452,6 +489,18 @@ impl Pace {
         self.limited(active, Cost::default())
             .map(|(_, quota, _)| quota.free_share(at))
             .fold(1.0, f64::min)
+    }
+
+    /// The used share of the scarcest quota's burst, so many nanoseconds after the origin: what [`headroom`](Self::headroom) leaves of
+    /// 1, by one number where all quotas have the same burst.
+    #[inline]
+    pub(crate) fn used_share(&self, at: u64) -> f64 {
+        if self.active.load(Relaxed) & (BLOCKED | SLOW | 1 << DAILY) != 0 {
+            return 1.0 - self.headroom_at(at);
+        }
+        let used = self.spent.latest_tat.load(Relaxed).saturating_sub(at);
+        // Signed, as that is quick to make a float of: a TAT is no century from now.
+        (used.cast_signed() as f64 * self.per_burst_ns).min(1.0)
     }
 
     fn block(&self, now: Instant, wait: Duration) {

@@ -2,10 +2,10 @@
 
 use crate::alias::Alias;
 use crate::canary::Canary;
-use crate::money::{Allowance, Ledger};
+use crate::money::{Allowance, Ledger, Rates};
 use crate::pace::Pace;
 use crate::route::{Edge, MAX_CANDIDATES, Member, Policy, Route, RouteId};
-use crate::strategy::{Strategy, mix, stable_hash};
+use crate::strategy::{Homes, Strategy, mix, stable_hash};
 use crate::table::{Health, Slot, TableError, ledger};
 use crate::target::{Abilities, TargetId};
 use llm_backoff::{HedgeBudget, RetryBudget};
@@ -43,6 +43,8 @@ struct Span {
     length: u8,
     /// `None` where no member has a weight.
     draw: Option<Alias>,
+    /// Where keys are at home, for those who stick to them.
+    homes: Option<Arc<Homes>>,
 }
 
 /// A target on trial in one route.
@@ -72,6 +74,7 @@ pub(crate) struct Tier<'a> {
     pub(crate) first: u8,
     pub(crate) candidates: &'a [Candidate],
     pub(crate) draw: Option<&'a Alias>,
+    pub(crate) homes: Option<&'a Homes>,
     pub(crate) strategy: Strategy,
 }
 
@@ -101,6 +104,7 @@ pub(crate) struct Candidate {
     pub(crate) is_billed: bool,
     /// Tells the target from others for as long as its name stays: what sticky keys hash to.
     pub(crate) sticky_id: u64,
+    pub(crate) rates: Rates,
 }
 
 /// What a route's names are resolved with.
@@ -155,6 +159,7 @@ impl Draft<'_> {
             });
         }
         let mut first = 0u8;
+        let sticks = route.policy.strategy == Strategy::Sticky;
         let span = |group: &[Candidate]| {
             let weights: Vec<u32> = group.iter().map(|member| member.weight).collect();
             // At most MAX_CANDIDATES in all, so lengths and positions fit a u8.
@@ -163,6 +168,7 @@ impl Draft<'_> {
                 first,
                 length,
                 draw: Alias::new(&weights),
+                homes: sticks.then(|| Arc::new(Homes::new())),
             };
             first = first.saturating_add(length);
             span
@@ -240,6 +246,10 @@ impl Draft<'_> {
             abilities: slot.facts.abilities,
             context_window_tokens: slot.facts.context_window_tokens,
             sticky_id: stable_hash(member.target.as_bytes()),
+            rates: match member.weight {
+                0 => Rates::NEVER,
+                _ => Rates::of(&slot.price),
+            },
         });
         Ok(())
     }
@@ -292,6 +302,7 @@ impl Resolved {
             first: 0,
             candidates,
             draw: span.draw.as_ref(),
+            homes: span.homes.as_deref(),
             strategy: self.policy.strategy,
         })
     }
@@ -312,6 +323,7 @@ impl Resolved {
             first: span.first,
             candidates: candidates.unwrap_or_default(),
             draw: span.draw.as_ref(),
+            homes: span.homes.as_deref(),
             strategy: self.policy.strategy,
         }
     }

@@ -228,6 +228,8 @@ proptest! {
             let ready = pace.readiness(cost, 0, now) == PaceReadiness::Ready;
             prop_assert_eq!(pace.is_ready(cost, 0, || at), ready);
             prop_assert!(ready || !pace.passes_easily(cost));
+            let (used, left) = (pace.used_share(at), pace.headroom(now));
+            prop_assert!((used + left - 1.0).abs() < 1e-9, "{} and {}", used, left);
             match what {
                 0 => pace.learn(&seen(input.max(1), output, gap / 100, 0), now),
                 1 => pace.drain(now, now + Duration::from_millis(input)),

@@ -3,7 +3,8 @@
 //! Nearly every target is nearly always the same: closed gates, limits far away. So this is asked first, in a few loads, and
 //! all else out of its way.
 
-use super::{Fit, Set, expected_cost, fits, is_large_enough, is_ready, refusal};
+use super::{Fit, Set, fits, is_large_enough, is_ready, refusal};
+use crate::money::Expected;
 use crate::request::Request;
 use crate::resolve::{Candidate, Resolved, Tier};
 use crate::route::{MAX_CANDIDATES, RouteId};
@@ -33,9 +34,9 @@ pub(crate) fn pick(
     look.pick(tier, rng.next_u64(), rng)
 }
 
-/// The candidate that one draw settles on, in constant time: one by its weight, or the better of two; `None` where the strategy looks
-/// at all of them, or one that was drawn cannot be used. Then one is drawn among those that can, so that each of these, or each
-/// pair, has its share.
+/// The candidate that one draw settles on, in constant time: one by its weight, or the better of two; `None` where the strategy does
+/// not draw, or one that was drawn cannot be used. Then one is drawn among those that can, so that each of these, or each pair, has
+/// its share.
 #[inline]
 fn drawn<'t>(
     tier: Tier<'t>,
@@ -57,6 +58,86 @@ fn drawn<'t>(
         }
         _ => None,
     }
+}
+
+/// The candidate that a strategy which does not draw prefers of all, whether it can be used or not.
+///
+/// Apart from [`drawn`], so that this need not make room for it.
+#[inline(never)]
+fn preferred<'t>(
+    tier: Tier<'t>,
+    request: &Request,
+    draw: u64,
+    at: impl FnOnce() -> u64,
+) -> Option<&'t Candidate> {
+    match tier.strategy {
+        Strategy::Sticky => home(tier, request),
+        _ => least(tier, request, draw, at, |_| true),
+    }
+}
+
+const fn draws(strategy: Strategy) -> bool {
+    matches!(strategy, Strategy::Weighted | Strategy::PowerOfTwo)
+}
+
+/// The candidate at which the request's lot is at home.
+#[inline]
+fn home<'t>(tier: Tier<'t>, request: &Request) -> Option<&'t Candidate> {
+    let lot = strategy::lot(request.key);
+    let place = tier.homes?.of(lot, || {
+        let (nearest, _) = strategy::least(tier.candidates, 0, |_| true, distance(lot))?;
+        u8::try_from(nearest).ok()
+    })?;
+    tier.candidates.get(usize::from(place))
+}
+
+/// How far candidates are from a lot.
+fn distance(lot: u64) -> impl Fn(&Candidate, f64) -> f64 {
+    move |candidate, bound| {
+        strategy::distance(candidate.sticky_id, lot, candidate.per_weight, bound)
+    }
+}
+
+/// The one of the least cost, for strategies that know one, among those that are `good`.
+#[inline]
+fn least<'t>(
+    tier: Tier<'t>,
+    request: &Request,
+    draw: u64,
+    at: impl FnOnce() -> u64,
+    good: impl Fn(&Candidate) -> bool,
+) -> Option<&'t Candidate> {
+    match tier.strategy {
+        Strategy::LeastInFlight => least_by(tier, draw, good, |one, _| {
+            strategy::crowding(in_flight(one), one.per_weight)
+        }),
+        Strategy::HeadRoom => {
+            let at = at();
+            least_by(tier, draw, good, |one, _| match one.weight {
+                0 => f64::INFINITY,
+                _ => one.pace.used_share(at),
+            })
+        }
+        Strategy::Cheapest => {
+            let expected = Expected::of(request.expected);
+            least_by(tier, draw, good, |one, _| {
+                one.rates.price(&expected, one.health.estimate.factor())
+            })
+        }
+        Strategy::Sticky => least_by(tier, 0, good, distance(strategy::lot(request.key))),
+        Strategy::Weighted | Strategy::PowerOfTwo => None,
+    }
+}
+
+#[inline]
+fn least_by<'t>(
+    tier: Tier<'t>,
+    draw: u64,
+    good: impl Fn(&Candidate) -> bool,
+    cost: impl Fn(&Candidate, f64) -> f64,
+) -> Option<&'t Candidate> {
+    let (place, least) = strategy::least(tier.candidates, draw, good, cost)?;
+    tier.candidates.get(place).filter(|_| least < f64::INFINITY)
 }
 
 /// Whether no caller's own limits keep the request from a target.
@@ -118,13 +199,17 @@ impl<'a> Look<'a> {
     }
 
     fn pick(&self, tier: Tier<'_>, draw: u64, rng: &mut impl Rng) -> Option<u8> {
-        let drawn = drawn(tier, draw, |one| self.is_usable(one));
-        let chosen = match tier.strategy {
-            _ if drawn.is_some() => drawn,
+        let usable = |one: &Candidate| self.is_usable(one);
+        let favourite = if draws(tier.strategy) {
+            drawn(tier, draw, usable)
+        } else {
+            preferred(tier, self.request, draw, || self.moment.ns).filter(|one| usable(one))
+        };
+        let chosen = favourite.or_else(|| match tier.strategy {
             Strategy::Weighted => self.by_weight(tier, rng),
             Strategy::PowerOfTwo => self.better_of_usable(tier, rng),
-            strategy => self.by_cost(tier, strategy, draw),
-        };
+            _ => self.least_usable(tier, draw),
+        });
         Some(chosen?.position)
     }
 
@@ -181,44 +266,11 @@ impl<'a> Look<'a> {
         })
     }
 
-    /// The usable candidate that the strategy prefers.
-    fn by_cost<'t>(&self, tier: Tier<'t>, strategy: Strategy, draw: u64) -> Option<&'t Candidate> {
-        let (request, at) = (self.request, self.moment.ns);
-        match strategy {
-            Strategy::LeastInFlight => self.least(tier, draw, |candidate, _| {
-                strategy::crowding(in_flight(candidate), candidate.per_weight)
-            }),
-            Strategy::HeadRoom => {
-                self.least(tier, draw, |candidate, _| -candidate.pace.headroom_at(at))
-            }
-            Strategy::Cheapest => self.least(tier, draw, |candidate, _| {
-                strategy::price(expected_cost(&candidate.slot, request).0)
-            }),
-            Strategy::Sticky => {
-                let key = strategy::mix(request.key);
-                self.least(tier, draw, |candidate, bound| {
-                    strategy::distance(candidate.sticky_id, key, candidate.per_weight, bound)
-                })
-            }
-            Strategy::Weighted | Strategy::PowerOfTwo => None,
-        }
-    }
-
-    /// The usable one of the least cost. That is nearly always the one of the least cost, so that only this one is looked at
-    /// more closely.
-    fn least<'t>(
-        &self,
-        tier: Tier<'t>,
-        draw: u64,
-        cost: impl Fn(&Candidate, f64) -> f64,
-    ) -> Option<&'t Candidate> {
-        let cost = |candidate: &&Candidate, bound| cost(candidate, bound);
-        let mut all = tier.candidates.iter().filter(|one| one.weight > 0);
-        let least = strategy::least(all.clone(), draw, cost)?;
-        if self.is_usable(least) {
-            return Some(least);
-        }
-        strategy::least(all.by_ref().filter(|one| self.is_usable(one)), draw, cost)
+    /// The usable one of the least cost, after the least of all was found not to be.
+    #[cold]
+    fn least_usable<'t>(&self, tier: Tier<'t>, draw: u64) -> Option<&'t Candidate> {
+        let at = || self.moment.ns;
+        least(tier, self.request, draw, at, |one| self.is_usable(one))
     }
 
     /// The better of two that are drawn among those that can be used.
@@ -284,17 +336,34 @@ impl Table {
         let uncapped = resolved.policy.max_cost.is_none() && request.max_cost.is_none();
         let draw = rng.next_u64();
         if uncapped && allows_all(request) {
-            let drawn = drawn(
-                resolved.first_tier()?,
-                draw,
-                #[inline(always)]
-                |candidate| is_at_hand(self, candidate, request),
-            );
-            if let Some(drawn) = drawn {
-                return Some(drawn.target);
+            let favourite = if draws(resolved.policy.strategy) {
+                drawn(
+                    resolved.first_tier()?,
+                    draw,
+                    #[inline(always)]
+                    |candidate| is_at_hand(self, candidate, request),
+                )
+            } else {
+                self.preferred_at_hand(resolved, request, draw, now)
+            };
+            if let Some(favourite) = favourite {
+                return Some(favourite.target);
             }
         }
         self.decide_by_looking(resolved, request, draw, now, rng)
+    }
+
+    #[inline(never)]
+    fn preferred_at_hand<'t>(
+        &self,
+        route: &'t Resolved,
+        request: &Request,
+        draw: u64,
+        now: Instant,
+    ) -> Option<&'t Candidate> {
+        let tier = route.first_tier()?;
+        let preferred = preferred(tier, request, draw, || self.moment(now).ns)?;
+        is_at_hand(self, preferred, request).then_some(preferred)
     }
 
     /// The same for any request, tier by tier.
@@ -316,5 +385,89 @@ impl Table {
             picked
         })?;
         Some(route.candidates.get(usize::from(position))?.target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::strategy::{Fact, Strategy, choose};
+    use crate::testing::origin;
+    use crate::{Cost, Member, Policy, Price, Request, Route, Table, Target, TargetId};
+    use llm_breaker::Mode;
+    use rand::SeedableRng;
+    use rand::rngs::SmallRng;
+    use std::sync::Arc;
+
+    fn table(strategy: Strategy, weights: &[u32]) -> Arc<Table> {
+        let mut builder = Table::builder();
+        let mut members = Vec::new();
+        for (nth, weight) in (0u64..).zip(weights) {
+            let price = Price {
+                input: 5 - nth % 5,
+                output: 1 + nth % 5,
+                ..Price::default()
+            };
+            let name = format!("t{nth}");
+            builder = builder.target(Target::new(name.clone(), "p").price(price));
+            members.push(Member::new(name).weight(*weight));
+        }
+        let mut policy = Policy::default();
+        policy.strategy = strategy;
+        let route = Route::new("r").tier(members).policy(policy);
+        builder.route(route).build(origin()).unwrap()
+    }
+
+    fn decided(table: &Table, request: &Request, seed: u64) -> Option<TargetId> {
+        let route = table.route("r").unwrap();
+        table.decide(route, request, origin(), &mut SmallRng::seed_from_u64(seed))
+    }
+
+    #[test]
+    fn a_key_is_at_home_where_it_would_be_chosen_to_be_and_moves_only_while_that_is_set_aside() {
+        let weights: Vec<u32> = (0..70).map(|nth| nth % 4).collect();
+        let table = table(Strategy::Sticky, &weights);
+        let candidates = &table.resolved(table.route("r").unwrap()).candidates;
+        let mut facts: Vec<Fact> = candidates
+            .iter()
+            .map(|one| Fact {
+                id: one.sticky_id,
+                weight: one.weight,
+                ..Fact::default()
+            })
+            .collect();
+        let asked = |key| decided(&table, &Request::new().key(key), key).unwrap();
+        let chosen = |facts: &[Fact], key| choose(Strategy::Sticky, facts, 0, key).unwrap();
+        for key in 0..500 {
+            let home = candidates[chosen(&facts, key)].target;
+            // The second time it is remembered.
+            assert_eq!([asked(key), asked(key)], [home, home]);
+        }
+        let lost = asked(7);
+        table.gate(lost).force(Mode::ForcedOpen);
+        facts[lost.index()].weight = 0;
+        for key in 0..500 {
+            assert_eq!(asked(key), candidates[chosen(&facts, key)].target);
+        }
+        table.gate(lost).force(Mode::Enforce);
+        assert_eq!(asked(7), lost);
+    }
+
+    #[test]
+    fn the_cheapest_is_so_for_the_tokens_of_the_request_and_one_without_weight_never_is() {
+        let table = table(Strategy::Cheapest, &[0, 1, 1, 1, 0]);
+        let asked = |input_tokens, output_tokens| {
+            let cost = Cost {
+                input_tokens,
+                output_tokens,
+            };
+            let request = Request::new().expected(cost);
+            decided(&table, &request, input_tokens).unwrap().index()
+        };
+        assert_eq!(asked(1_000, 0), 3);
+        assert_eq!(asked(0, 1_000), 1);
+        table
+            .gate(table.targets().nth(3).unwrap())
+            .force(Mode::ForcedOpen);
+        assert_eq!(asked(1_000, 0), 2);
     }
 }
