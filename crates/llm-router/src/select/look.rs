@@ -411,8 +411,10 @@ mod tests {
             builder = builder.target(Target::new(name.clone(), "p").price(price));
             members.push(Member::new(name).weight(*weight));
         }
-        let mut policy = Policy::default();
-        policy.strategy = strategy;
+        let policy = Policy {
+            strategy,
+            ..Policy::default()
+        };
         let route = Route::new("r").tier(members).policy(policy);
         builder.route(route).build(origin()).unwrap()
     }
