@@ -21,11 +21,11 @@ pub(crate) fn is_document(text: &[u8]) -> bool {
     let inside = text.get(1..).unwrap_or_default().trim_ascii_start();
     match inside.first() {
         Some(b'{' | b'[' | b'"' | b']' | b'\'') => true,
-        // `[1305][...]` is a code before a message, not a list of numbers
+        // `[1305][...]` and `[429]: ...` are a code before a message, not a list of numbers
         Some(b'0'..=b'9') => {
             let digits = inside.iter().take_while(|byte| byte.is_ascii_digit());
             let behind = inside.get(digits.count()..).unwrap_or_default();
-            !behind.starts_with(b"][")
+            !matches!(behind, [b']', rest @ ..] if !rest.trim_ascii().is_empty())
         }
         _ => false,
     }
