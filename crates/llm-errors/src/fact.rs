@@ -66,8 +66,8 @@ pub(crate) struct Facts<'d> {
     spare: [(usize, usize); MAX_SPARE],
     spare_count: usize,
     pub(crate) text: Text,
-    /// The words held a code.
-    named: bool,
+    /// What a code among the words that were read last says.
+    named: Option<Signal>,
     pub(crate) known: Known,
     /// Something calls itself an error.
     pub(crate) error: bool,
@@ -102,7 +102,7 @@ impl<'d> Facts<'d> {
             spare: [(0, 0); MAX_SPARE],
             spare_count: 0,
             text: Text::new(),
-            named: false,
+            named: None,
             known: Known::NOTHING,
             error: false,
             coded: false,

@@ -10,6 +10,7 @@
 use crate::lexicon::mix;
 use crate::provider::Provider;
 use crate::row::{Numerals, Question, Row};
+use crate::rule::Signal;
 use crate::text::Text;
 use crate::window::masked;
 use std::collections::hash_map::RandomState;
@@ -18,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is remembered of messages and of rows of words.
 pub(crate) struct Memo {
-    sentences: Table<3>,
+    sentences: Table<4>,
     answers: Table<1>,
     /// Where keys begin: nobody outside the process can tell which messages share one.
     seed: u64,
@@ -30,6 +31,8 @@ pub(crate) struct Sentence {
     /// The key of its row of words.
     pub(crate) row: u64,
     pub(crate) numerals: Numerals,
+    /// What a code among the words says.
+    pub(crate) signal: Option<Signal>,
 }
 
 /// Shorter messages are read as fast as they are looked up.
@@ -77,15 +80,19 @@ impl Memo {
     /// The message with this key, if it is remembered.
     #[inline]
     pub(crate) fn sentence(&self, key: u64) -> Option<Sentence> {
-        let [row, numerals @ ..] = self.sentences.get(key)?;
-        let numerals = Numerals::of(numerals);
-        Some(Sentence { row, numerals })
+        let [row, few, more, signal] = self.sentences.get(key)?;
+        Some(Sentence {
+            row,
+            numerals: Numerals::of([few, more]),
+            signal: Signal::unpack(signal),
+        })
     }
 
     /// Remembers the message with this key.
     pub(crate) fn keep(&self, key: u64, sentence: &Sentence) {
         let [few, more] = sentence.numerals.bits();
-        self.sentences.put(key, [sentence.row, few, more]);
+        let signal = sentence.signal.map_or(0, Signal::pack);
+        self.sentences.put(key, [sentence.row, few, more, signal]);
     }
 
     /// The answer to a question about the row or the message with this key, which `find` finds

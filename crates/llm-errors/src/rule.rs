@@ -96,6 +96,49 @@ pub(crate) struct Signal {
     pub(crate) rule: u16,
 }
 
+impl Signal {
+    /// In one number, which is not 0.
+    pub(crate) fn pack(self) -> u64 {
+        let Outcome {
+            kind,
+            resend,
+            scope,
+        } = self.outcome;
+        let resend = resend.map_or(0, |resend| resend as u64 + 1);
+        let scope = scope.map_or(0, |scope| scope as u64 + 1);
+        1 | (kind as u64) << 8
+            | resend << 16
+            | scope << 24
+            | (self.rank as u64) << 32
+            | u64::from(self.rule) << 40
+    }
+
+    /// What [`Self::pack`] made one number of; `None` for any other.
+    pub(crate) fn unpack(bits: u64) -> Option<Self> {
+        const RANKS: [Rank; 6] = [
+            Rank::Vague,
+            Rank::Status,
+            Rank::Weak,
+            Rank::FirmStatus,
+            Rank::Family,
+            Rank::Final,
+        ];
+        let [1, kind, resend, scope, rank, low, high, _] = bits.to_le_bytes() else {
+            return None;
+        };
+        let place = |number: u8| usize::from(number).wrapping_sub(1);
+        Some(Self {
+            outcome: Outcome {
+                kind: *ErrorKind::ALL.get(usize::from(kind))?,
+                resend: Resend::ALL.get(place(resend)).copied(),
+                scope: Scope::ALL.get(place(scope)).copied(),
+            },
+            rank: *RANKS.get(usize::from(rank))?,
+            rule: u16::from_le_bytes([low, high]),
+        })
+    }
+}
+
 /// The kinds that a code of this kind's family may turn out to be.
 pub(crate) const fn family(kind: ErrorKind) -> Kinds {
     use ErrorKind as K;
@@ -426,3 +469,34 @@ static COUNTS: [bool; 256] = {
     }
     table
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_survives_in_one_number() {
+        let scopes = Scope::ALL.iter().copied().map(Some).chain([None]);
+        for scope in scopes {
+            for resend in Resend::ALL.iter().copied().map(Some).chain([None]) {
+                for kind in ErrorKind::ALL {
+                    for rank in [Rank::Vague, Rank::Weak, Rank::Family, Rank::Final] {
+                        let outcome = Outcome {
+                            kind: *kind,
+                            resend,
+                            scope,
+                        };
+                        let rule = 1200;
+                        let signal = Signal {
+                            outcome,
+                            rank,
+                            rule,
+                        };
+                        assert_eq!(Signal::unpack(signal.pack()), Some(signal));
+                    }
+                }
+            }
+        }
+        assert_eq!(Signal::unpack(0), None);
+    }
+}

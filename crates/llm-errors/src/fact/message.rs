@@ -121,6 +121,9 @@ impl<'d> Facts<'d> {
         let exact = || memo.exact_message(self.provider, message);
         let known = |key| memo.sentence(key);
         if let Some(sentence) = masked.and_then(known).or_else(|| exact().and_then(known)) {
+            if let Some(signal) = sentence.signal {
+                self.note(signal, Field::Text);
+            }
             let message = Message {
                 bytes: message,
                 escaped: self.escaped,
@@ -155,7 +158,15 @@ impl<'d> Facts<'d> {
             })
         {
             let row = row.key();
-            memo.keep(key, &Sentence { row, numerals });
+            let signal = self.named;
+            memo.keep(
+                key,
+                &Sentence {
+                    row,
+                    numerals,
+                    signal,
+                },
+            );
         }
         (row, self.known)
     }
@@ -168,14 +179,13 @@ impl<'d> Facts<'d> {
         only.then(|| body.get(place..place + len)).flatten()
     }
 
-    /// Does the message that was read mean nothing but its words, and those the same at any time?
+    /// Does the message that was read say the same at any time?
     fn is_lasting(&self, row: &mut Row<'_>) -> bool {
         let marks = &self.dictionary.marks;
         let text = &self.text;
         // the wait until a date is another one tomorrow, unless the words state a wait anyway
         let dated = text.moments().next().is_some() || text.present().has(marks.midnight);
-        let lasting = text.is_whole() && !text.is_empty() && !self.named;
-        lasting && (!dated || wait::states(marks, row))
+        text.is_whole() && !text.is_empty() && (!dated || wait::states(marks, row))
     }
 
     /// Reads the words of the messages that were passed over so far.
@@ -247,10 +257,10 @@ impl<'d> Facts<'d> {
         if self.text.words().len() <= before + FEW {
             found = found.or(guess);
         }
-        self.named |= found.is_some();
         if numbered {
             self.text.vary();
         }
+        self.named = None;
         if let Some(mut signal) = found {
             // a name in running text is weaker than the field meant for it; one that blames the
             // server is often a client's, for whatever it was told in the words behind it
@@ -259,6 +269,7 @@ impl<'d> Facts<'d> {
                 _ => Rank::Family,
             };
             signal.rank = signal.rank.min(most);
+            self.named = Some(signal);
             self.note(signal, Field::Text);
         }
     }
