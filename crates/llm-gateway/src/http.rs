@@ -22,6 +22,7 @@ use llm_resilience::providers::Call;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::watch;
 
 /// Everything a request needs, shared by all of them.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub(crate) struct App {
     /// Whether callers are on this machine alone.
     loopback: bool,
     draining: AtomicBool,
+    /// Whether what still runs is to end now.
+    cut: watch::Sender<bool>,
 }
 
 /// What a reload replaces beside the engine's own state.
@@ -93,6 +96,7 @@ impl App {
             admin_apart: config.admin_listen.is_some(),
             loopback: config.listen.ip().is_loopback(),
             draining: AtomicBool::new(false),
+            cut: watch::Sender::new(false),
         }
     }
 
@@ -118,6 +122,11 @@ impl App {
     /// Says that the gateway is shutting down: it is no longer ready.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends the streams that still run, each in an error event.
+    pub(crate) fn cut(&self) {
+        self.cut.send_replace(true);
     }
 
     fn is_draining(&self) -> bool {

@@ -21,6 +21,8 @@ use tokio::task::JoinSet;
 
 /// How long accepting pauses when the system has no socket left.
 const OUT_OF_SOCKETS: Duration = Duration::from_millis(50);
+/// How long streams that are cut may take to say so.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Connections of operators served at once.
 const ADMIN_CONNECTIONS: usize = 64;
 
@@ -72,7 +74,8 @@ impl Server {
             .and_then(|listener| listener.local_addr().ok())
     }
 
-    /// Serves until `stop` is done; then takes no further calls and lets running ones end within the time to drain.
+    /// Serves until `stop` is done; then takes no further calls and lets running ones end within the time to drain. Streams
+    /// that run on are ended in an error event.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Drained {
         let graceful = Arc::new(GracefulShutdown::new());
         let (stopping, stopped) = watch::channel(false);
@@ -108,10 +111,17 @@ impl Server {
         let Some(graceful) = Arc::into_inner(graceful) else {
             return Drained::Cut;
         };
-        match tokio::time::timeout(self.limits.drain, graceful.shutdown()).await {
-            Ok(()) => Drained::All,
-            Err(_) => Drained::Cut,
+        let mut ended = std::pin::pin!(graceful.shutdown());
+        if tokio::time::timeout(self.limits.drain, &mut ended)
+            .await
+            .is_ok()
+        {
+            return Drained::All;
         }
+        self.app.cut();
+        // Whether the last words are read or not, it is over then.
+        let _ = tokio::time::timeout(LAST_WORDS, ended).await;
+        Drained::Cut
     }
 }
 

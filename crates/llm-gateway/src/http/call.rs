@@ -15,6 +15,7 @@ use llm_resilience::providers::{BadRequest, Call};
 use llm_resilience::{AnswerStream, CallOptions, What};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, LazyLock};
+use tokio::sync::watch;
 use tracing::Instrument as _;
 
 /// Headers of the caller that choose features of the provider's API and go on to targets of the same dialect.
@@ -103,7 +104,8 @@ pub(super) async fn complete(
             let body = match answer.body {
                 llm_resilience::Body::Whole(bytes) => Body::whole(bytes),
                 llm_resilience::Body::Stream(stream) => {
-                    Body::stream(pieces(stream, dialect, id.to_owned(), held))
+                    let cut = app.cut.subscribe();
+                    Body::stream(pieces(stream, dialect, id.to_owned(), held, cut))
                 }
             };
             let mut response = reply::answered(&answer.served, body, dialect, streamed, id);
@@ -133,18 +135,33 @@ pub(super) async fn complete(
     }
 }
 
-/// The pieces of a stream as they come. A break becomes an error event in the caller's dialect, and the end.
+/// The pieces of a stream as they come. A break becomes an error event in the caller's dialect, and the end; so does
+/// `cut`, when the gateway cannot wait any longer.
 fn pieces(
     stream: Box<AnswerStream>,
     dialect: Dialect,
     id: String,
     held: Held,
+    mut cut: watch::Receiver<bool>,
 ) -> impl Stream<Item = Bytes> + Send {
-    let begun = Some((stream, id, held, Bytes::new()));
+    // One future for the whole stream: each piece polls it, and none makes it anew.
+    let cut = Box::pin(async move {
+        // The sender is gone only if the gateway is.
+        let _ = cut.wait_for(|cut| *cut).await;
+    });
+    let begun = Some((stream, cut, id, held, Bytes::new()));
     futures_util::stream::unfold(begun, move |state| async move {
-        let (mut stream, id, held, last) = state?;
-        match stream.next().await? {
-            Ok(piece) => Some((piece.clone(), Some((stream, id, held, piece)))),
+        let (mut stream, mut cut, id, held, last) = state?;
+        let next = tokio::select! {
+            biased;
+            next = stream.next() => next?,
+            () = &mut cut => {
+                let problem = Outline::of_problem(&Problem::Draining);
+                return Some((problem.event(dialect, &id, &last), None));
+            }
+        };
+        match next {
+            Ok(piece) => Some((piece.clone(), Some((stream, cut, id, held, piece)))),
             Err(error) => {
                 tracing::warn!(request_id = id, error.type = error.kind().as_str(), "a stream broke off");
                 Some((Outline::of_error(&error).event(dialect, &id, &last), None))

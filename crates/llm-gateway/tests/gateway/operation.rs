@@ -1,7 +1,8 @@
 //! What an operator relies on: health, metrics, a listener apart, an orderly end.
 
-use crate::support::{Gateway, openai, two};
+use crate::support::{Gateway, anthropic, openai, responses, two};
 use http::Request;
+use http_body_util::BodyExt as _;
 use llm_sim::{Pace, Script, Sim, SimHandle};
 use std::process::Command;
 use std::time::Duration;
@@ -160,4 +161,43 @@ async fn a_running_call_ends_well_when_the_gateway_is_told_to_stop() {
         .await
         .unwrap();
     assert!(status.success(), "{status}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_stream_that_outlasts_the_time_to_drain_ends_in_an_error_event() {
+    for (path, body) in [
+        ("/v1/chat/completions", openai("hi", true)),
+        ("/v1/messages", anthropic("hi", true)),
+        ("/v1/responses", responses("hi", true)),
+    ] {
+        let (sim, mut gateway) = set("[server]\ndrain = \"200ms\"").await;
+        let slow = "words = 500\n[[rule]]\nslow = { per_chunk = \"50ms\" }";
+        sim.set_script(Script::from_toml(slow).unwrap());
+        let answer = gateway.open(gateway.request(path), body).await;
+        let mut answer = answer.into_body();
+        let mut seen = answer
+            .frame()
+            .await
+            .unwrap()
+            .unwrap()
+            .into_data()
+            .unwrap()
+            .to_vec();
+        let pid = gateway.child.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(told.unwrap().success());
+        let rest = answer.collect().await.expect("an orderly end").to_bytes();
+        seen.extend_from_slice(&rest);
+        let seen = String::from_utf8(seen).unwrap();
+        let last = seen.trim_end().rsplit("\n\n").next().unwrap();
+        assert!(
+            last.contains("the gateway is shutting down"),
+            "{path}: {last}"
+        );
+        let ends = ["[DONE]", "message_stop", "response.completed"];
+        assert!(!ends.iter().any(|end| seen.contains(end)), "{path}: {last}");
+        let ended = tokio::task::spawn_blocking(move || gateway.child.wait().unwrap());
+        assert!(ended.await.unwrap().success());
+    }
 }

@@ -125,7 +125,7 @@ pub(crate) const KEYS: &[Key] = &[
         "drain",
         "duration",
         "`\"30s\"`",
-        "How long running calls may go on after SIGTERM or Ctrl-C; then they are cut.",
+        "How long running calls may go on after SIGTERM or Ctrl-C; then they are cut, streams with an error event.",
     ),
     key(
         Section::Breaker,
