@@ -26,7 +26,7 @@
 //! - the weight of a silence is divided by how many times over calls say the same (`LatencyDetector::waves`, which looks at 32 calls in
 //!   a row; where more than that begin in a second, all of a second are taken to say the same to that degree);
 //! - from two on (less is within the error of the estimate) the undivided weights must come to 5 as well where "at most 1.3 times as slow"
-//!   becomes "at most six times";
+//!   becomes "at most six times, and at most two and a half times as slow as the last answers were";
 //! - scores that rose and fell again raise what an alarm needs.
 //!
 //! `tests/hang.rs` tries it all, on shapes that none of the numbers was chosen on as well.
@@ -67,6 +67,8 @@ const WAVES_CALLS: f32 = 32.0;
 const WAVY: f32 = 2.0;
 /// What [`SLACK`] is beside that where there are waves, and what the score must be then.
 const SLACK_IN_WAVES: f32 = 6.0;
+/// How many times as slow as the last answers a wave may have made the calls after them.
+const RISE_IN_WAVES: f32 = 2.5;
 const ALARM_IN_WAVES: f32 = 5.0;
 /// How many slots the calls of a second are counted over: four seconds.
 const RATE_SLOTS: u64 = 32;
@@ -138,13 +140,15 @@ impl HangDetector {
     }
 
     /// Whether the target hangs. Ask when a call is about to be sent, and while one is silent. `waves` is how many calls say what one
-    /// independent call would, 1 where nothing is known of that (taken for 1 to 16). `slower` gives, for a class, the share
+    /// independent call would, 1 where nothing is known of that (taken for 1 to 16); `level`, how many times as slow as usual the last answers
+    /// were (1 at least). `slower` gives, for a class, the share
     /// (`0.0..=1.0`) of its calls that take longer than a time; `None` where too little is known, which leaves that class out. It is
     /// called at most once in 50 ms, whoever asks.
     pub fn is_hanging<S: Fn(Duration) -> f32>(
         &self,
         now: Instant,
         waves: f32,
+        level: f32,
         slower: impl Fn(usize) -> Option<S>,
     ) -> bool {
         let t = self.tick(now);
@@ -163,8 +167,8 @@ impl HangDetector {
         let waves = waves.clamp(1.0, WAVES_MAX);
         let alike = self.alike(t, waves);
         let (score, silence_ms) = self.weigh(t, alike, SLACK, &slower);
-        let wave =
-            || waves >= WAVY && self.weigh(t, 1.0, SLACK_IN_WAVES, &slower).0 < ALARM_IN_WAVES;
+        let slack = SLACK_IN_WAVES.max(RISE_IN_WAVES * level);
+        let wave = || waves >= WAVY && self.weigh(t, 1.0, slack, &slower).0 < ALARM_IN_WAVES;
         let strength = self.compare(score, silence_ms, wave);
         let news = pack(step, strength.to_bits());
         let _ = self

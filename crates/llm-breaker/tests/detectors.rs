@@ -13,6 +13,7 @@ mod world;
 
 use clock::Clock;
 use llm_breaker::{EjectionCap, LatencyDetector, Promotion, SLOW};
+use rand::RngExt;
 use std::time::Duration;
 use world::{HELD_OUT, Shape, World};
 
@@ -89,6 +90,61 @@ fn on_shapes_that_no_number_was_chosen_on_it_is_as_quick_and_as_quiet() {
         let alarms = false_alarms(&mut World::of(shape, typical, 99), 100_000);
         assert!(alarms < 10, "{name}: {alarms} in 100 000");
     }
+}
+
+/// Prompts of 100 tokens, a first token of which takes 0.4 s, and of 4 000, of which it takes 1.6 s: the next time, and its class.
+fn mixed(world: &mut World, slower: f64) -> (usize, Duration) {
+    let long = world.rng.random::<bool>();
+    let prompt = if long { 4.0 } else { 1.0 };
+    (usize::from(long), world.time(slower * prompt))
+}
+
+/// Seen through this many classes: the median number of calls until a factor of three is seen, and false alarms in 300 000 calls.
+fn in_classes(classes: usize) -> (usize, usize) {
+    let shape = Shape::Lognormal {
+        sigma: 0.4,
+        stragglers: 0.02,
+    };
+    let ready = |seed| {
+        let mut world = World::of(shape, 0.4, seed);
+        let detector = LatencyDetector::with_classes(classes);
+        for _ in 0..2_000 {
+            let (class, time) = mixed(&mut world, 1.0);
+            detector.observe_in(class, time);
+        }
+        detector.reset();
+        (world, detector)
+    };
+    let mut delays: Vec<usize> = (0..101)
+        .map(|seed| {
+            let (mut world, detector) = ready(seed);
+            let mut alarm = |_: &usize| {
+                let (class, time) = mixed(&mut world, 3.0);
+                detector.observe_in(class, time) >= SLOW
+            };
+            (1..).find(|call| alarm(call)).unwrap()
+        })
+        .collect();
+    delays.sort_unstable();
+    let (mut world, detector) = ready(1_000);
+    let alarms = (0..300_000u32).filter(|_| {
+        let (class, time) = mixed(&mut world, 1.0);
+        let alarm = detector.observe_in(class, time) >= SLOW;
+        if alarm {
+            detector.reset();
+        }
+        alarm
+    });
+    (delays[50], alarms.count())
+}
+
+#[test]
+fn short_and_long_prompts_are_weighed_each_against_their_like() {
+    let (together, apart) = (in_classes(1), in_classes(2));
+    println!("calls until x3 is seen, false alarms: together {together:?}, apart {apart:?}");
+    assert!(apart.0 <= 8, "{apart:?}");
+    assert!(together.0 >= apart.0 + 4, "{together:?} {apart:?}");
+    assert!(apart.1 < 30, "{apart:?}");
 }
 
 /// Page's CUSUM for somebody who knows both laws, normal with a shift of so many standard deviations: calls until an alarm, by mean,

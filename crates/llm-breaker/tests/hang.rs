@@ -65,7 +65,8 @@ impl Target {
         });
         let learnt = &self.learnt;
         let alike = waves.map_or(1.0, LatencyDetector::waves);
-        let hangs = self.detector.is_hanging(now, alike, |_| {
+        let level = waves.map_or(1.0, LatencyDetector::level);
+        let hangs = self.detector.is_hanging(now, alike, level, |_| {
             Some(|age: Duration| {
                 let slower = learnt.len() - learnt.partition_point(|t| *t <= age.as_secs_f64());
                 #[expect(clippy::cast_precision_loss, reason = "a share")]

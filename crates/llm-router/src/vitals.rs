@@ -18,6 +18,8 @@ const LEAST_SILENCE: Duration = Duration::from_secs(1);
 const SUSPECT: f32 = 2.0;
 /// For so long after its trouble a target is not met by all who flee from another at once.
 const HEALED_LATELY_MS: u64 = 30_000;
+/// Calls of one moment say nothing of the next.
+const LEAST_SLOWNESS: Duration = Duration::from_secs(2);
 /// Trials in a row that another target must win before a slow one is left.
 const TRIALS: u32 = 4;
 
@@ -46,24 +48,27 @@ struct Kind {
     lost_trials: AtomicU32,
     /// How long that other one took, in milliseconds: less by an eighth with each call that needed no other.
     rival_ms: AtomicU32,
+    /// Milliseconds since the origin at which calls grew slow; 0 while they are not.
+    slow_since: AtomicU64,
 }
 
 impl Kind {
     fn new(origin: Instant) -> Self {
         Self {
             usual: HedgeDelay::new(origin),
-            slow: LatencyDetector::default(),
+            slow: LatencyDetector::with_classes(SizeClass::COUNT),
             lost_trials: AtomicU32::new(0),
             rival_ms: AtomicU32::new(0),
+            slow_since: AtomicU64::new(0),
         }
     }
 
-    /// After how long another target should be asked beside a call, because of what was seen before it.
-    fn doubtful_after(&self, now: Instant) -> Option<Duration> {
+    /// After how long another target should be asked beside a call of this class, because of what was seen before it.
+    fn doubtful_after(&self, class: SizeClass, now: Instant) -> Option<Duration> {
         let score = self.slow.score();
         if score >= SLOW {
             let rival = Duration::from_millis(self.rival_ms.load(Ordering::Relaxed).into());
-            return Some((self.slow.typical()? * 3 / 2).max(rival));
+            return Some((self.slow.typical_in(class.index())? * 3 / 2).max(rival));
         }
         let usual = self.usual.delay(now).filter(|_| score > SUSPECT)?;
         Some(usual * 3 / 2)
@@ -84,6 +89,31 @@ impl Kind {
         self.slow.reset();
         self.lost_trials.store(0, Ordering::Relaxed);
         self.rival_ms.store(0, Ordering::Relaxed);
+        self.slow_since.store(0, Ordering::Relaxed);
+    }
+
+    /// Notes since when calls are slow, by the score after one.
+    fn note(&self, score: f32, now_ms: u64) {
+        let since = self.slow_since.load(Ordering::Relaxed);
+        if score >= SLOW && since == 0 {
+            self.slow_since.store(now_ms.max(1), Ordering::Relaxed);
+        } else if score <= SUSPECT && since != 0 {
+            self.slow_since.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// For how long calls have been slow.
+    fn slow_for(&self, now_ms: u64) -> Duration {
+        match self.slow_since.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            since => Duration::from_millis(now_ms.saturating_sub(since)),
+        }
+    }
+
+    /// Whether calls are slow, and no wave of load that was ever seen explains it.
+    fn is_lastingly_slow(&self, now_ms: u64) -> bool {
+        let lasted = self.slow_for(now_ms);
+        self.slow.is_slow() && lasted >= LEAST_SLOWNESS && !self.slow.may_be_wave(lasted)
     }
 }
 
@@ -142,27 +172,31 @@ impl Vitals {
         self.window.record(class(request), took, now);
         let kind = self.of(request);
         if kind
-            .doubtful_after(now)
+            .doubtful_after(class(request), now)
             .is_none_or(|doubtful| took <= doubtful)
         {
             kind.won();
         }
-        self.observe(kind, took, now);
+        self.observe(request, took, now);
     }
 
     /// A call was silent for so long when another target, asked beside it, answered.
     pub(crate) fn was_beaten(&self, request: &Request, age: Duration, now: Instant) {
         let sent = now.checked_sub(age).map_or(0, |sent| self.millis(sent));
         if sent >= self.forgotten_at.load(Ordering::Relaxed) {
-            self.of(request).slow.outlasted(age);
+            let kind = self.of(request);
+            let score = kind.slow.outlasted_in(class(request).index(), age);
+            kind.note(score, self.millis(now));
         }
     }
 
     /// Books a time as evidence of slowness, unless its call began before trouble was forgotten.
-    fn observe(&self, kind: &Kind, took: Duration, now: Instant) {
+    fn observe(&self, request: &Request, took: Duration, now: Instant) {
         let sent = now.checked_sub(took).map_or(0, |sent| self.millis(sent));
         if sent >= self.forgotten_at.load(Ordering::Relaxed) {
-            kind.slow.observe(took);
+            let kind = self.of(request);
+            let score = kind.slow.observe_in(class(request).index(), took);
+            kind.note(score, self.millis(now));
         }
     }
 
@@ -176,7 +210,7 @@ impl Vitals {
         let kind = self.of(request);
         kind.usual.record(window, now);
         self.window.record(class(request), window, now);
-        self.observe(kind, window, now);
+        self.observe(request, window, now);
     }
 
     /// The learnt window for the first token or the whole answer, inside the route's.
@@ -206,8 +240,7 @@ impl Vitals {
 
     /// Whether it is known to be as quick as ever.
     pub(crate) fn is_quick(&self, request: &Request) -> bool {
-        let slow = &self.of(request).slow;
-        slow.typical().is_some() && !slow.is_slow()
+        self.typical(request).is_some() && !self.is_slow(request)
     }
 
     /// Whether a call that is sent now would wait for most of the time that is left, behind those already sent. To send it all the
@@ -237,10 +270,13 @@ impl Vitals {
 
     /// The same where only a target that has healed lately is to be spared.
     pub(crate) fn takes_refugee(&self, now: Instant) -> bool {
+        !self.healed_lately(now) || self.crowd.lets_in(now)
+    }
+
+    /// Whether it was in trouble a short while ago.
+    pub(crate) fn healed_lately(&self, now: Instant) -> bool {
         let healed_ms = self.forgotten_at.load(Ordering::Relaxed);
-        let healed_lately =
-            healed_ms > 0 && self.millis(now).saturating_sub(healed_ms) < HEALED_LATELY_MS;
-        !healed_lately || self.crowd.lets_in(now)
+        healed_ms > 0 && self.millis(now).saturating_sub(healed_ms) < HEALED_LATELY_MS
     }
 
     /// The time by which nine of ten calls have answered; `None` while too little is known.
@@ -264,12 +300,12 @@ impl Vitals {
     /// grown slow, or as long as the other one last took, where that is more; half again the p90 where the last calls were very late;
     /// `None` where nothing is wrong.
     pub(crate) fn doubtful_after(&self, request: &Request, now: Instant) -> Option<Duration> {
-        self.of(request).doubtful_after(now)
+        self.of(request).doubtful_after(class(request), now)
     }
 
     /// Its usual time, as learnt while it was well; `None` while too little is known.
     pub(crate) fn typical(&self, request: &Request) -> Option<Duration> {
-        self.of(request).slow.typical()
+        self.of(request).slow.typical_in(class(request).index())
     }
 
     /// Whether it has grown slow beside its own past.
@@ -280,19 +316,33 @@ impl Vitals {
     /// Whether calls go in and nothing comes out, as far as all those in flight can tell together.
     pub(crate) fn is_hanging(&self, now: Instant) -> bool {
         let waves = self.streamed.slow.waves().max(self.whole.slow.waves());
-        self.hang.is_hanging(now, waves, |class| {
+        let level = self.streamed.slow.level().max(self.whole.slow.level());
+        self.hang.is_hanging(now, waves, level, |class| {
             let slower = self.window.slower(class, now)?;
             Some(move |age| slower.than(age))
         })
     }
 
-    /// Another target, asked beside this one, answered first, after so long. True where that has happened so often in a row that
-    /// this one, slow beside its own past, should be left.
-    pub(crate) fn lost_trial(&self, request: &Request, rival: Duration) -> bool {
+    /// Another target, asked beside this one, answered first, after so long.
+    pub(crate) fn lost_trial(&self, request: &Request, rival: Duration) {
         let kind = self.of(request);
         let rival = u32::try_from(rival.as_millis()).unwrap_or(u32::MAX);
         kind.rival_ms.store(rival, Ordering::Relaxed);
-        kind.lost_trials.fetch_add(1, Ordering::Relaxed) + 1 >= TRIALS && kind.slow.is_slow()
+        kind.lost_trials.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether that has happened so often in a row that this one, slow beside its own past and by more than a wave, should be left.
+    pub(crate) fn is_outrun(&self, request: &Request, now: Instant) -> bool {
+        let kind = self.of(request);
+        kind.lost_trials.load(Ordering::Relaxed) >= TRIALS
+            && kind.is_lastingly_slow(self.millis(now))
+    }
+
+    /// Whether one more trial says what the last did not: not while nothing but a moment's time is wanting to leave this one.
+    pub(crate) fn is_trial_news(&self, request: &Request, now: Instant) -> bool {
+        let kind = self.of(request);
+        kind.lost_trials.load(Ordering::Relaxed) < 2 * TRIALS
+            || kind.slow_for(self.millis(now)) >= LEAST_SLOWNESS
     }
 
     /// It answered before the one that was asked beside it.

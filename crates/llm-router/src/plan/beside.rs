@@ -122,6 +122,11 @@ impl Plan {
         let mut passed = self.tried();
         for live in self.lives.iter() {
             passed.insert(live.position);
+            let candidate = route.candidates.get(usize::from(live.position))?;
+            let vitals = &table.slot(candidate.target).health.vitals;
+            if why == Why::Trial && !vitals.is_trial_news(&self.request, now) {
+                return None;
+            }
         }
         // A target that is slow or silent is what the edge to another region is for.
         let fit = self.fit.with(Edge::Region);
@@ -203,22 +208,35 @@ impl Plan {
                 self.settle(table, slot, loser, settled, now);
             }
             Some(Why::Trial) => {
-                let target = self.target_of(loser.attempt);
                 let position = loser.position;
                 abandon(table, slot, loser);
-                let route = table.resolved(self.route);
                 let took = took.unwrap_or_default();
-                if slot.health.vitals.lost_trial(&self.request, took)
-                    && self.another_takes_all(table, route, position, now)
-                    && let Some(target) = target
-                    && self.may_eject(table, route, target, TripReason::Latency, now)
-                {
-                    let change = slot.health.gate.trip(now, TripReason::Latency);
-                    slot.health.vitals.recovered(now);
-                    self.note_change(target, Scope::Deployment, change);
-                }
+                slot.health.vitals.lost_trial(&self.request, took);
+                self.leave_if_outrun(table, slot, position, now);
             }
             _ => abandon(table, slot, loser),
+        }
+    }
+
+    /// Opens the breaker of a target that has grown slow by more than a wave of load, and that another one has beaten again and again.
+    pub(super) fn leave_if_outrun(
+        &mut self,
+        table: &Table,
+        slot: &Slot,
+        position: u8,
+        now: Instant,
+    ) {
+        let route = table.resolved(self.route);
+        let Some(candidate) = route.candidates.get(usize::from(position)) else {
+            return;
+        };
+        if slot.health.vitals.is_outrun(&self.request, now)
+            && self.another_takes_all(table, route, position, now)
+            && self.may_eject(table, route, candidate.target, TripReason::Latency, now)
+        {
+            let change = slot.health.gate.trip(now, TripReason::Latency);
+            slot.health.vitals.recovered(now);
+            self.note_change(candidate.target, Scope::Deployment, change);
         }
     }
 

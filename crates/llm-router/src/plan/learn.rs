@@ -77,6 +77,8 @@ impl Plan {
                 vitals.usual_was(&self.request, caller_saw, now);
             }
             self.note_trial_won(slot, live);
+            let position = live.position;
+            self.leave_if_outrun(&table, slot, position, now);
         }
     }
 
