@@ -194,6 +194,30 @@ mod tests {
     }
 
     #[test]
+    fn no_wave_of_load_opens_a_gate() {
+        for seed in ["1", "11"] {
+            let options = options(&["--quick", "--ours", "--only", "load waves", "--seed", seed]);
+            for outcome in simulate(&options) {
+                assert_eq!(outcome.states(), "", "{} {seed}", outcome.scenario.name);
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_stampedes_on_a_target_that_has_healed() {
+        for only in ["outage", "regional loss", "flapping", "metastable overload"] {
+            for seed in ["1", "2", "3"] {
+                let options = options(&["--quick", "--ours", "--only", only, "--seed", seed]);
+                for outcome in simulate(&options) {
+                    let sick = outcome.rows[0].1.sick.unwrap();
+                    let peak = sick.healed.unwrap().peak;
+                    assert!(peak <= 1.2, "{} {seed}: {peak}", outcome.scenario.name);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_lone_target_with_too_much_to_do_is_no_worse_protected_than_bare() {
         let figures = bare_and_ours("metastable overload");
         let (bare, ours) = figures[0];

@@ -47,9 +47,14 @@ pub(crate) struct Sick {
 pub(crate) struct Healed {
     /// From the trouble's end until it served 90 % of its healthy share again.
     pub(crate) back: Option<Duration>,
-    /// The most calls it got after the trouble, as a multiple of its healthy share.
+    /// The most calls it got in one stretch after the trouble, as a multiple of its healthy share.
     pub(crate) peak: f64,
 }
+
+/// The shortest stretch of a peak, in bins: 2 s.
+const SHORTEST_STRETCH: usize = 8;
+/// A stretch holds so many calls of a healthy target. Their number then varies by 5 %, so that chance makes 1.2 of 1 in fewer than one of 10 000.
+const STRETCH_CALLS: f64 = 400.0;
 
 /// Counts in bins of equal length.
 struct Bins(Vec<u32>);
@@ -160,11 +165,22 @@ fn peak(scenario: &Scenario, log: &Log) -> f64 {
     );
     let calls = log.calls.iter().filter(|call| call.site == scenario.sick);
     let calls = Bins::of(calls.map(|call| call.at), scenario.length);
-    let healthy = calls.between(WARM, scenario.from) / all.between(WARM, scenario.from).max(1.0);
-    (bin(scenario.to)..bin(scenario.length) - WINDOW)
-        .map(|start| calls.sum(start, 8) / all.sum(start, 8).max(1.0))
+    let before = calls.between(WARM, scenario.from);
+    let healthy = before / all.between(WARM, scenario.from).max(1.0);
+    let a_bin = before / (bin(scenario.from) - bin(WARM)).max(1) as f64;
+    let stretch = stretch(a_bin);
+    (bin(scenario.to)..bin(scenario.length).saturating_sub(stretch))
+        .map(|start| calls.sum(start, stretch) / all.sum(start, stretch).max(1.0))
         .fold(0.0, f64::max)
         / healthy.max(f64::MIN_POSITIVE)
+}
+
+/// How many bins it takes a healthy target to get [`STRETCH_CALLS`] calls, where it gets so many a bin.
+fn stretch(a_bin: f64) -> usize {
+    let most = bin(WARM);
+    (SHORTEST_STRETCH..most)
+        .find(|bins| *bins as f64 * a_bin >= STRETCH_CALLS)
+        .unwrap_or(most)
 }
 
 /// Real answers and upstream calls of each second, for the plots.
@@ -180,4 +196,18 @@ pub(crate) fn curves(scenario: &Scenario, log: &Log) -> (Vec<f64>, Vec<f64>) {
         per_second(answered.map(|seen| seen.arrived + seen.took).collect()),
         per_second(log.calls.iter().map(|call| call.at).collect()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peak_is_taken_over_enough_calls_to_be_none_by_chance() {
+        // 200 calls a second; 40; 20.
+        assert_eq!(stretch(50.0), 8);
+        assert_eq!(stretch(10.0), 40);
+        assert_eq!(stretch(5.0), 80);
+        assert_eq!(stretch(0.0), 80);
+    }
 }

@@ -20,8 +20,13 @@ start and 60 s after its end.
 | switch s | from arrival until the call that answered was sent: the p99 of those answered who came during the trouble |
 | leave s | from the trouble's start until less than 1 % of first calls, probes aside, went to the sick target; measured over the 3 s that follow; of a target on trial: until it was stopped everywhere |
 | return s | from the trouble's end until the healed target served 90 % of its healthy share |
-| peak | the most calls the healed target got in any 2 s after the trouble, as a multiple of its healthy share; these three are empty where nothing falls ill, the last two where nothing heals |
+| peak | the most calls the healed target got in any stretch of time after the trouble, as a multiple of its healthy share; these three are empty where nothing falls ill, the last two where nothing heals |
 | wasted/100 | upstream calls whose answer nobody got, per 100 requests |
+
+A target's healthy share is its part of all arrivals from 20 s after the start to the trouble. *Peak* compares the calls it got in a stretch with that
+share of the arrivals in the same stretch, so that a busy moment is not taken for a stampede. The stretch is 2 s, or as long as the healthy target
+takes to get 400 calls where that is more: the number of so many calls varies by 5 % by chance, and over a shorter stretch chance alone would
+exceed 1.2. A rush that is shorter than the stretch counts for no more than it adds to it.
 
 The policies:
 

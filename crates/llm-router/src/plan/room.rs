@@ -5,13 +5,15 @@
 //! as usual: then it is this call that was lost. Nor does its breaker hear of those who waited in vain, as long as others are answered.
 //!
 //! A call that would come too late is not sent: the queue there would only grow. But trouble ends, and then a queue empties
-//! fast; so the request waits here a little before it is given up. Those who wait are let in one by one: all at once they would be a
-//! stampede on what has just healed.
+//! fast; so the request waits here a little before it is given up. Those who wait are let in one by one, and none because its wait is over: all at
+//! once they would be a stampede on what has just healed. Nor are those cut off who stand in line at a target that was left meanwhile, as long as there is
+//! time: each is sent on as its turn comes.
 
-use super::{AttemptId, Live, Plan, State};
+use super::{AttemptId, Live, Plan, RESERVE, State};
 use crate::resolve::Resolved;
 use crate::select;
 use crate::table::{Slot, Table};
+use llm_breaker::Readiness;
 use llm_errors::{ErrorKind, Phase, Verdict};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,11 +29,10 @@ impl Plan {
         slot.health.vitals.is_crowded(&self.request, left, now)
     }
 
-    /// Whether a call may join those at the target: room is there and, where it was waited for, this one's turn or the end of its wait
-    /// has come.
+    /// Whether a call may join those at the target: room is there and, where it was waited for, this one's turn has come.
     pub(super) fn may_join(&self, slot: &Slot, now: Instant) -> bool {
-        let in_turn = |end| now >= end || slot.health.vitals.lets_in(now);
-        !self.is_crowded(slot, now) && self.room_until.is_none_or(in_turn)
+        let in_turn = || self.room_until.is_none() || slot.health.vitals.lets_in(now);
+        !self.is_crowded(slot, now) && in_turn()
     }
 
     /// Whether an attempt that has timed out was one of many at a slow target that goes on answering others, and there is nobody else.
@@ -51,24 +52,30 @@ impl Plan {
             && !self.another_takes_all(table, route, live.position, now)
     }
 
-    /// Ends an attempt that is late at a lone target, unless all are late there; names the one it ended.
+    /// Ends an attempt that is late at a lone target, unless all are late there; names the one it ended. One at a target that was left
+    /// meanwhile waits for its [rescue](super::beside), as long as the time allows.
     pub(super) fn cut_if_late(&mut self, now: Instant) -> Option<AttemptId> {
         let late = |cut_at: Option<Instant>| cut_at.is_some_and(|cut_at| cut_at <= now);
         let live = self.lives.iter().find(|live| late(live.cut_at))?;
         let (attempt, position) = (live.attempt, usize::from(live.position));
         let table = Arc::clone(&self.table);
         let candidate = table.resolved(self.route).candidates.get(position)?;
-        let vitals = &table.slot(candidate.target).health.vitals;
-        if vitals.is_quick(&self.request) {
+        let health = &table.slot(candidate.target).health;
+        // Once it was left for its silence, all are late there.
+        let left = matches!(health.gate.readiness(now), Readiness::Open(_));
+        let at_last = self.deadline.instant().checked_sub(RESERVE);
+        let now_or_never = at_last.is_none_or(|at_last| now >= at_last);
+        if (left && now_or_never) || (!left && health.vitals.is_quick(&self.request)) {
             let verdict = Verdict::new(ErrorKind::Timeout, Phase::Sent);
             self.on_failure(attempt, verdict, now);
             return Some(attempt);
         }
-        self.lives.find_mut(attempt)?.cut_at = None;
+        self.lives.find_mut(attempt)?.cut_at = at_last.filter(|_| left);
         None
     }
 
-    /// Begins a short wait for room at a target that nothing else keeps this request from; for a sixth of its time at most.
+    /// Begins a short wait for room at a target that nothing else keeps this request from, for a quarter of its time at most; goes on with
+    /// it for a quarter of the rest where there is room in the end, and only its turn has not come.
     pub(super) fn wait_for_room(&mut self, table: &Table, route: &Resolved, now: Instant) -> bool {
         let (tried, moment) = (self.tried(), table.moment(now));
         let mut candidates = route.candidates.iter().zip(0u8..);
@@ -77,13 +84,19 @@ impl Plan {
                 && select::refusal(table, candidate, &self.request, self.fit, &moment).is_none()
                 && (self.room_until.is_some() || self.is_crowded(table.slot(candidate.target), now))
         });
-        let Some((_, position)) = crowded else {
+        let Some((candidate, position)) = crowded else {
             return false;
         };
+        let slot = table.slot(candidate.target);
         let longest = LONGEST.min(self.deadline.remaining(now) / 4);
-        let end = *self.room_until.get_or_insert(now + longest);
+        let mut end = *self.room_until.get_or_insert(now + longest);
         if now >= end {
-            return false;
+            if self.is_crowded(slot, now) {
+                return false;
+            }
+            // Room is there: it is a question of turns, and worth another wait.
+            end = now + longest;
+            self.room_until = Some(end);
         }
         let until = (now + LOOK).min(end);
         self.state = State::Waiting { position, until };

@@ -212,17 +212,18 @@ impl Plan {
         }
     }
 
-    /// Whether a candidate that this request has not called could be called now, and does not hang.
-    fn another_is_ready(
+    /// Whether one of those that could be called now takes all who come: none that is in its ramp or was lately.
+    pub(super) fn another_takes_refugees(
         &self,
         table: &Table,
         route: &Resolved,
         position: u8,
         now: Instant,
     ) -> bool {
-        self.ready_others(table, route, position, now)
-            .next()
-            .is_some()
+        let mut others = self.ready_others(table, route, position, now);
+        others.any(|slot| {
+            slot.health.gate.share(now) >= 1.0 && !slot.health.vitals.healed_lately(now)
+        })
     }
 
     /// Whether one of them has all its share of calls, and not the first of a ramp.
@@ -237,6 +238,7 @@ impl Plan {
         others.any(|slot| slot.health.gate.share(now) >= 1.0)
     }
 
+    /// The candidates that this request has not called, could be called now, and do not hang.
     fn ready_others<'t>(
         &self,
         table: &'t Table,
@@ -261,7 +263,7 @@ impl Plan {
     /// The attempt's windows; whether the deadline left it at least half of what it should have; and after how long it is to be
     /// [looked at](Self::cut_if_late), if that comes first.
     ///
-    /// | another target is ready | this one | until the first token, or the end of a whole answer |
+    /// | another target is ready, and was well lately | this one | until the first token, or the end of a whole answer |
     /// |---|---|---|
     /// | yes | any | what was learnt, inside the route's; the deadline less a reserve for the other |
     /// | no | by then answers others as usual | the route's, or what was learnt where that is more |
@@ -276,7 +278,7 @@ impl Plan {
         now: Instant,
     ) -> (Windows, bool, Option<Duration>) {
         let left = self.deadline.remaining(now);
-        let another = self.another_is_ready(table, route, position, now);
+        let another = self.another_takes_refugees(table, route, position, now);
         let left = if another {
             left.saturating_sub(RESERVE.min(left / 3))
         } else {
