@@ -26,7 +26,7 @@
 //! - the weight of a silence is divided by how many times over calls say the same (`LatencyDetector::waves`, which looks at 32 calls in
 //!   a row; where more than that begin in a second, all of a second are taken to say the same to that degree);
 //! - from two on (less is within the error of the estimate) the undivided weights must come to 5 as well where "at most 1.3 times as slow"
-//!   becomes "at most six times, and at most two and a half times as slow as the last answers were";
+//!   becomes "at most six times, or as much slower than the last answers as those were than usual";
 //! - scores that rose and fell again raise what an alarm needs.
 //!
 //! `tests/hang.rs` tries it all, on shapes that none of the numbers was chosen on as well.
@@ -67,8 +67,6 @@ const WAVES_CALLS: f32 = 32.0;
 const WAVY: f32 = 2.0;
 /// What [`SLACK`] is beside that where there are waves, and what the score must be then.
 const SLACK_IN_WAVES: f32 = 6.0;
-/// How many times as slow as the last answers a wave may have made the calls after them.
-const RISE_IN_WAVES: f32 = 2.5;
 const ALARM_IN_WAVES: f32 = 5.0;
 /// How many slots the calls of a second are counted over: four seconds.
 const RATE_SLOTS: u64 = 32;
@@ -167,7 +165,8 @@ impl HangDetector {
         let waves = waves.clamp(1.0, WAVES_MAX);
         let alike = self.alike(t, waves);
         let (score, silence_ms) = self.weigh(t, alike, SLACK, &slower);
-        let slack = SLACK_IN_WAVES.max(RISE_IN_WAVES * level);
+        // A wave that made the last answers so much slower may have gone on rising.
+        let slack = SLACK_IN_WAVES.max(level * level);
         let wave = || waves >= WAVY && self.weigh(t, 1.0, slack, &slower).0 < ALARM_IN_WAVES;
         let strength = self.compare(score, silence_ms, wave);
         let news = pack(step, strength.to_bits());

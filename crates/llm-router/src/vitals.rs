@@ -48,7 +48,9 @@ struct Kind {
     lost_trials: AtomicU32,
     /// How long that other one took, in milliseconds: less by an eighth with each call that needed no other.
     rival_ms: AtomicU32,
-    /// Milliseconds since the origin at which calls grew slow; 0 while they are not.
+    /// Milliseconds since the origin from which on calls have been slower than usual; 0 while they are not.
+    raised_since: AtomicU64,
+    /// The same for what is beyond doubt.
     slow_since: AtomicU64,
 }
 
@@ -59,6 +61,7 @@ impl Kind {
             slow: LatencyDetector::with_classes(SizeClass::COUNT),
             lost_trials: AtomicU32::new(0),
             rival_ms: AtomicU32::new(0),
+            raised_since: AtomicU64::new(0),
             slow_since: AtomicU64::new(0),
         }
     }
@@ -89,31 +92,41 @@ impl Kind {
         self.slow.reset();
         self.lost_trials.store(0, Ordering::Relaxed);
         self.rival_ms.store(0, Ordering::Relaxed);
+        self.raised_since.store(0, Ordering::Relaxed);
         self.slow_since.store(0, Ordering::Relaxed);
     }
 
     /// Notes since when calls are slow, by the score after one.
     fn note(&self, score: f32, now_ms: u64) {
-        let since = self.slow_since.load(Ordering::Relaxed);
-        if score >= SLOW && since == 0 {
-            self.slow_since.store(now_ms.max(1), Ordering::Relaxed);
-        } else if score <= SUSPECT && since != 0 {
-            self.slow_since.store(0, Ordering::Relaxed);
-        }
+        let note = |since: &AtomicU64, holds: bool| {
+            let known = since.load(Ordering::Relaxed);
+            if holds && known == 0 {
+                since.store(now_ms.max(1), Ordering::Relaxed);
+            } else if score <= SUSPECT && known != 0 {
+                since.store(0, Ordering::Relaxed);
+            }
+        };
+        note(&self.raised_since, score > SUSPECT);
+        note(&self.slow_since, score >= SLOW);
     }
 
-    /// For how long calls have been slow.
-    fn slow_for(&self, now_ms: u64) -> Duration {
-        match self.slow_since.load(Ordering::Relaxed) {
-            0 => Duration::ZERO,
-            since => Duration::from_millis(now_ms.saturating_sub(since)),
-        }
+    /// Whether calls have been slower than usual for more than a moment.
+    fn is_lasting(&self, now_ms: u64) -> bool {
+        lasted(&self.raised_since, now_ms) >= LEAST_SLOWNESS
     }
 
     /// Whether calls are slow, and no wave of load that was ever seen explains it.
     fn is_lastingly_slow(&self, now_ms: u64) -> bool {
-        let lasted = self.slow_for(now_ms);
-        self.slow.is_slow() && lasted >= LEAST_SLOWNESS && !self.slow.may_be_wave(lasted)
+        let slow_for = lasted(&self.slow_since, now_ms);
+        self.slow.is_slow() && self.is_lasting(now_ms) && !self.slow.may_be_wave(slow_for)
+    }
+}
+
+/// How long ago this was, where it is anything.
+fn lasted(since: &AtomicU64, now_ms: u64) -> Duration {
+    match since.load(Ordering::Relaxed) {
+        0 => Duration::ZERO,
+        since => Duration::from_millis(now_ms.saturating_sub(since)),
     }
 }
 
@@ -341,8 +354,7 @@ impl Vitals {
     /// Whether one more trial says what the last did not: not while nothing but a moment's time is wanting to leave this one.
     pub(crate) fn is_trial_news(&self, request: &Request, now: Instant) -> bool {
         let kind = self.of(request);
-        kind.lost_trials.load(Ordering::Relaxed) < 2 * TRIALS
-            || kind.slow_for(self.millis(now)) >= LEAST_SLOWNESS
+        kind.lost_trials.load(Ordering::Relaxed) < 2 * TRIALS || kind.is_lasting(self.millis(now))
     }
 
     /// It answered before the one that was asked beside it.
