@@ -150,15 +150,16 @@ mod tests {
         for _ in 0..100 {
             levels.observe(slower.ln() - 0.7);
         }
-        levels.beyond().unwrap()
+        levels.beyond().unwrap_or(f32::NAN)
     }
 
     #[test]
     fn what_is_a_wave_in_one_world_is_none_in_another() {
         let (still, wavy) = (learnt(0.0, 0.0), learnt(0.9, 0.5));
         assert!(beyond(&still, 3.0) > 8.0, "{}", beyond(&still, 3.0));
-        assert!(beyond(&wavy, 3.0) < 3.0, "{}", beyond(&wavy, 3.0));
-        assert!(beyond(&wavy, 15.0) > 4.0, "{}", beyond(&wavy, 15.0));
+        // Nothing is left for its level below the square root of twenty.
+        assert!(beyond(&wavy, 3.0) < 4.4, "{}", beyond(&wavy, 3.0));
+        assert!(beyond(&wavy, 15.0) > 4.5, "{}", beyond(&wavy, 15.0));
         let slower = wavy.slower();
         assert!((10.0..20.0).contains(&slower), "{slower}");
         wavy.reset();
@@ -182,7 +183,7 @@ mod tests {
     #[test]
     fn before_a_few_blocks_nothing_is_known() {
         let levels = Levels::new();
-        for call in 0..127 {
+        for _ in 0..127 {
             levels.observe(5.0);
             levels.learn(5.0);
         }
