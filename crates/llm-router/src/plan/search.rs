@@ -63,10 +63,11 @@ impl Plan {
                     && select::refusal(&table, candidate, &self.request, self.fit, &moment)
                         .is_none()
             });
-        if let Some((_, position)) = ramping
-            && let Some(send) = self.insist(position, self.why(route, position), now)
-        {
-            return Some(send);
+        if let Some((_, position)) = ramping {
+            let position = self.one_of_its_tier(&table, route, position, now);
+            if let Some(send) = self.insist(position, self.why(route, position), now) {
+                return Some(send);
+            }
         }
         let limit = self.deadline.instant();
         if let Some(wait) = self.wait_in(&table, 0, &route.candidates, u8::MAX, limit, now)
@@ -81,6 +82,28 @@ impl Plan {
             return Some(send);
         }
         Some(self.end(now))
+    }
+
+    /// By its tier's strategy, this one or one of its siblings that are ready as well: the first of several in their ramps is
+    /// not to have the calls that all of them refused.
+    fn one_of_its_tier(
+        &mut self,
+        table: &Table,
+        route: &Resolved,
+        position: u8,
+        now: Instant,
+    ) -> u8 {
+        let place = usize::from(position);
+        let tier = route.tiers().find(|tier| {
+            let (first, count) = (usize::from(tier.first), tier.candidates.len());
+            count > 1 && (first..first + count).contains(&place)
+        });
+        let tried = self.tried();
+        tier.and_then(|tier| {
+            let (request, fit) = (&self.request, &self.fit);
+            select::pick(table, tier, request, fit, tried, now, &mut self.rng)
+        })
+        .unwrap_or(position)
     }
 
     /// Sends to one of a tier's ready candidates outside `passed`.

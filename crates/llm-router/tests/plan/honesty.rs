@@ -67,6 +67,39 @@ fn a_healed_lone_target_throws_no_call_away_while_it_ramps() {
 }
 
 #[test]
+fn healed_siblings_share_what_their_ramps_refuse() {
+    let names = ["a", "b"];
+    let mut world = World::new(|now| {
+        let builder = names.iter().fold(Table::builder(), |builder, name| {
+            builder.target(Target::new(*name, *name))
+        });
+        let route = Route::new("r").tier(names);
+        builder.route(route).build(now).unwrap()
+    });
+    for name in names {
+        world.script(name, [bad(K::ServerError)]);
+    }
+    world.traffic(20, ms(50), |n| (Request::new(), n));
+    for name in names {
+        world.script(name, [good()]);
+    }
+    world.now += secs(61);
+    // By their probes both are in the first step of a ramp, which lasts a second.
+    let waits = |world: &World| {
+        let mut gates = world.table.targets().map(|id| world.table.gate(id));
+        gates.any(|gate| gate.share(world.now) == 0.0)
+    };
+    while waits(&world) {
+        world.call();
+    }
+    world.calls.clear();
+    let done = world.traffic(100, ms(10), |n| (Request::new(), n));
+    assert!(done.iter().all(|done| done.end == End::Answered));
+    let first = world.calls_to("a");
+    assert!((35..=65).contains(&first), "{first} of 100");
+}
+
+#[test]
 fn what_a_smaller_request_would_get_is_not_set_aside() {
     let mut world = tiers(&["a", "b"]);
     let mut verdict = Verdict::new(K::Billing, Phase::FirstByte);
