@@ -30,6 +30,8 @@ mod outcome;
 mod page;
 mod plot;
 mod policy;
+#[cfg(test)]
+mod recovery;
 mod rival;
 mod scenario;
 mod site;

@@ -20,7 +20,7 @@ pub(crate) struct Ours {
 
 /// The table of one of so many gateways: the default configuration, with nothing but names unless the scenario says more.
 pub(crate) fn table(scenario: &Scenario, gateways: usize, origin: Instant) -> Arc<Table> {
-    let mut builder = Table::builder();
+    let mut builder = Table::builder().breaker(scenario.breaker);
     let mut told = scenario.told_rpm;
     for site in &scenario.sites {
         let mut target = Target::new(site.name, site.provider).credential(site.name);

@@ -3,6 +3,7 @@
 mod list;
 
 use crate::site::Site;
+use llm_breaker::BreakerConfig;
 use std::time::Duration;
 
 pub(crate) use list::all;
@@ -58,6 +59,8 @@ pub(crate) struct Scenario {
     pub(crate) hedging: bool,
     /// Requests a minute that the router is told the first site takes, over all gateways.
     pub(crate) told_rpm: Option<u64>,
+    /// What the router is told of its breakers.
+    pub(crate) breaker: BreakerConfig,
     /// The site that is on trial beside the first tier; every rival sends it a twentieth of the callers, from start to end.
     pub(crate) canary: Option<usize>,
 }

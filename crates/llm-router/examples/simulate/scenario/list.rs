@@ -2,6 +2,7 @@
 
 use super::{Scenario, Size};
 use crate::site::{Capacity, Fault, Limit, Pace, Site, Trouble, Waves};
+use llm_breaker::BreakerConfig;
 use llm_errors::ErrorKind;
 use std::time::Duration;
 
@@ -263,6 +264,7 @@ fn pair(
         load: 1.0,
         hedging: false,
         told_rpm: None,
+        breaker: BreakerConfig::default(),
         canary: None,
     }
 }
@@ -300,6 +302,7 @@ fn regional() -> Scenario {
         load: 1.0,
         hedging: false,
         told_rpm: None,
+        breaker: BreakerConfig::default(),
         canary: None,
     }
 }
