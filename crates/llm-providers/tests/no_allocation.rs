@@ -35,7 +35,7 @@ impl Canned {
                 "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":1}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
             ),
             Dialect::OpenAiResponses => (
-                "data: {\"type\":\"response.created\",\"response\":{\"id\":\"x\",\"model\":\"m\",\"status\":\"in_progress\"}}\n\ndata: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"type\":\"message\",\"content\":[]}}\n\n",
+                "data: {\"type\":\"response.created\",\"response\":{\"id\":\"x\",\"model\":\"m\",\"status\":\"in_progress\"}}\n\ndata: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"type\":\"message\",\"id\":\"m\",\"content\":[]}}\n\ndata: {\"type\":\"response.content_part.added\",\"output_index\":0,\"content_index\":0,\"part\":{\"type\":\"output_text\",\"text\":\"\"}}\n\n",
                 "data: {\"type\":\"response.output_text.delta\",\"output_index\":0,\"content_index\":0,\"delta\":WORD}\n\n",
                 "data: {\"type\":\"response.completed\",\"response\":{\"status\":\"completed\"}}\n\n",
             ),
@@ -113,7 +113,11 @@ fn allocations(target: Dialect, caller: Dialect, count: usize, keep_text: bool) 
         }
         assert!(events > count);
         let text = stream.text().map(str::len);
-        assert_eq!(text, keep_text.then_some(count * " a\nword".len()));
+        assert_eq!(
+            text,
+            keep_text.then_some(count * " a\nword".len()),
+            "{target}"
+        );
     };
     let counted = allocation_counter::measure(|| runtime.block_on(drain));
     counted.count_total
