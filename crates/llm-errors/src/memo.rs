@@ -7,7 +7,6 @@
 //! comes. They are of fixed size, what is new takes the place of what is old, and they have no
 //! lock: what two threads write at once answers to neither's key.
 
-use crate::lexicon::mix;
 use crate::provider::Provider;
 use crate::row::{Numerals, Question, Row};
 use crate::rule::Signal;
@@ -21,8 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct Memo {
     sentences: Table<4>,
     answers: Table<1>,
-    /// Where keys begin: nobody outside the process can tell which messages share one.
-    seed: u64,
+    keys: Keys,
 }
 
 /// A message that was read before.
@@ -44,7 +42,7 @@ impl Memo {
         Self {
             sentences: Table::new(),
             answers: Table::new(),
-            seed: RandomState::new().hash_one(()),
+            keys: Keys::new(),
         }
     }
 
@@ -59,7 +57,7 @@ impl Memo {
     #[inline]
     pub(crate) fn exact_message(&self, provider: Provider, message: &[u8]) -> Option<u64> {
         let key = self.key(provider, message, |eight| eight)?;
-        Some(mix(key, 0) | 1)
+        Some(self.keys.add(key, 0) | 1)
     }
 
     #[inline(always)]
@@ -68,13 +66,13 @@ impl Memo {
             return None;
         }
         let about = (message.len() as u64) << 8 | provider as u64;
-        let mut key = mix(self.seed, about);
+        let mut key = self.keys.begin(about);
         for eight in message.as_chunks().0 {
-            key = mix(key, seen(u64::from_le_bytes(*eight)));
+            key = self.keys.add(key, seen(u64::from_le_bytes(*eight)));
         }
-        // the end once more, whatever part of it was mixed in
+        // the end once more, whatever part of it was added
         let last = u64::from_le_bytes(*message.last_chunk()?);
-        Some(mix(key, seen(last)) | 1)
+        Some(self.keys.add(key, seen(last)) | 1)
     }
 
     /// The message with this key, if it is remembered.
@@ -110,7 +108,7 @@ impl Memo {
         question: Question,
         find: impl FnOnce() -> (u64, bool),
     ) -> u64 {
-        let key = mix(about, question.bits()) | 1;
+        let key = self.keys.add(about, question.bits()) | 1;
         if let Some([known]) = self.answers.get(key) {
             return known;
         }
@@ -125,18 +123,48 @@ impl Memo {
     #[inline]
     pub(crate) fn row<'a>(&'a self, text: &'a Text) -> Row<'a> {
         let (fours, rest) = text.words().as_chunks::<4>();
-        let mut key = self.seed;
+        let mut key = self.keys.begin(0);
         for [a, b, c, d] in fours {
             let four =
                 u64::from(*a) | u64::from(*b) << 16 | u64::from(*c) << 32 | u64::from(*d) << 48;
-            key = mix(key, four);
+            key = self.keys.add(key, four);
         }
         // how many are left tells an unknown word from none
         let mut last = rest.len() as u64;
         for word in rest {
             last = last << 16 | u64::from(*word);
         }
-        Row::read(self, mix(key, last), text)
+        Row::read(self, self.keys.add(key, last), text)
+    }
+}
+
+/// How keys are made: by two numbers that nobody outside the process knows, so that nobody can make two
+/// messages that share one.
+struct Keys {
+    start: u64,
+    factor: u64,
+}
+
+impl Keys {
+    fn new() -> Self {
+        let random = RandomState::new();
+        Self {
+            start: random.hash_one(0),
+            factor: random.hash_one(1) | 1,
+        }
+    }
+
+    #[inline(always)]
+    const fn begin(&self, about: u64) -> u64 {
+        self.add(self.start, about)
+    }
+
+    /// Both halves of the product: every bit of a key hangs on every bit that came before, by way of the factor.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "each half is meant")]
+    const fn add(&self, key: u64, eight: u64) -> u64 {
+        let product = (key ^ eight) as u128 * self.factor as u128;
+        (product as u64) ^ (product >> 64) as u64
     }
 }
 
@@ -229,6 +257,17 @@ mod tests {
         let openai = memo.message(Provider::OpenAi, b"wait 30 seconds, then try again");
         assert_ne!(openai, known);
         assert_eq!(key("short 7"), None);
+    }
+
+    /// What a key made by a known factor alone lets pass: the highest bit of eight bytes, made up for in the next eight.
+    #[test]
+    fn no_change_makes_up_for_another() {
+        let keys = Keys::new();
+        let key = |one: u64, other: u64| keys.add(keys.add(keys.begin(0), one), other);
+        let known = key(7, 9);
+        for bit in 0..64 {
+            assert_ne!(key(7 ^ 1 << 63, 9 ^ 1 << bit), known);
+        }
     }
 
     #[test]
