@@ -18,8 +18,8 @@ const LEAST_SILENCE: Duration = Duration::from_secs(1);
 const SUSPECT: f32 = 2.0;
 /// For so long after its trouble a target is not met by all who flee from another at once.
 const HEALED_LATELY_MS: u64 = 30_000;
-/// Calls of one moment say nothing of the next.
-const LEAST_SLOWNESS: Duration = Duration::from_secs(2);
+/// Calls of one moment say nothing of the next. It is counted from when the first slow call was sent.
+const LEAST_SLOWNESS: Duration = Duration::from_secs(1);
 /// Trials in a row that another target must win before a slow one is left.
 const TRIALS: u32 = 4;
 
@@ -96,12 +96,12 @@ impl Kind {
         self.slow_since.store(0, Ordering::Relaxed);
     }
 
-    /// Notes since when calls are slow, by the score after one.
-    fn note(&self, score: f32, now_ms: u64) {
+    /// Notes since when calls are slow, by the score after one that was sent then.
+    fn note(&self, score: f32, sent_ms: u64) {
         let note = |since: &AtomicU64, holds: bool| {
             let known = since.load(Ordering::Relaxed);
             if holds && known == 0 {
-                since.store(now_ms.max(1), Ordering::Relaxed);
+                since.store(sent_ms.max(1), Ordering::Relaxed);
             } else if score <= SUSPECT && known != 0 {
                 since.store(0, Ordering::Relaxed);
             }
@@ -199,7 +199,7 @@ impl Vitals {
         if sent >= self.forgotten_at.load(Ordering::Relaxed) {
             let kind = self.of(request);
             let score = kind.slow.outlasted_in(class(request).index(), age);
-            kind.note(score, self.millis(now));
+            kind.note(score, sent);
         }
     }
 
@@ -209,7 +209,7 @@ impl Vitals {
         if sent >= self.forgotten_at.load(Ordering::Relaxed) {
             let kind = self.of(request);
             let score = kind.slow.observe_in(class(request).index(), took);
-            kind.note(score, self.millis(now));
+            kind.note(score, sent);
         }
     }
 
