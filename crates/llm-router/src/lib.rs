@@ -49,7 +49,7 @@
 //! |---|---|---|
 //! | its usual time, by kind and size of call | calls that answered | its window is twice the p99, from 2 s up to the route's, while another target is ready; alone, the route's own or twice the p99, whichever is more |
 //! | that it hangs | the ages of all calls in flight, each against its like | it is left within 3 s at 20 calls a second, whatever one call usually takes; those under way are sent elsewhere as well |
-//! | that it has grown slow | a call silent for twice its p99, a CUSUM over its times | another target is asked beside it; one that is faster four times in a row, and takes all that comes, opens the breaker of one that is slow beside its own past, for two seconds and by more than the waves of load known of it explain. However few the calls: each brings its own comparison |
+//! | that it has grown slow | a call silent for twice its p99, a CUSUM over its times | another target is asked beside it; one that is faster four times in a row, and takes all that comes, opens the breaker of one that is slow beside its own past, for a second or longer and by more than the waves of load known of it explain. However few the calls: each brings its own comparison |
 //! | that it is overloaded | slow answers, and nobody else to ask | no call is cut off before the deadline; one that would come too late, behind those already sent, is not sent: it waits here up to 8 s for room, and longer where only its turn has not come; then it is degraded |
 //! | that it was ill in the last 30 s | its breaker | callers who wait at another target flee to it one by one, at a seventh of its rate of answers, and are not cut off before |
 //! | that it may have healed | a shadow probe every 5 s | its probe comes forward to now |
