@@ -18,7 +18,7 @@ const LEAST_SILENCE: Duration = Duration::from_secs(1);
 const SUSPECT: f32 = 2.0;
 /// For so long after its trouble a target is not met by all who flee from another at once.
 const HEALED_LATELY_MS: u64 = 30_000;
-/// Calls of one moment say nothing of the next. It is counted from when the first slow call was sent.
+/// Calls of one moment say nothing of the next.
 const LEAST_SLOWNESS_MS: u64 = 2_000;
 /// A call so many times as slow as usual says it at once: no wave of load does that.
 const BEYOND_WAVES: u32 = 20;
@@ -98,14 +98,14 @@ impl Kind {
         self.slow_since.store(0, Ordering::Relaxed);
     }
 
-    /// Notes since when calls are slow, by the score after one of this class that took so long and was sent then.
-    fn note(&self, score: f32, class: SizeClass, took: Duration, sent_ms: u64) {
+    /// Notes since when calls are slow, by the score after one of this class that took so long and has ended now.
+    fn note(&self, score: f32, class: SizeClass, took: Duration, now_ms: u64) {
         let usual = self.slow.typical_in(class.index());
         let raised_ms = if usual.is_some_and(|usual| took >= usual * BEYOND_WAVES) {
             self.raised_since.store(0, Ordering::Relaxed);
-            sent_ms.saturating_sub(LEAST_SLOWNESS_MS)
+            now_ms.saturating_sub(LEAST_SLOWNESS_MS)
         } else {
-            sent_ms
+            now_ms
         };
         let note = |since: &AtomicU64, holds: bool, from_ms: u64| {
             let known = since.load(Ordering::Relaxed);
@@ -116,7 +116,7 @@ impl Kind {
             }
         };
         note(&self.raised_since, score > SUSPECT, raised_ms);
-        note(&self.slow_since, score >= SLOW, sent_ms);
+        note(&self.slow_since, score >= SLOW, now_ms);
     }
 
     /// Whether calls have been slower than usual for more than a moment.
@@ -208,7 +208,7 @@ impl Vitals {
         if sent >= self.forgotten_at.load(Ordering::Relaxed) {
             let kind = self.of(request);
             let score = kind.slow.outlasted_in(class(request).index(), age);
-            kind.note(score, class(request), age, sent);
+            kind.note(score, class(request), age, self.millis(now));
         }
     }
 
@@ -218,7 +218,7 @@ impl Vitals {
         if sent >= self.forgotten_at.load(Ordering::Relaxed) {
             let kind = self.of(request);
             let score = kind.slow.observe_in(class(request).index(), took);
-            kind.note(score, class(request), took, sent);
+            kind.note(score, class(request), took, self.millis(now));
         }
     }
 
