@@ -12,6 +12,7 @@
 //! is theirs, and only a level that none of them came near is more than a wave.
 
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::waves::{floats, word_of};
 
 /// Weight of the newest call in the level. Its variance is that of a mean of 31 independent calls.
 const NEWEST_CALL: f32 = 1.0 / 16.0;
@@ -110,16 +111,6 @@ impl Levels {
     fn seen(&self) -> f32 {
         f32::from_bits(self.seen.load(Ordering::Relaxed))
     }
-}
-
-fn word_of(high: f32, low: f32) -> u64 {
-    (u64::from(high.to_bits()) << 32) | u64::from(low.to_bits())
-}
-
-fn floats(word: u64) -> (f32, f32) {
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves are meant")]
-    let (high, low) = ((word >> 32) as u32, word as u32);
-    (f32::from_bits(high), f32::from_bits(low))
 }
 
 #[cfg(all(test, not(loom)))]

@@ -77,11 +77,13 @@ impl Waves {
     }
 }
 
-fn word_of(high: f32, low: f32) -> u64 {
+/// Two numbers in one word.
+pub(crate) fn word_of(high: f32, low: f32) -> u64 {
     (u64::from(high.to_bits()) << 32) | u64::from(low.to_bits())
 }
 
-fn floats(word: u64) -> (f32, f32) {
+/// The two numbers of a word.
+pub(crate) fn floats(word: u64) -> (f32, f32) {
     #[expect(clippy::cast_possible_truncation, reason = "the two halves are meant")]
     let (high, low) = ((word >> 32) as u32, word as u32);
     (f32::from_bits(high), f32::from_bits(low))
