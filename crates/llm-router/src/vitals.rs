@@ -102,14 +102,13 @@ impl Kind {
     fn note(&self, score: f32, class: SizeClass, took: Duration, now_ms: u64) {
         let usual = self.slow.typical_in(class.index());
         let raised_ms = if usual.is_some_and(|usual| took >= usual * BEYOND_WAVES) {
-            self.raised_since.store(0, Ordering::Relaxed);
             now_ms.saturating_sub(LEAST_SLOWNESS_MS)
         } else {
             now_ms
         };
         let note = |since: &AtomicU64, holds: bool, from_ms: u64| {
             let known = since.load(Ordering::Relaxed);
-            if holds && known == 0 {
+            if holds && (known == 0 || from_ms < known) {
                 since.store(from_ms.max(1), Ordering::Relaxed);
             } else if score <= SUSPECT && known != 0 {
                 since.store(0, Ordering::Relaxed);

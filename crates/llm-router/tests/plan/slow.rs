@@ -83,6 +83,14 @@ fn a_caller_who_asks_one_thing_after_the_other_is_moved_to_the_faster_one_within
             waits.iter().all(|wait| *wait <= ms(2_000)),
             "{case}: {waits:?}"
         );
+        // From the second on another one is asked in time, for as long as it takes to leave the first.
+        assert!(
+            waits
+                .iter()
+                .skip(1)
+                .all(|wait| *wait <= ms(1_200).max(before * 5)),
+            "{case}: {waits:?}"
+        );
         assert!(world.calls_to("backup") <= 12, "{case}: {:?}", world.calls);
         // An answer as slow as those it was left for would bring it back in vain.
         let route = world.table.route("r").unwrap();
