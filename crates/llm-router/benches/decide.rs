@@ -1,7 +1,7 @@
 //! What one routing decision costs: its target's gate and those it shares with its credential and its provider, two
 //! rate limits and the calls in flight read. With the power of two choices that is done for two targets, and their
-//! latencies are compared. Sticky keys know their target. The others compare one number of all targets first: their cost grows with
-//! them.
+//! latencies are compared. Sticky keys know their target, and so does the lowest price by the request's size. The others compare one
+//! number of four targets first.
 //!
 //! The baseline is the same draw without any gate: a weighted choice among so many numbers.
 

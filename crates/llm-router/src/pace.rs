@@ -14,7 +14,6 @@
 //! `now + burst - remaining * unit`. The bound raises the TAT at once; it lowers it only where the
 //! reply answers the newest reservation, for an older one does not count what was sent since.
 
-use llm_errors::Dimension;
 use std::array;
 use std::iter;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
@@ -23,11 +22,14 @@ use std::time::{Duration, Instant};
 
 mod limits;
 mod quota;
+mod seen;
 #[cfg(test)]
 mod tests;
 
 pub use self::limits::{Cost, Limits};
 use self::quota::{Quota, is_of_requests};
+pub use self::seen::Seen;
+use self::seen::{bound, fills_as_it_goes, place};
 
 const QUOTAS: usize = 5;
 const MINUTE_NS: u64 = 60_000_000_000;
@@ -39,8 +41,6 @@ const DAILY: usize = 4;
 const BLOCKED: u32 = 1 << 5;
 /// Some quota of a minute yields less than one unit in the burst, so that it has one of its own.
 const SLOW: u32 = 1 << 6;
-/// A requests window that takes longer than this to turn over is a day's, whatever its name says.
-const LONGEST_MINUTE: Duration = Duration::from_secs(120);
 /// The longest block that a reply can ask for.
 const MAX_BLOCK: Duration = Duration::from_secs(86_400);
 
@@ -55,21 +55,6 @@ pub enum PaceReadiness {
     TooLarge,
     /// Not while so many others are in flight.
     Full,
-}
-
-/// What a reply's headers say of one window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
-    /// What the window counts.
-    pub dimension: Dimension,
-    /// Its allowance, where stated.
-    pub limit: Option<u64>,
-    /// What is left of it, where stated.
-    pub remaining: Option<u64>,
-    /// The time until it is full again, where stated.
-    pub reset_in: Option<Duration>,
-    /// [`Reservation::sequence`] of the call that the reply answers.
-    pub sequence: u64,
 }
 
 /// What a call has taken from the quotas. Give it back with [`Pace::refund`] where nothing was
@@ -492,15 +477,27 @@ impl Pace {
     }
 
     /// The used share of the scarcest quota's burst, so many nanoseconds after the origin: what [`headroom`](Self::headroom) leaves of
-    /// 1, by one number where all quotas have the same burst.
+    /// 1, or more than that where it is overdrawn.
     #[inline]
     pub(crate) fn used_share(&self, at: u64) -> f64 {
-        if self.active.load(Relaxed) & (BLOCKED | SLOW | 1 << DAILY) != 0 {
+        if self.unlike() != 0 {
             return 1.0 - self.headroom_at(at);
         }
+        self.used_share_of_like(at)
+    }
+
+    /// Not 0 where quotas differ in their bursts, or a block is there, so that each must be asked by itself.
+    #[inline(always)]
+    pub(crate) fn unlike(&self) -> u32 {
+        self.active.load(Relaxed) & (BLOCKED | SLOW | 1 << DAILY)
+    }
+
+    /// The used share where all quotas are alike, by one number.
+    #[inline(always)]
+    pub(crate) fn used_share_of_like(&self, at: u64) -> f64 {
         let used = self.spent.latest_tat.load(Relaxed).saturating_sub(at);
         // Signed, as that is quick to make a float of: a TAT is no century from now.
-        (used.cast_signed() as f64 * self.per_burst_ns).min(1.0)
+        used.cast_signed() as f64 * self.per_burst_ns
     }
 
     fn block(&self, now: Instant, wait: Duration) {
@@ -531,54 +528,6 @@ impl Pace {
         let instant = self.origin.checked_add(Duration::from_nanos(at));
         PaceReadiness::NotBefore(instant.unwrap_or(now + MAX_BLOCK))
     }
-}
-
-/// The quota that a window is about.
-fn place(seen: &Seen) -> Option<usize> {
-    match seen.dimension {
-        Dimension::Requests if seen.reset_in.is_some_and(|reset| reset > LONGEST_MINUTE) => {
-            Some(DAILY)
-        }
-        Dimension::Requests => Some(REQUESTS),
-        Dimension::Tokens => Some(1),
-        Dimension::InputTokens => Some(2),
-        Dimension::OutputTokens => Some(3),
-        Dimension::RequestsPerDay => Some(DAILY),
-        _ => None,
-    }
-}
-
-/// The least TAT that keeps within what the server says is left.
-fn bound(
-    quota: &Quota,
-    limit: Option<u64>,
-    remaining: u64,
-    stated: Option<Duration>,
-    place: usize,
-    at: u64,
-) -> u64 {
-    let left = quota.span(remaining);
-    let reset = match stated {
-        Some(reset) if place != DAILY => nanos(reset.min(LONGEST_MINUTE)),
-        // A day's allowance is spent as it comes, and blocked where it is gone.
-        _ => 0,
-    };
-    let refill = match stated {
-        Some(stated) if fills_as_it_goes(quota, limit, remaining, stated) => 0,
-        _ => reset,
-    };
-    let unit = quota.unit();
-    let burst = quota.burst_ns.max(unit);
-    // The unit that flows in at the reset itself is the next window's.
-    at.saturating_add(burst)
-        .saturating_add(refill.saturating_sub(unit))
-        .saturating_sub(left)
-}
-
-/// Whether the stated reset is the time in which a token bucket gets back what is used of it.
-fn fills_as_it_goes(quota: &Quota, limit: Option<u64>, remaining: u64, reset: Duration) -> bool {
-    let used = limit.map_or(0, |limit| quota.span(limit.saturating_sub(remaining)));
-    nanos(reset).abs_diff(used) <= used / 4
 }
 
 fn bits() -> impl Iterator<Item = u32> {

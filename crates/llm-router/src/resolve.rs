@@ -5,7 +5,7 @@ use crate::canary::Canary;
 use crate::money::{Allowance, Ledger, Rates};
 use crate::pace::Pace;
 use crate::route::{Edge, MAX_CANDIDATES, Member, Policy, Route, RouteId};
-use crate::strategy::{Homes, Strategy, mix, stable_hash};
+use crate::strategy::{Cheapest, Homes, Strategy, mix, stable_hash};
 use crate::table::{Health, Slot, TableError, ledger};
 use crate::target::{Abilities, TargetId};
 use llm_backoff::{HedgeBudget, RetryBudget};
@@ -45,6 +45,8 @@ struct Span {
     draw: Option<Alias>,
     /// Where keys are at home, for those who stick to them.
     homes: Option<Arc<Homes>>,
+    /// Who costs the least, where that decides.
+    cheapest: Option<Arc<Cheapest>>,
 }
 
 /// A target on trial in one route.
@@ -75,6 +77,7 @@ pub(crate) struct Tier<'a> {
     pub(crate) candidates: &'a [Candidate],
     pub(crate) draw: Option<&'a Alias>,
     pub(crate) homes: Option<&'a Homes>,
+    pub(crate) cheapest: Option<&'a Cheapest>,
     pub(crate) strategy: Strategy,
 }
 
@@ -159,7 +162,7 @@ impl Draft<'_> {
             });
         }
         let mut first = 0u8;
-        let sticks = route.policy.strategy == Strategy::Sticky;
+        let strategy = route.policy.strategy;
         let span = |group: &[Candidate]| {
             let weights: Vec<u32> = group.iter().map(|member| member.weight).collect();
             // At most MAX_CANDIDATES in all, so lengths and positions fit a u8.
@@ -168,7 +171,8 @@ impl Draft<'_> {
                 first,
                 length,
                 draw: Alias::new(&weights),
-                homes: sticks.then(|| Arc::new(Homes::new())),
+                homes: (strategy == Strategy::Sticky).then(|| Arc::new(Homes::new())),
+                cheapest: (strategy == Strategy::Cheapest).then(|| Arc::new(Cheapest::new())),
             };
             first = first.saturating_add(length);
             span
@@ -303,6 +307,7 @@ impl Resolved {
             candidates,
             draw: span.draw.as_ref(),
             homes: span.homes.as_deref(),
+            cheapest: span.cheapest.as_deref(),
             strategy: self.policy.strategy,
         })
     }
@@ -324,6 +329,7 @@ impl Resolved {
             candidates: candidates.unwrap_or_default(),
             draw: span.draw.as_ref(),
             homes: span.homes.as_deref(),
+            cheapest: span.cheapest.as_deref(),
             strategy: self.policy.strategy,
         }
     }

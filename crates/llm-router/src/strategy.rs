@@ -8,7 +8,8 @@
 //! | [`Weighted`](Strategy::Weighted) | the one it draws |
 //! | [`PowerOfTwo`](Strategy::PowerOfTwo) | the two it draws |
 //! | [`Sticky`](Strategy::Sticky) | the one at which the key's lot is at home, after the lot's first time |
-//! | [`LeastInFlight`](Strategy::LeastInFlight), [`HeadRoom`](Strategy::HeadRoom), [`Cheapest`](Strategy::Cheapest) | one number of each of them, and then at the one that has the least |
+//! | [`LeastInFlight`](Strategy::LeastInFlight), [`HeadRoom`](Strategy::HeadRoom) | one number of each, or of four that it draws, and then at the one that has the least |
+//! | [`Cheapest`](Strategy::Cheapest) | one of those that were the cheapest for a request of about the same size less than a second ago |
 //!
 //! Where what they chose is set aside, all look at every candidate.
 
@@ -20,11 +21,15 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+mod cheapest;
+mod few;
 mod home;
 mod least;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::cheapest::Cheapest;
+pub(crate) use self::few::least_of_drawn;
 pub(crate) use self::home::{Homes, distance, lot};
 pub(crate) use self::least::least;
 
@@ -35,13 +40,13 @@ pub enum Strategy {
     /// By weight, exactly: a cycle of as many picks as the weights' sum gives each its weight.
     #[default]
     Weighted,
-    /// The fewest calls in flight for its weight.
+    /// The fewest calls in flight for its weight: of all up to four, of four that are drawn where there are more.
     LeastInFlight,
     /// The better of two drawn ones by peak latency, calls in flight and weight.
     PowerOfTwo,
-    /// The largest free share of its scarcest rate limit.
+    /// The largest free share of its scarcest rate limit: of all up to four, of four that are drawn where there are more.
     HeadRoom,
-    /// The lowest price.
+    /// The lowest price, for a request of its size give or take a quarter.
     Cheapest,
     /// By the request's key: the same one as long as it is there, and where one is lost only its
     /// own share moves. In proportion to the weights, give or take 6 % of a share of one in 64, 2 % of one in eight.
@@ -135,10 +140,14 @@ pub fn choose(strategy: Strategy, facts: &[Fact], draw: u64, key: u64) -> Option
     match strategy {
         Strategy::Weighted => weighted(facts, draw),
         Strategy::LeastInFlight => {
-            least(draw, &|fact, _| crowding(fact.in_flight, per_weight(fact)))
+            let cost = |fact: &Fact| crowding(fact.in_flight, per_weight(fact));
+            least_of_drawn(facts, draw, cost).or_else(|| least(draw, &|fact, _| cost(fact)))
         }
         Strategy::PowerOfTwo => power_of_two(facts, draw),
-        Strategy::HeadRoom => least(draw, &|fact, _| weightless(fact, -fact.headroom)),
+        Strategy::HeadRoom => {
+            let cost = |fact: &Fact| weightless(fact, 1.0 - fact.headroom);
+            least_of_drawn(facts, draw, cost).or_else(|| least(draw, &|fact, _| cost(fact)))
+        }
         #[expect(
             clippy::cast_precision_loss,
             reason = "52 bits tell any two apart that matter"

@@ -1,5 +1,6 @@
 use super::*;
 use crate::testing::origin;
+use llm_errors::Dimension;
 use proptest::prelude::*;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -228,7 +229,7 @@ proptest! {
             let ready = pace.readiness(cost, 0, now) == PaceReadiness::Ready;
             prop_assert_eq!(pace.is_ready(cost, 0, || at), ready);
             prop_assert!(ready || !pace.passes_easily(cost));
-            let (used, left) = (pace.used_share(at), pace.headroom(now));
+            let (used, left) = (pace.used_share(at).min(1.0), pace.headroom(now));
             prop_assert!((used + left - 1.0).abs() < 1e-9, "{} and {}", used, left);
             match what {
                 0 => pace.learn(&seen(input.max(1), output, gap / 100, 0), now),

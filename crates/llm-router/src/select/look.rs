@@ -14,6 +14,7 @@ use crate::table::{Moment, Table};
 use crate::target::TargetId;
 use crate::trace::Refusal;
 use rand::{Rng, RngExt};
+use std::cell::Cell;
 use std::hint::select_unpredictable;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -71,9 +72,48 @@ fn preferred<'t>(
     at: impl FnOnce() -> u64,
 ) -> Option<&'t Candidate> {
     match tier.strategy {
+        Strategy::LeastInFlight => least_of_drawn(tier, draw, crowding),
+        Strategy::HeadRoom => most_room(tier, draw, at()),
+        Strategy::Cheapest => {
+            let (all, expected) = (tier.candidates, Expected::of(request.expected));
+            let price = |one: &Candidate| price(one, &expected);
+            all.get(
+                tier.cheapest?
+                    .of(all, request.expected, at(), draw, price)?,
+            )
+        }
         Strategy::Sticky => home(tier, request),
-        _ => least(tier, request, draw, at, |_| true),
+        Strategy::Weighted | Strategy::PowerOfTwo => None,
     }
+}
+
+/// The one whose rate limits leave it the most room: asked quickly, and thoroughly only where that will not do for one of them.
+#[inline(always)]
+fn most_room<'t>(tier: Tier<'t>, draw: u64, at: u64) -> Option<&'t Candidate> {
+    let unlike = Cell::new(0);
+    let quickly = least_of_drawn(tier, draw, |one| {
+        unlike.set(unlike.get() | one.pace.unlike());
+        unless_weightless(one, || one.pace.used_share_of_like(at))
+    });
+    match unlike.get() {
+        0 => quickly,
+        _ => most_room_by_each(tier, draw, at),
+    }
+}
+
+#[inline(never)]
+fn most_room_by_each<'t>(tier: Tier<'t>, draw: u64, at: u64) -> Option<&'t Candidate> {
+    least_of_drawn(tier, draw, |one| used_share(one, at))
+}
+
+#[inline(always)]
+fn least_of_drawn<'t>(
+    tier: Tier<'t>,
+    draw: u64,
+    cost: impl Fn(&Candidate) -> f64,
+) -> Option<&'t Candidate> {
+    let place = strategy::least_of_drawn(tier.candidates, draw, cost)?;
+    tier.candidates.get(place)
 }
 
 const fn draws(strategy: Strategy) -> bool {
@@ -98,8 +138,30 @@ fn distance(lot: u64) -> impl Fn(&Candidate, f64) -> f64 {
     }
 }
 
+#[inline(always)]
+fn crowding(candidate: &Candidate) -> f64 {
+    strategy::crowding(in_flight(candidate), candidate.per_weight)
+}
+
+fn used_share(candidate: &Candidate, at: u64) -> f64 {
+    unless_weightless(candidate, || candidate.pace.used_share(at))
+}
+
+#[inline(always)]
+fn unless_weightless(candidate: &Candidate, cost: impl FnOnce() -> f64) -> f64 {
+    match candidate.weight {
+        0 => f64::INFINITY,
+        _ => cost(),
+    }
+}
+
+#[inline(always)]
+fn price(candidate: &Candidate, expected: &Expected) -> f64 {
+    let factor = candidate.health.estimate.factor();
+    candidate.rates.price(expected, factor)
+}
+
 /// The one of the least cost, for strategies that know one, among those that are `good`.
-#[inline]
 fn least<'t>(
     tier: Tier<'t>,
     request: &Request,
@@ -108,21 +170,14 @@ fn least<'t>(
     good: impl Fn(&Candidate) -> bool,
 ) -> Option<&'t Candidate> {
     match tier.strategy {
-        Strategy::LeastInFlight => least_by(tier, draw, good, |one, _| {
-            strategy::crowding(in_flight(one), one.per_weight)
-        }),
+        Strategy::LeastInFlight => least_by(tier, draw, good, |one, _| crowding(one)),
         Strategy::HeadRoom => {
             let at = at();
-            least_by(tier, draw, good, |one, _| match one.weight {
-                0 => f64::INFINITY,
-                _ => one.pace.used_share(at),
-            })
+            least_by(tier, draw, good, |one, _| used_share(one, at))
         }
         Strategy::Cheapest => {
             let expected = Expected::of(request.expected);
-            least_by(tier, draw, good, |one, _| {
-                one.rates.price(&expected, one.health.estimate.factor())
-            })
+            least_by(tier, draw, good, |one, _| price(one, &expected))
         }
         Strategy::Sticky => least_by(tier, 0, good, distance(strategy::lot(request.key))),
         Strategy::Weighted | Strategy::PowerOfTwo => None,

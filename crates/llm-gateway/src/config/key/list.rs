@@ -517,7 +517,7 @@ pub(crate) const KEYS: &[Key] = &[
         "strategy",
         "strategy name",
         "`\"weighted\"`",
-        "How one of a tier's ready members is chosen: `weighted` by weight, `least_in_flight` with the fewest calls under way, `power_of_two` the quicker and less busy of two drawn ones, `head_room` with the most left of its rate limits, `cheapest` by `price`, `sticky` always the same one for what `stick_to` names.",
+        "How one of a tier's ready members is chosen: `weighted` by weight, `least_in_flight` with the fewest calls under way, `power_of_two` the quicker and less busy of two drawn ones, `head_room` with the most left of its rate limits (both of four drawn ones where there are more), `cheapest` by `price`, `sticky` always the same one for what `stick_to` names.",
     ),
     key(
         Section::Route,
