@@ -30,6 +30,15 @@ function classesOf(error) {
   return names;
 }
 
+// What lies under an exception: of "Connection error." the cause is all that tells anything.
+function causesOf(error) {
+  const causes = [];
+  for (let cause = error.cause; cause && causes.length < 5; cause = cause.cause) {
+    causes.push(cause.code ? `${cause.code}: ${cause.message}` : String(cause.message ?? cause));
+  }
+  return causes;
+}
+
 // Every exception is a result here.
 function failed(error, partial) {
   const [first] = classesOf(error);
@@ -41,6 +50,7 @@ function failed(error, partial) {
     code: error.code ?? null,
     type: error.type ?? null,
     message: String(error.message ?? error),
+    causes: causesOf(error),
     partial: partial.join(""),
     headers: ofInterest(error.headers ?? error.responseHeaders),
   };

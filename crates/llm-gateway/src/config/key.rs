@@ -1,7 +1,9 @@
 //! Every key a configuration may hold: what the reader accepts and what `docs/configuration.md` tells, from one table.
 
-mod list;
 mod policy;
+mod route;
+mod server;
+mod target;
 
 use std::fmt::Write as _;
 
@@ -59,7 +61,8 @@ pub(crate) struct Key {
 
 /// Every key, in the order of the reference within its section.
 pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
-    list::KEYS.iter().chain(list::NESTED).chain(policy::KEYS)
+    let lists = [server::KEYS, target::KEYS, route::KEYS, policy::KEYS];
+    lists.into_iter().flatten()
 }
 
 /// The names of the keys of one section, in the order of the reference.
