@@ -34,6 +34,8 @@ pub(crate) struct Drive {
     pub(crate) plan: Plan,
     started: Instant,
     streamed: bool,
+    /// An answer that is no good is better than a second run.
+    at_most_once: bool,
     reported: bool,
     request_id: Box<str>,
     /// At most two an upstream call: its own failure, and that of its stream.
@@ -136,6 +138,7 @@ impl Drive {
             plan: Plan::new(table, route, request, started, client.next_seed()),
             started,
             streamed: request.streamed,
+            at_most_once: request.at_most_once,
             reported: false,
             request_id,
             told: Vec::new(),
@@ -316,9 +319,9 @@ impl Drive {
     }
 
     /// Whether an answer, or the beginning of one that was held back, is no good. The rest of a broken
-    /// stream is taken as it is.
+    /// stream is taken as it is, and so is what cannot be asked for again.
     fn look(&self, call: &Call, answer: &Exchange, seam: Option<&Seam>) -> Option<BadAnswer> {
-        if seam.is_some() {
+        if seam.is_some() || self.at_most_once {
             return None;
         }
         let quality = self.client.quality(self.plan.trace().route)?;
@@ -470,7 +473,9 @@ pub(crate) fn demand(
     }
     // What the provider runs or keeps happens once more with every copy of the call.
     let lasting = [Features::SERVER_TOOLS, Features::STATE];
-    if options.side_effects || lasting.iter().any(|one| call.features().contains(*one)) {
+    if options.side_effects {
+        request = request.at_most_once();
+    } else if lasting.iter().any(|one| call.features().contains(*one)) {
         request = request.side_effects();
     }
     request.deadline = options.deadline;

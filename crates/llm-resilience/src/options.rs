@@ -19,8 +19,9 @@ pub struct CallOptions {
     /// Under the sticky strategy, calls of the same number go to the same target as long as it is
     /// there: a hash of the caller, session or prompt.
     pub stick_to: u64,
-    /// The call does something in the world beyond answering: it is never sent to two targets at
-    /// once. Taken for granted where the provider is to run tools or to keep something.
+    /// The call does something in the world beyond answering, and must not do it twice: it is sent again only where it
+    /// was certainly not executed, and its answer is taken as it is. Where the provider is to run tools or to keep
+    /// something, it is taken for granted that a call is never sent to two targets at once, and no more than that.
     pub side_effects: bool,
     /// Replaces the route's patience.
     pub patience: Option<Duration>,
@@ -72,7 +73,7 @@ impl CallOptions {
         self
     }
 
-    /// Says that the call does something in the world: it is never sent to two targets at once.
+    /// Says that the call does something in the world that must not happen twice.
     #[must_use]
     pub fn side_effects(mut self) -> Self {
         self.side_effects = true;

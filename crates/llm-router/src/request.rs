@@ -26,6 +26,9 @@ pub struct Request {
     /// The call does something in the world beyond answering: it is never sent to two targets at
     /// once.
     pub side_effects: bool,
+    /// The call must not be run twice: after a failure that may have come when it had been executed, nobody is asked
+    /// again. Said together with `side_effects`, which keeps copies from being sent beside it.
+    pub at_most_once: bool,
     /// Replaces the route's deadline.
     pub deadline: Option<Duration>,
     /// Replaces the route's patience.
@@ -93,6 +96,14 @@ impl Request {
     pub fn side_effects(mut self) -> Self {
         self.side_effects = true;
         self
+    }
+
+    /// Says that the call does something in the world which must not happen twice: it is sent again only where it was
+    /// certainly not executed.
+    #[must_use]
+    pub fn at_most_once(mut self) -> Self {
+        self.at_most_once = true;
+        self.side_effects()
     }
 
     /// Sets which of the route's targets may be asked.

@@ -8,7 +8,7 @@ use crate::route::RouteId;
 use crate::table::Table;
 use crate::target::TargetId;
 use llm_breaker::{Change, TripReason};
-use llm_errors::{ErrorKind, HintSource, Scope, Verdict};
+use llm_errors::{Certainty, ErrorKind, HintSource, Scope, Verdict};
 use std::fmt;
 use std::time::Duration;
 
@@ -396,6 +396,18 @@ impl Trace {
             | HopResult::Answered(_)
             | HopResult::Diverged
             | HopResult::Cancelled => None,
+        })
+    }
+
+    /// Whether a call that failed may have been executed all the same.
+    #[must_use]
+    pub fn may_have_run(&self) -> bool {
+        let mut failures = self.failures();
+        failures.any(|verdict| {
+            matches!(
+                verdict.certainty,
+                Certainty::MayHaveExecuted | Certainty::Committed
+            )
         })
     }
 

@@ -16,7 +16,10 @@ impl Plan {
     pub(super) fn choose(&mut self, now: Instant) -> Option<Action> {
         let table = Arc::clone(&self.table);
         let route = table.resolved(self.route);
-        if self.trace.hops.len() >= self.max_sends(&route.policy) || self.deadline.is_past(now) {
+        if self.trace.hops.len() >= self.max_sends(&route.policy)
+            || self.deadline.is_past(now)
+            || (self.request.at_most_once && self.trace.may_have_run())
+        {
             return Some(self.end(now));
         }
         if let Some(send) = self.ask_canary(&table, route, now) {

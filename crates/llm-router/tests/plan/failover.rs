@@ -1,7 +1,7 @@
 //! What a request does after each kind of failure.
 
 use crate::world::*;
-use llm_errors::ErrorKind as K;
+use llm_errors::{ErrorKind as K, Phase, Verdict};
 use llm_router::{Cost, Member, Policy, Request, Route, Table, Target, Tokens, Why};
 use std::sync::Arc;
 
@@ -445,5 +445,27 @@ fn where_no_call_was_made_the_error_tells_what_the_targets_are_set_aside_for() {
         assert_eq!(world.calls.len(), calls);
         assert_eq!(cause.kind, tells);
         assert!(cause.verdict.is_none());
+    }
+}
+
+#[test]
+fn what_must_not_run_twice_is_sent_again_only_where_it_certainly_did_not_run() {
+    let never_sent = Verdict::new(K::Network, Phase::Connect);
+    for (reply, again) in [
+        (bad(K::RateLimitRequests), true),
+        (bad(K::Overloaded), true),
+        (Reply::Bad(never_sent), true),
+        (bad(K::ServerError), false),
+        (bad(K::BadGatewayHtml), false),
+        (bad(K::EmptyOutput), false),
+        (bad(K::Network), false),
+        (Reply::Hang, false),
+    ] {
+        let mut world = two_tiers();
+        world.script("primary", [reply]);
+        let (end, trace) = world.call_with(Request::new().at_most_once(), 1);
+        assert_eq!(trace.sends() > 1, again, "{reply:?}: {trace:?}");
+        assert_eq!(end == End::Answered, again, "{reply:?}");
+        assert_eq!(trace.may_have_run(), !again, "{reply:?}");
     }
 }
