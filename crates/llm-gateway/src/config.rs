@@ -4,6 +4,7 @@
 //! `engine.rs`. The reader walks the document by hand instead of deserialising it, because that is the only way to name
 //! line, key and mend for *every* fault in one run rather than for the first one.
 
+mod caller;
 mod care;
 mod cloud;
 pub(crate) mod fault;
@@ -37,10 +38,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+pub(crate) use caller::Caller;
 pub(crate) use cloud::{Cloud, Identity};
 pub(crate) use price::micros;
 pub(crate) use route::{Degraded, Member, Preset, Route};
-pub(crate) use stick::{StickTo, key_of};
+pub(crate) use stick::{StickTo, keys_of};
 pub(crate) use target::Target;
 pub(crate) use unit::duration;
 
@@ -71,6 +73,8 @@ pub(crate) struct Config {
     pub(crate) targets: Vec<Target>,
     /// At least one; members name targets by index.
     pub(crate) routes: Vec<Route>,
+    /// Who may call; anyone, where nobody is named.
+    pub(crate) callers: Vec<Caller>,
 }
 
 /// How providers are reached.
@@ -98,21 +102,28 @@ pub(crate) struct Server {
     pub(crate) body_timeout: Duration,
     /// How long a caller may leave the answer unread.
     pub(crate) write_timeout: Duration,
-    /// How long running calls may go on after the signal to stop.
+    /// How long calls are still taken after the signal to stop, by a gateway that says it is not ready.
+    pub(crate) notice: Duration,
+    /// How long running calls may go on after that.
     pub(crate) drain: Duration,
 }
 
 impl Default for Server {
-    /// 32 MiB a body, 1 GiB for all, 4096 connections, 60 s for headers, 60 s for a body, 30 s unread, 30 s to drain.
+    /// 32 MiB a body, 1 GiB for all, 4096 connections, 75 s for headers, 60 s for a body, 30 s unread, no notice, 25 s to
+    /// drain.
+    ///
+    /// A load balancer that keeps connections for longer than this would send calls into closing ones: those of AWS and
+    /// nginx keep them for 60 s. Kubernetes kills what has not ended within 30 s.
     fn default() -> Self {
         Self {
             max_body_bytes: 32 << 20,
             max_bodies_bytes: 1 << 30,
             max_connections: 4096,
-            header_timeout: Duration::from_secs(60),
+            header_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(30),
-            drain: Duration::from_secs(30),
+            notice: Duration::ZERO,
+            drain: Duration::from_secs(25),
         }
     }
 }
@@ -224,6 +235,7 @@ impl Config {
         target::check_loops(&mut reader, &top, &targets, listen);
         let routes = route::read(&mut reader, &top, &targets);
         space::check(&mut reader, &top, &targets, &routes);
+        let callers = caller::read(&mut reader, &top, &routes, world);
         reader.finish(origin)?;
         let targets = targets
             .into_iter()
@@ -240,6 +252,7 @@ impl Config {
             proxy,
             targets,
             routes,
+            callers,
         })
     }
 

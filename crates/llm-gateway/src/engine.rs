@@ -1,6 +1,5 @@
 //! From the configuration to the engine that serves it.
 
-use crate::alert::Alerts;
 use crate::config::{self, Config, Preset, Proxy};
 use anyhow::Context as _;
 pub(crate) use llm_resilience::breaker::{Alert, Mode};
@@ -90,7 +89,6 @@ fn keeps_answers(config: &Config) -> bool {
 fn describe(config: &Config, observer: Arc<dyn Observer>) -> anyhow::Result<ClientBuilder> {
     let mut builder = Client::builder()
         .observer(observer)
-        .observer(Arc::new(Alerts::default()))
         .token_estimate(config.token_estimate)
         .breaker(breaker(&config.breaker)?);
     for target in &config.targets {

@@ -2,6 +2,7 @@
 
 mod ask;
 mod call;
+mod caller;
 mod count;
 mod explain;
 mod foreign;
@@ -13,10 +14,11 @@ use crate::body::Body;
 use crate::config::{Config, StickTo};
 use crate::engine::{self, Client, Dialect, Strategy};
 use crate::metrics::Metrics;
+use crate::peer::Presence;
 use crate::reply::{self, Outline, Problem};
 use arc_swap::ArcSwap;
-use http::header::ORIGIN;
-use http::{HeaderMap, Method, Request, Response};
+use http::header::{CONNECTION, ORIGIN};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 use llm_resilience::providers::Call;
 use std::collections::HashMap;
@@ -35,6 +37,9 @@ pub(crate) struct App {
     admin_apart: bool,
     /// Whether callers are on this machine alone.
     loopback: bool,
+    /// Whether it is about to shut down.
+    leaving: AtomicBool,
+    /// Whether calls are refused for it.
     draining: AtomicBool,
     /// Whether what still runs is to end now.
     cut: watch::Sender<bool>,
@@ -50,6 +55,8 @@ pub(crate) struct Present {
     listed: Vec<String>,
     /// Web pages that may call.
     allowed_origins: Box<[String]>,
+    /// Who may call.
+    callers: caller::Callers,
 }
 
 /// What a name means.
@@ -95,6 +102,7 @@ impl App {
             room: receive::Room::new(&config.server),
             admin_apart: config.admin_listen.is_some(),
             loopback: config.listen.ip().is_loopback(),
+            leaving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             cut: watch::Sender::new(false),
         }
@@ -119,7 +127,12 @@ impl App {
         Ok(())
     }
 
-    /// Says that the gateway is shutting down: it is no longer ready.
+    /// Says that the gateway is about to shut down: it is no longer ready, and asks callers to connect elsewhere.
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Says that the gateway is shutting down: no more calls are taken.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
@@ -129,12 +142,23 @@ impl App {
         self.cut.send_replace(true);
     }
 
+    fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
+    }
+
     fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
 }
 
 impl Present {
+    /// What a name means to a caller.
+    fn named(&self, name: &str, who: &caller::Who) -> Option<Arc<Named>> {
+        let named = self.names.get(name);
+        let named = named.filter(|named| who.may_ask(&named.route));
+        named.map(Arc::clone)
+    }
+
     fn new(config: &Config, metrics: Arc<Metrics>) -> Self {
         let mut names = HashMap::new();
         let mut listed = Vec::new();
@@ -154,22 +178,42 @@ impl Present {
             names,
             listed,
             allowed_origins: config.allowed_origins.as_slice().into(),
+            callers: caller::Callers::new(config),
         }
     }
 }
 
 /// Answers one request. Dropping the future, as the server does when the caller hangs up, cancels the upstream call.
-pub(crate) async fn handle(app: &App, face: Face, request: Request<Incoming>) -> Response<Body> {
+pub(crate) async fn handle(
+    app: &App,
+    face: Face,
+    presence: Presence,
+    request: Request<Incoming>,
+) -> Response<Body> {
     let page = request.headers().get(ORIGIN).cloned();
     let page = page.filter(|page| foreign::is_allowed(page, &app.present().allowed_origins));
-    let mut response = answer(app, face, request).await;
+    let mut response = tokio::select! {
+        biased;
+        response = answer(app, face, &presence, request) => response,
+        // Nobody reads it.
+        () = presence.ended() => return Response::new(Body::whole("")),
+    };
     if let Some(page) = page {
         foreign::let_read(response.headers_mut(), page);
+    }
+    if face == Face::Callers && app.is_leaving() {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
     }
     response
 }
 
-async fn answer(app: &App, face: Face, request: Request<Incoming>) -> Response<Body> {
+async fn answer(
+    app: &App,
+    face: Face,
+    presence: &Presence,
+    request: Request<Incoming>,
+) -> Response<Body> {
     let id = request_id(request.headers());
     let (resource, dialect) = match resource(request.uri().path()) {
         Some(Resource::Metrics | Resource::Explain(_))
@@ -206,6 +250,15 @@ async fn answer(app: &App, face: Face, request: Request<Incoming>) -> Response<B
     if foreign::is_preflight(&request) {
         return foreign::preflight(request.headers());
     }
+    let who = match resource {
+        // Whoever looks whether the gateway lives has no key.
+        Some(Resource::Health | Resource::Ready) => caller::Who::default(),
+        _ if face == Face::Admin => caller::Who::default(),
+        _ => match app.present().callers.find(request.headers()) {
+            Ok(who) => who,
+            Err(problem) => return refuse(app, &problem, dialect, &id),
+        },
+    };
     let Some(resource) = resource else {
         let path = request.uri().path().to_owned();
         return refuse(app, &Problem::UnknownPath(path), dialect, &id);
@@ -225,24 +278,36 @@ async fn answer(app: &App, face: Face, request: Request<Incoming>) -> Response<B
     match resource {
         Resource::Completion(dialect) => {
             let parse = |body| Call::parse(dialect, body);
-            call::complete(app, dialect, parse, request, &id).await
+            let from = call::Caller {
+                who: &who,
+                presence,
+                dialect,
+                id: &id,
+            };
+            call::complete(app, from, parse, request).await
         }
         Resource::Embeddings => {
-            call::complete(app, Dialect::OpenAiChat, Call::embeddings, request, &id).await
+            let from = call::Caller {
+                who: &who,
+                presence,
+                dialect: Dialect::OpenAiChat,
+                id: &id,
+            };
+            call::complete(app, from, Call::embeddings, request).await
         }
-        Resource::Count(dialect) => count::count(app, request, dialect, &id).await,
+        Resource::Count(dialect) => count::count(app, &who, request, dialect, &id).await,
         Resource::Kept => refuse(app, &Problem::NothingKept, dialect, &id),
-        Resource::Models => model::list(app, dialect, &id),
+        Resource::Models => model::list(app, &who, dialect, &id),
         Resource::Model(name) => {
             let name = name.to_owned();
-            model::one(app, dialect, &name, &id)
+            model::one(app, &who, dialect, &name, &id)
         }
         Resource::Health => health::alive(),
-        Resource::Ready => health::ready(app),
+        Resource::Ready => health::ready(app, face),
         Resource::Metrics => health::metrics(app),
         Resource::Explain(name) => {
             let name = name.to_owned();
-            explain::explain(app, &name, request, dialect, &id).await
+            explain::explain(app, &who, &name, request, dialect, &id).await
         }
     }
 }

@@ -14,6 +14,7 @@
 //! | what does a path answer? | `http.rs` |
 //! | what does the caller see on failure? | `reply.rs` |
 //! | what is counted? | `metrics.rs` |
+//! | what if nobody reads the log? | `log.rs` |
 //! | when is an operator told of a target's error rate? | `alert.rs` |
 //! | what happens on SIGHUP? | `reload.rs` |
 //! | how many connections are there room for? | `room.rs` |
@@ -26,8 +27,10 @@ mod config;
 mod demo;
 mod engine;
 mod http;
+mod log;
 mod metrics;
 mod nearest;
+mod peer;
 mod reload;
 mod reply;
 mod room;
@@ -86,9 +89,11 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Check(_) | Command::Demo(_) | Command::Keys(_) => "off",
     };
     let filter = EnvFilter::try_new(arguments.log.as_deref().unwrap_or(usual))?;
+    // Held to the end: it writes the last lines.
+    let (lines, _flush) = log::start(std::io::stderr())?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(lines)
         .with_target(false);
     match arguments.log_format {
         LogFormat::Text => log.init(),

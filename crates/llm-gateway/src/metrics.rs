@@ -7,6 +7,7 @@
 mod policy;
 
 use self::policy::Policy;
+use crate::alert::Alerts;
 use crate::config::{Config, Target};
 use crate::engine::{self, Client};
 use llm_resilience::breaker::{State, TripReason};
@@ -61,6 +62,12 @@ struct DegradedLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RejectLabels {
     reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallerLabels {
+    caller: Arc<str>,
+    route: Arc<str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -139,6 +146,7 @@ pub(crate) struct Metrics {
     failures: Family<FailureLabels, Counter>,
     degraded: Family<DegradedLabels, Counter>,
     rejected: Family<RejectLabels, Counter>,
+    callers: Family<CallerLabels, Counter>,
     attempts: Family<AttemptLabels, Counter>,
     retries: Family<TargetLabels, Counter>,
     fallbacks: Family<FallbackLabels, Counter>,
@@ -151,6 +159,7 @@ pub(crate) struct Metrics {
     input_tokens: Family<ModelLabels, Counter>,
     output_tokens: Family<ModelLabels, Counter>,
     policy: Policy,
+    alerts: Arc<Alerts>,
 }
 
 fn routes(config: &Config) -> Arc<[Arc<str>]> {
@@ -185,6 +194,7 @@ impl Metrics {
             failures: Family::default(),
             degraded: Family::default(),
             rejected: Family::default(),
+            callers: Family::default(),
             attempts: Family::default(),
             retries: Family::default(),
             fallbacks: Family::default(),
@@ -197,7 +207,9 @@ impl Metrics {
             input_tokens: Family::default(),
             output_tokens: Family::default(),
             policy: Policy::default(),
+            alerts: Arc::default(),
         };
+        metrics.alerts.follow(metrics.names());
         metrics.register(&mut registry);
         metrics.registry = Arc::new(registry);
         metrics
@@ -213,8 +225,13 @@ impl Metrics {
         }
     }
 
+    fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.targets.iter().map(|texts| &texts.name)
+    }
+
     /// Forgets the states of targets: those that are gone shall not be shown any more.
     pub(crate) fn forget_states(&self) {
+        self.alerts.follow(self.names());
         self.state.clear();
         self.aside.clear();
         self.in_flight.clear();
@@ -253,6 +270,11 @@ impl Metrics {
             "rejected",
             "Requests that never entered a route",
             self.rejected.clone(),
+        );
+        ours.register(
+            "caller_requests",
+            "Requests that entered a route, by who sent them",
+            self.callers.clone(),
         );
         ours.register(
             "upstream_attempts",
@@ -319,6 +341,18 @@ impl Metrics {
     /// Counts a request that never entered a route.
     pub(crate) fn rejected(&self, reason: &'static str) {
         self.rejected.get_or_create(&RejectLabels { reason }).inc();
+    }
+
+    /// Counts a request of a caller who has a name.
+    pub(crate) fn called(&self, caller: Option<&Arc<str>>, route: &str) {
+        let route = self.routes.iter().find(|known| ***known == *route);
+        if let (Some(caller), Some(route)) = (caller, route) {
+            let labels = CallerLabels {
+                caller: Arc::clone(caller),
+                route: Arc::clone(route),
+            };
+            self.callers.get_or_create(&labels).inc();
+        }
     }
 
     /// All metrics in Prometheus' text form, with the health of every target as of `now`.
@@ -446,6 +480,7 @@ impl Metrics {
 
 impl Observer for Metrics {
     fn finished(&self, report: &Report<'_>) {
+        self.alerts.finished(report);
         for hop in &report.trace.hops {
             self.hop(hop);
         }

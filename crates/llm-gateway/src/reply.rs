@@ -14,12 +14,13 @@
 mod kind;
 mod sequence;
 mod shape;
+mod wait;
 
 use self::kind::{about_account, phrase, row};
 use crate::body::Body;
 use crate::engine::{Dialect, ErrorKind};
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use llm_resilience::{Error, Mode, Served, What};
 use std::time::Duration;
@@ -37,19 +38,20 @@ pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-llm-attempts"
 pub(crate) const DEGRADED: HeaderName = HeaderName::from_static("x-llm-degraded");
 /// Fields of the request that the answering target's dialect cannot say, and that were left out.
 pub(crate) const DROPPED: HeaderName = HeaderName::from_static("x-llm-dropped");
+/// The provider's own name for the request that it answered or refused.
+const PROVIDER_REQUEST_ID: HeaderName = HeaderName::from_static("x-llm-provider-request-id");
 /// Every hop, when the caller asked for it by [`TRACE`].
 pub(crate) const TRAIL: HeaderName = HeaderName::from_static("x-llm-trail");
 /// Sent by the caller with the value 1 to see every hop.
 pub(crate) const TRACE: HeaderName = HeaderName::from_static("x-llm-trace");
-/// Sent by the caller with the value 1 where the call does something in the world: it is never sent to two targets at
-/// once.
+/// Sent by the caller with the value 1 where the call does something in the world: it is never run twice, as far as that is
+/// known here.
 pub(crate) const SIDE_EFFECTS: HeaderName = HeaderName::from_static("x-llm-side-effects");
 /// Sent by the caller with the value `true` or 1 who wants all or nothing: a target that cannot be told everything the
 /// request says is not asked.
 pub(crate) const STRICT: &str = "x-llm-strict";
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
-const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
 /// The longest trail that is sent: many servers and proxies refuse header blocks beyond 8 KiB.
 const LONGEST_TRAIL: usize = 4096;
@@ -57,10 +59,6 @@ const LONGEST_TRAIL: usize = 4096;
 const LONGEST_MESSAGE: usize = 4096;
 /// Models named in the error for an unknown one.
 pub(crate) const NAMED_MODELS: usize = 20;
-
-/// The longest `Retry-After` that the official SDKs of OpenAI and Anthropic wait for
-/// (`_calculate_retry_timeout` in openai-python and anthropic-sdk-python, read 2026-11-23).
-const LONGEST_HEEDED: Duration = Duration::from_secs(60);
 
 /// When somebody who found no room for a large body may come again: some call is over by then.
 const NO_ROOM_WAIT: Duration = Duration::from_secs(2);
@@ -99,6 +97,8 @@ pub(crate) enum Problem {
         /// Some of the names that are served.
         known: Vec<String>,
     },
+    /// A key is asked for, and none or nobody's was sent.
+    UnknownKey,
     /// A web page that is not allowed calls, or a name that is not the gateway's was called.
     Foreign(&'static str),
     /// An answer or a conversation is asked for that only its provider could have kept.
@@ -240,6 +240,16 @@ impl Outline {
                     ..outline
                 }
             }
+            Problem::UnknownKey => {
+                let message = "the gateway asks for a key that its operator gave you: send it as \
+                    `authorization: Bearer KEY` or `x-api-key: KEY`";
+                let code = Some("invalid_api_key");
+                let outline = Self::invalid(StatusCode::UNAUTHORIZED, code, message.to_owned());
+                Self {
+                    anthropic_type: "authentication_error",
+                    ..outline
+                }
+            }
             Problem::NothingKept => {
                 let message = "the gateway keeps no responses and no conversations: send the conversation in `input`; \
                     what a provider has kept can be fetched from that provider, with a key of its own";
@@ -337,6 +347,7 @@ impl Outline {
             Problem::NoRoom => "no_room",
             Problem::SlowBody(_) => "slow_body",
             Problem::UnknownModel { .. } => "unknown_model",
+            Problem::UnknownKey => "unknown_key",
             Problem::Foreign(_) => "foreign",
             Problem::NothingKept => "nothing_kept",
             Problem::UnknownPath(_) => "unknown_path",
@@ -374,25 +385,7 @@ impl Outline {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, JSON);
         put_id(headers, dialect, request_id);
-        if let Some(wait) = self.retry_after {
-            // Whole seconds, rounded up: a caller who comes back then is not early.
-            let seconds = wait.as_millis().div_ceil(1000);
-            put(headers, RETRY_AFTER, &seconds.to_string());
-            let millis = wait.as_micros().div_ceil(1000);
-            put(headers, RETRY_AFTER_MS, &millis.to_string());
-        }
-        // SDKs pass over a longer wait and come back after their own short one, too early to be of use.
-        let too_long = self.retry_after.is_some_and(|wait| wait > LONGEST_HEEDED);
-        if let Some(should) = if too_long {
-            Some(false)
-        } else {
-            self.should_retry
-        } {
-            headers.insert(
-                SHOULD_RETRY,
-                HeaderValue::from_static(if should { "true" } else { "false" }),
-            );
-        }
+        wait::put(headers, self.retry_after, self.should_retry, request_id);
         if let Some(allow) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
@@ -427,7 +420,14 @@ impl Outline {
 ///
 /// A refusal of the caller's own request comes from one provider in one dialect; where that is the caller's too, its
 /// status and body are passed back untouched, so that nothing of the provider's explanation is lost.
-pub(crate) fn failed(error: &Error, dialect: Dialect, request_id: &str) -> Response<Body> {
+///
+/// Of a call that must not run twice (`once`), and may have run, SDKs are kept from trying again.
+pub(crate) fn failed(
+    error: &Error,
+    dialect: Dialect,
+    request_id: &str,
+    once: bool,
+) -> Response<Body> {
     let mut response = match (error.what(), error.provider_status(), error.provider_body()) {
         (What::Refused, Some(status @ 400..=499), Some((body, spoken)))
             if spoken == dialect
@@ -446,10 +446,13 @@ pub(crate) fn failed(error: &Error, dialect: Dialect, request_id: &str) -> Respo
         }
         _ => Outline::of_error(error).response(dialect, request_id),
     };
+    let headers = response.headers_mut();
+    put_provider_id(headers, error.provider_request_id());
     if let Some(trace) = error.trace() {
-        response
-            .headers_mut()
-            .insert(ATTEMPTS, HeaderValue::from(trace.sends()));
+        headers.insert(ATTEMPTS, HeaderValue::from(trace.sends()));
+        if once && trace.may_have_run() {
+            headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
     }
     response
 }
@@ -524,6 +527,13 @@ pub(crate) fn put_id(headers: &mut HeaderMap, dialect: Dialect, request_id: &str
         headers.insert(ANTHROPIC_REQUEST_ID, value.clone());
     }
     headers.insert(REQUEST_ID, value);
+}
+
+/// Sets the header that names the request as its provider does.
+pub(crate) fn put_provider_id(headers: &mut HeaderMap, id: Option<&str>) {
+    if let Some(id) = id {
+        put(headers, PROVIDER_REQUEST_ID, id);
+    }
 }
 
 /// Sets the header that names what was left out of the request, if anything was.

@@ -1,11 +1,17 @@
 //! Listeners, connections and an orderly end.
 //!
 //! HTTP/1.1 with one task a connection. A request lives in its connection's task, so a caller's hang-up drops it at
-//! once, and with it the upstream call. The number of connections is bounded; beyond it callers wait in the system's
+//! once, and with it the upstream call; `peer.rs` finds the hang-ups that the server does not see. The number of connections is bounded; beyond it callers wait in the system's
 //! queue of the listener. A caller who does not read is cut, so that none can be held for ever.
+//!
+//! ```text
+//! signal ── notice: unready, calls are taken ── drain: none is taken, those there are end ── end
+//!           └──────────────── operators are served: health, metrics ─────────────────────┘
+//! ```
 
 use crate::config::{self, Config};
 use crate::http::{App, Face, handle};
+use crate::peer::Peer;
 use crate::stall::{Patience, Stall};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
 
 /// How long accepting pauses when the system has no socket left.
 const OUT_OF_SOCKETS: Duration = Duration::from_millis(50);
@@ -74,54 +80,69 @@ impl Server {
             .and_then(|listener| listener.local_addr().ok())
     }
 
-    /// Serves until `stop` is done; then takes no further calls and lets running ones end within the time to drain. Streams
-    /// that run on are ended in an error event.
+    /// Serves until `stop` is done; goes on for the time of notice, unready, so that whoever spreads calls may see it; then
+    /// takes no further calls and lets running ones end within the time to drain. Streams that run on are ended in an error
+    /// event. Operators are served to the end.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Drained {
-        let graceful = Arc::new(GracefulShutdown::new());
-        let (stopping, stopped) = watch::channel(false);
-        let mut accepting = JoinSet::new();
-        let listeners = [
-            (
-                Some(self.callers),
-                Face::Callers,
-                self.limits.max_connections,
-            ),
-            (self.admin, Face::Admin, ADMIN_CONNECTIONS),
-        ];
-        for (listener, face, most) in listeners {
-            let Some(listener) = listener else { continue };
-            let gate = Gate {
-                app: Arc::clone(&self.app),
-                face,
-                limits: self.limits,
-                most,
-            };
-            accepting.spawn(accept(
-                listener,
-                gate,
-                Arc::clone(&graceful),
-                stopped.clone(),
-            ));
-        }
-        stop.await;
-        self.app.drain();
-        // The receivers are gone only if the listeners are.
-        let _ = stopping.send(true);
-        while accepting.join_next().await.is_some() {}
-        let Some(graceful) = Arc::into_inner(graceful) else {
-            return Drained::Cut;
+        let gate = |face, most| Gate {
+            app: Arc::clone(&self.app),
+            face,
+            limits: self.limits,
+            most,
         };
-        let mut ended = std::pin::pin!(graceful.shutdown());
-        if tokio::time::timeout(self.limits.drain, &mut ended)
-            .await
-            .is_ok()
-        {
-            return Drained::All;
+        let callers = gate(Face::Callers, self.limits.max_connections);
+        let callers = Listening::start(self.callers, callers);
+        let operators = gate(Face::Admin, ADMIN_CONNECTIONS);
+        let operators = self.admin.map(|admin| Listening::start(admin, operators));
+        stop.await;
+        self.app.leave();
+        tokio::time::sleep(self.limits.notice).await;
+        self.app.drain();
+        let mut ended = std::pin::pin!(callers.end());
+        let drained = tokio::time::timeout(self.limits.drain, &mut ended).await;
+        if drained.is_err() {
+            self.app.cut();
+            // Whether the last words are read or not, it is over then.
+            let _ = tokio::time::timeout(LAST_WORDS, ended).await;
         }
-        self.app.cut();
-        // Whether the last words are read or not, it is over then.
-        let _ = tokio::time::timeout(LAST_WORDS, ended).await;
-        Drained::Cut
+        if let Some(operators) = operators {
+            let _ = tokio::time::timeout(LAST_WORDS, operators.end()).await;
+        }
+        match drained {
+            Ok(()) => Drained::All,
+            Err(_) => Drained::Cut,
+        }
+    }
+}
+
+/// A listener that takes connections.
+#[derive(Debug)]
+struct Listening {
+    accepting: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+    connections: Arc<GracefulShutdown>,
+}
+
+impl Listening {
+    fn start(listener: TcpListener, gate: Gate) -> Self {
+        let connections = Arc::new(GracefulShutdown::new());
+        let (stop, stopped) = watch::channel(false);
+        let accepting = accept(listener, gate, Arc::clone(&connections), stopped);
+        Self {
+            accepting: tokio::spawn(accepting),
+            stop,
+            connections,
+        }
+    }
+
+    /// Takes no more connections, and waits for those there are to come to their end.
+    async fn end(self) {
+        // The receiver is gone only if the listener is; a listener that panicked has ended as well.
+        let _ = self.stop.send(true);
+        let _ = self.accepting.await;
+        if let Some(connections) = Arc::into_inner(self.connections) {
+            connections.shutdown().await;
+        }
     }
 }
 
@@ -197,9 +218,10 @@ fn serve(
     let Gate {
         app, face, limits, ..
     } = gate;
+    let (socket, presence) = Peer::new(stream);
     let service = service_fn(move |request| {
-        let app = Arc::clone(&app);
-        async move { Ok::<_, Infallible>(handle(&app, face, request).await) }
+        let (app, presence) = (Arc::clone(&app), presence.clone());
+        async move { Ok::<_, Infallible>(handle(&app, face, presence, request).await) }
     });
     let patience = Patience {
         stall: limits.write_timeout,
@@ -208,7 +230,7 @@ fn serve(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
-        .serve_connection(TokioIo::new(Stall::new(stream, patience)), service);
+        .serve_connection(TokioIo::new(Stall::new(socket, patience)), service);
     let watched = graceful.watch(connection);
     async move {
         if let Err(error) = watched.await {

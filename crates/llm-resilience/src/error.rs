@@ -158,6 +158,12 @@ impl Error {
         self.0.failure.as_ref().and_then(Failure::message)
     }
 
+    /// The provider's own name for the request, for whoever asks it what happened.
+    #[must_use]
+    pub fn provider_request_id(&self) -> Option<&str> {
+        self.0.failure.as_ref().and_then(Failure::request_id)
+    }
+
     /// The provider's error body and the wire it came on, for the caller's eyes alone.
     #[must_use]
     pub fn provider_body(&self) -> Option<(&Bytes, Wire)> {

@@ -168,7 +168,10 @@ fn announce(config: &Config, address: SocketAddr) {
             .collect();
         say!("model \"{}\": {}", route.name, tiers.join(", then "));
     }
-    if !address.ip().is_loopback() {
+    let callers = config.callers.len();
+    if callers > 0 {
+        say!("callers with a key: {callers}");
+    } else if !address.ip().is_loopback() {
         say!("other machines can reach {address}: anyone who does spends your keys' money");
     }
 }

@@ -1,5 +1,6 @@
 //! Every key a configuration may hold: what the reader accepts and what `docs/configuration.md` tells, from one table.
 
+mod caller;
 mod policy;
 mod route;
 mod server;
@@ -28,6 +29,8 @@ pub(crate) enum Section {
     Price,
     /// `[routes.NAME]`.
     Route,
+    /// `[callers.NAME]`.
+    Caller,
     /// One member of a tier, where it is written as a table.
     Member,
     /// The value of `windows`.
@@ -61,7 +64,13 @@ pub(crate) struct Key {
 
 /// Every key, in the order of the reference within its section.
 pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
-    let lists = [server::KEYS, target::KEYS, route::KEYS, policy::KEYS];
+    let lists = [
+        server::KEYS,
+        target::KEYS,
+        route::KEYS,
+        policy::KEYS,
+        caller::KEYS,
+    ];
     lists.into_iter().flatten()
 }
 
@@ -90,7 +99,7 @@ const fn key(
 
 impl Section {
     /// Every section, in the order of the reference, with what stands above its table there.
-    const ALL: [(Self, &'static str); 16] = [
+    const ALL: [(Self, &'static str); 17] = [
         (Self::Root, "top of the file"),
         (Self::Server, "[server]"),
         (Self::Breaker, "[breaker]"),
@@ -107,6 +116,7 @@ impl Section {
         (Self::Canary, "canary = { ... }"),
         (Self::HoldBack, "hold_back = { ... }"),
         (Self::Degraded, "degraded = [{ ... }]"),
+        (Self::Caller, "[callers.NAME]"),
     ];
 }
 

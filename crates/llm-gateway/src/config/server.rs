@@ -154,8 +154,10 @@ pub(super) fn server(reader: &mut Reader<'_>, top: &Entries<'_, '_>) -> Server {
             *slot = duration;
         }
     }
-    if let Some(duration) = reader.duration(&table, "drain", Duration::ZERO) {
-        server.drain = duration;
+    for (name, slot) in [("notice", &mut server.notice), ("drain", &mut server.drain)] {
+        if let Some(duration) = reader.duration(&table, name, Duration::ZERO) {
+            *slot = duration;
+        }
     }
     server
 }

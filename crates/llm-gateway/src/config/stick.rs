@@ -23,7 +23,7 @@ impl StickTo {
     /// without the value has one of its own, from its id.
     pub(crate) fn number(&self, headers: &HeaderMap, id: &str) -> u64 {
         let value = match self {
-            Self::Key => key_of(headers),
+            Self::Key => keys_of(headers).into_iter().flatten().next(),
             Self::Header(name) => headers.get(name).map(|value| value.as_bytes()),
         };
         let value = value.filter(|value| !value.is_empty());
@@ -35,12 +35,10 @@ impl StickTo {
     }
 }
 
-/// The key a caller sends, whichever of the two headers holds it.
-pub(crate) fn key_of(headers: &HeaderMap) -> Option<&[u8]> {
-    let key = headers
-        .get(AUTHORIZATION)
-        .or_else(|| headers.get("x-api-key"));
-    key.map(|value| value.as_bytes())
+/// The keys a caller sends, by the two headers that may hold one.
+pub(crate) fn keys_of(headers: &HeaderMap) -> [Option<&[u8]>; 2] {
+    let keys = [headers.get(AUTHORIZATION), headers.get("x-api-key")];
+    keys.map(|value| value.map(http::HeaderValue::as_bytes))
 }
 
 /// Reads what the calls of a route stick by.

@@ -1,5 +1,6 @@
 //! One test a fault: the exact line, the key and the mend.
 
+mod callers;
 mod choosing;
 mod cloud;
 mod policy;

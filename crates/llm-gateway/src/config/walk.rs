@@ -8,6 +8,12 @@ use crate::engine::{Features, OnCut, Strategy, catalog_entry, catalog_wire, take
 /// What is not wrong but likely not meant.
 pub(crate) fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = Vec::new();
+    if config.callers.is_empty() && !config.listen.ip().is_loopback() {
+        let listen = config.listen;
+        warnings.push(format!(
+            "listen: other machines can reach {listen}, and anyone who does spends your keys' money; say who may by [callers.NAME]"
+        ));
+    }
     for (index, target) in config.targets.iter().enumerate() {
         let entry = catalog_entry(target.provider);
         let asks = target.api_key.is_some() || target.cloud.identity.is_some();

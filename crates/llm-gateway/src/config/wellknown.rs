@@ -119,6 +119,7 @@ pub(crate) fn with_defaults(targets: Vec<Target>, routes: Vec<Route>) -> Config 
         cache: Cache::default(),
         targets,
         routes,
+        callers: Vec::new(),
     }
 }
 

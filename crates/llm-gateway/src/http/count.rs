@@ -1,6 +1,7 @@
 //! `POST /v1/messages/count_tokens` and `POST /v1/responses/input_tokens`: how many tokens the prompt of a call has, as the
 //! target that it would go to is expected to count them. Nothing is sent anywhere.
 
+use super::caller::Who;
 use super::explain::{bad_body, demand};
 use super::{App, call, receive, refuse};
 use crate::body::Body;
@@ -11,11 +12,11 @@ use hyper::body::Incoming;
 use llm_resilience::providers::Call;
 use llm_resilience::router::Considered;
 use serde_json::json;
-use std::sync::Arc;
 
 /// Estimates the prompt's tokens by the factor that the target's answers have taught.
 pub(super) async fn count(
     app: &App,
+    who: &Who,
     request: Request<Incoming>,
     dialect: Dialect,
     id: &str,
@@ -28,10 +29,10 @@ pub(super) async fn count(
         Err(problem) => return refuse(app, &problem, dialect, id),
     };
     let present = app.present();
-    let Some(named) = present.names.get(call.model()).map(Arc::clone) else {
+    let Some(named) = present.named(call.model(), who) else {
         return refuse(
             app,
-            &call::unknown_model(&present, call.model()),
+            &call::unknown_model(&present, who, call.model()),
             dialect,
             id,
         );

@@ -1,6 +1,7 @@
 //! `GET /explain/NAME`: why each target of a route would win or lose a call now, in words and as data. With `POST` and
 //! a body, why it would win or lose that very call; nothing is sent anywhere.
 
+use super::caller::Who;
 use super::{App, ask, call, receive, refuse};
 use crate::body::Body;
 use crate::engine::Dialect;
@@ -19,6 +20,7 @@ use std::time::Instant;
 /// Explains a route to a call with these headers, of which those that narrow the targets count, and with this body.
 pub(super) async fn explain(
     app: &App,
+    who: &Who,
     name: &str,
     request: Request<Incoming>,
     dialect: Dialect,
@@ -38,8 +40,8 @@ pub(super) async fn explain(
         };
     }
     let present = app.present();
-    let Some(named) = present.names.get(name).map(Arc::clone) else {
-        return refuse(app, &call::unknown_model(&present, name), dialect, id);
+    let Some(named) = present.named(name, who) else {
+        return refuse(app, &call::unknown_model(&present, who, name), dialect, id);
     };
     drop(present);
     let (table, route, request) = match demand(app, &named.route, &parts.headers, asked) {

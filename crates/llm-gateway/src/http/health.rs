@@ -1,6 +1,6 @@
 //! `/healthz`, `/readyz` and `/metrics`: for orchestrators and operators.
 
-use super::App;
+use super::{App, Face};
 use crate::body::Body;
 use crate::engine;
 use crate::reply;
@@ -14,8 +14,16 @@ pub(super) fn alive() -> Response<Body> {
 }
 
 /// The gateway takes calls: 503 once it is shutting down. Providers that are down do not make it unready, since it
-/// answers even then; their state is told.
-pub(super) fn ready(app: &App) -> Response<Body> {
+/// answers even then; their state is told to operators alone where those have a listener of their own.
+pub(super) fn ready(app: &App, face: Face) -> Response<Body> {
+    let (status, word) = if app.is_leaving() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
+    } else {
+        (StatusCode::OK, "ready")
+    };
+    if app.admin_apart && face == Face::Callers {
+        return reply::json(status, json!({ "status": word }).to_string().into());
+    }
     let now = tokio::time::Instant::now().into_std();
     let table = app.client.table();
     let targets: serde_json::Map<_, _> = table
@@ -26,11 +34,6 @@ pub(super) fn ready(app: &App) -> Response<Body> {
             (table.target_name(target).to_owned(), state)
         })
         .collect();
-    let (status, word) = if app.is_draining() {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining")
-    } else {
-        (StatusCode::OK, "ready")
-    };
     reply::json(
         status,
         json!({ "status": word, "targets": targets })

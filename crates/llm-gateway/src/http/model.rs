@@ -1,5 +1,6 @@
 //! `GET /v1/models`: what callers may ask for, in the shape their SDK expects.
 
+use super::caller::Who;
 use super::{App, call, refuse};
 use crate::body::Body;
 use crate::engine::Dialect;
@@ -8,20 +9,17 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
 /// All names that are served.
-pub(super) fn list(app: &App, dialect: Dialect, id: &str) -> Response<Body> {
+pub(super) fn list(app: &App, who: &Who, dialect: Dialect, id: &str) -> Response<Body> {
     let present = app.present();
-    let data: Vec<Value> = present
-        .listed
-        .iter()
-        .map(|name| object(name, dialect))
-        .collect();
+    let served: Vec<_> = who.served(&present).collect();
+    let data: Vec<Value> = served.iter().map(|name| object(name, dialect)).collect();
     let body = match dialect {
         // docs.anthropic.com/en/api/models-list, read 2026-11-23
         Dialect::AnthropicMessages => json!({
             "data": data,
             "has_more": false,
-            "first_id": present.listed.first(),
-            "last_id": present.listed.last(),
+            "first_id": served.first(),
+            "last_id": served.last(),
         }),
         // platform.openai.com/docs/api-reference/models/list, read 2026-11-23
         _ => json!({ "object": "list", "data": data }),
@@ -30,13 +28,13 @@ pub(super) fn list(app: &App, dialect: Dialect, id: &str) -> Response<Body> {
 }
 
 /// One name.
-pub(super) fn one(app: &App, dialect: Dialect, name: &str, id: &str) -> Response<Body> {
+pub(super) fn one(app: &App, who: &Who, dialect: Dialect, name: &str, id: &str) -> Response<Body> {
     let name = decoded(name);
     let present = app.present();
-    if present.names.contains_key(name.as_str()) {
+    if present.named(&name, who).is_some() {
         answer(&object(&name, dialect), dialect, id)
     } else {
-        refuse(app, &call::unknown_model(&present, &name), dialect, id)
+        refuse(app, &call::unknown_model(&present, who, &name), dialect, id)
     }
 }
 

@@ -49,8 +49,10 @@ pub(super) struct Held {
 impl Room {
     pub(super) fn new(server: &Server) -> Self {
         let units = (server.max_bodies_bytes / UNIT).min(Semaphore::MAX_PERMITS);
+        // What there can never be room for is not to be sent again and again.
+        let most = units.saturating_mul(UNIT).saturating_add(FREE);
         Self {
-            limit: server.max_body_bytes,
+            limit: server.max_body_bytes.min(most),
             timeout: server.body_timeout,
             units: Arc::new(Semaphore::new(units)),
         }

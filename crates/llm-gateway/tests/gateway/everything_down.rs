@@ -113,7 +113,7 @@ async fn without_a_last_resort_the_error_is_honest() {
         .expect("a known time")
         .parse()
         .unwrap();
-    assert!((15..=20).contains(&wait), "{wait}");
+    assert!((15..=25).contains(&wait), "{wait}");
     assert_eq!(seen.header("x-llm-attempts"), Some("2"));
 
     let seen = gateway.post("/v1/messages", anthropic("hi", false)).await;
@@ -178,4 +178,26 @@ async fn a_provider_that_is_down_is_left_alone_and_asked_again_when_it_is_back()
         gateway.chat("hi").await.header("x-llm-target"),
         Some("primary")
     );
+}
+
+/// SDKs keep to the millisecond of what they are told.
+#[tokio::test]
+async fn callers_who_are_refused_together_are_not_told_to_come_back_together() {
+    let (first, second) = sims().await;
+    let gateway = Gateway::serve(&two(&first.openai_base_url(), &second.base_url(), ""));
+    let limited = Rule::new()
+        .preset(Preset::RateLimit)
+        .retry_after(Duration::from_secs(20));
+    first.set_script(Script::builder().rule(limited.clone()).build().unwrap());
+    second.set_script(Script::builder().rule(limited).build().unwrap());
+    gateway.chat("hi").await;
+    let refused = (0..20).map(|_| gateway.chat("hi"));
+    let refused = futures_util::future::join_all(refused).await;
+    let mut waits: Vec<u64> = refused
+        .iter()
+        .map(|seen| seen.header("retry-after-ms").unwrap().parse().unwrap())
+        .collect();
+    waits.sort_unstable();
+    assert!(waits[0] > 15_000 && waits[19] <= 25_000, "{waits:?}");
+    assert!(waits[19] - waits[0] > 1_000, "{waits:?}");
 }

@@ -3,6 +3,7 @@
 use crate::support::{Gateway, anthropic, openai, responses};
 use http_body_util::BodyExt as _;
 use llm_sim::{Received, Script, Sim, SimHandle};
+use std::io::Write as _;
 use std::time::Duration;
 
 /// Target by target: its name, which is its route's as well, its provider, dialect, path and whatever else it needs.
@@ -100,5 +101,26 @@ async fn before_anything_came() {
                 is_left(&sim, &format!("{path} {target}")).await;
             }
         }
+    }
+}
+
+/// The server does not read on while it holds the beginning of another request.
+#[tokio::test]
+async fn with_the_beginning_of_another_request() {
+    let slow = "words = 200\n[[rule]]\nstream = true\nstall = { after_chunks = 2 }\n[[rule]]\nhang = \"forever\"";
+    let sim = Sim::builder().script(Script::from_toml(slow).unwrap());
+    let sim = sim.start().await.unwrap();
+    let gateway = gateway(&sim);
+    let address = gateway.url.strip_prefix("http://").unwrap();
+    for stream in [false, true] {
+        let body = openai("hi", stream);
+        let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n";
+        let request = format!("{head}content-length: {}\r\n\r\n{body}POST", body.len());
+        let mut caller = std::net::TcpStream::connect(address).unwrap();
+        caller.write_all(request.as_bytes()).unwrap();
+        let arrived = sim.wait_until(Duration::from_secs(5), |calls| !calls.is_empty());
+        assert!(arrived.await, "stream: {stream}");
+        drop(caller);
+        is_left(&sim, &format!("stream: {stream}")).await;
     }
 }

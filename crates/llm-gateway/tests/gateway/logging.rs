@@ -108,3 +108,66 @@ async fn no_level_of_the_log_tells_a_secret() {
     }
     assert!(lines > 10, "{lines}: the log does tell something");
 }
+
+#[tokio::test]
+async fn a_caller_is_told_what_the_provider_calls_its_request() {
+    let script = r#"
+        [[rule]]
+        calls = "1..2"
+        headers = { x-request-id = "req_good" }
+        [[rule]]
+        preset = "invalid_request"
+        headers = { x-request-id = "req_refused" }
+    "#;
+    let sim = Sim::builder().script(Script::from_toml(script).unwrap());
+    let sim = sim.start().await.unwrap();
+    let gateway = Gateway::serve(&two(&sim.openai_base_url(), &sim.base_url(), ""));
+    for (stream, id) in [
+        (false, "req_good"),
+        (true, "req_good"),
+        (false, "req_refused"),
+    ] {
+        let call = gateway.post("/v1/chat/completions", openai("hi", stream));
+        let seen = call.await;
+        assert_eq!(
+            seen.header("x-llm-provider-request-id"),
+            Some(id),
+            "{seen:?}"
+        );
+    }
+}
+
+/// A full disk, or a container runtime that stands still: standard error is a pipe that nobody empties.
+#[cfg(unix)]
+#[tokio::test]
+async fn calls_go_on_when_nobody_reads_the_log() {
+    let down = Script::from_toml("[[rule]]\npreset = \"server_error\"").unwrap();
+    let failing = Sim::builder().script(down).start().await.unwrap();
+    let healthy = Sim::builder().start().await.unwrap();
+    let text = two(
+        &failing.openai_base_url(),
+        &healthy.base_url(),
+        "attempts = 1",
+    );
+    let path = file(&text.replace(
+        "model = \"large\"",
+        "model = \"large\"\nbreaker = \"observe\"",
+    ));
+    let mut gateway = Gateway::start_unread(
+        Command::new(BINARY)
+            .args(["serve", "--listen", "127.0.0.1:0", "--config"])
+            .arg(&path),
+    );
+    std::fs::remove_file(path).unwrap();
+    // Each call is a line of some 250 bytes, a pipe holds 64 KiB.
+    for _ in 0..500 {
+        let seen = timeout(Duration::from_secs(10), gateway.chat("hi")).await;
+        assert_eq!(seen.expect("an answer").status, 200);
+    }
+    let pid = gateway.child.id().to_string();
+    let told = Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(told.unwrap().success());
+    let ended = tokio::task::spawn_blocking(move || gateway.child.wait().unwrap());
+    let ended = timeout(Duration::from_secs(10), ended).await;
+    assert!(ended.expect("an end").unwrap().success());
+}

@@ -9,6 +9,8 @@
 
 mod bad_input;
 mod breaker;
+#[cfg(unix)]
+mod callers;
 mod choosing;
 mod command_line;
 mod counting;
@@ -25,6 +27,7 @@ mod responses;
 mod rough_caller;
 mod rough_provider;
 mod schema;
+mod side_effects;
 mod support;
 mod survives_failures;
 mod tokens;

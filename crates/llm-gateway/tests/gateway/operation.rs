@@ -103,6 +103,16 @@ async fn a_listener_apart_takes_the_metrics_with_it() {
     let admin = said.expect("it says where");
     assert_eq!(gateway.get("/metrics").await.status, 404);
     assert_eq!(gateway.get("/healthz").await.status, 200);
+    // How the providers are is no caller's business.
+    assert_eq!(
+        gateway.get("/readyz").await.text(),
+        "{\"status\":\"ready\"}"
+    );
+    let ready = gateway.send(Request::get(format!("{admin}/readyz")), "");
+    assert_eq!(
+        ready.await.json()["targets"]["primary"]["breaker"],
+        "closed"
+    );
     let seen = gateway
         .send(Request::get(format!("{admin}/metrics")), "")
         .await;
@@ -161,6 +171,69 @@ async fn a_running_call_ends_well_when_the_gateway_is_told_to_stop() {
         .await
         .unwrap();
     assert!(status.success(), "{status}");
+}
+
+/// Tells the gateway to stop.
+#[cfg(unix)]
+fn terminate(gateway: &Gateway) {
+    let pid = gateway.child.id().to_string();
+    let told = Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(told.unwrap().success());
+}
+
+/// So that neither a load balancer nor a scrape meets a closed door while calls still run.
+#[cfg(unix)]
+#[tokio::test]
+async fn operators_are_served_until_the_last_call_has_ended() {
+    let (sim, mut gateway) = set("admin_listen = \"127.0.0.1:0\"").await;
+    let said = gateway
+        .greeting
+        .iter()
+        .find_map(|line| line.strip_prefix("metrics and health on "));
+    let admin = said.unwrap().to_owned();
+    let slow = "words = 40\n[[rule]]\nslow = { per_chunk = \"50ms\" }";
+    sim.set_script(Script::from_toml(slow).unwrap());
+    let request = gateway.request("/v1/chat/completions");
+    let running = gateway.open(request, openai("hi", true)).await;
+    terminate(&gateway);
+    let ready = loop {
+        let ready = gateway.send(Request::get(format!("{admin}/readyz")), "");
+        let ready = ready.await;
+        if ready.status != 200 {
+            break ready;
+        }
+    };
+    assert_eq!(
+        (ready.status, &ready.json()["status"]),
+        (503, &"draining".into())
+    );
+    let metrics = gateway.send(Request::get(format!("{admin}/metrics")), "");
+    let metrics = metrics.await;
+    let line = "llm_gateway_in_flight{target=\"primary\"} 1";
+    assert!(metrics.text().contains(line), "{}", metrics.text());
+    let body = running.into_body().collect().await.unwrap().to_bytes();
+    assert!(body.ends_with(b"data: [DONE]\n\n"), "{body:?}");
+    let ended = tokio::task::spawn_blocking(move || gateway.child.wait().unwrap());
+    assert!(ended.await.unwrap().success());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn calls_are_taken_until_load_balancers_have_noticed() {
+    let (_sim, mut gateway) = set("[server]\nnotice = \"1s\"").await;
+    let before = gateway.chat("hi").await;
+    assert_eq!(before.header("connection"), None);
+    terminate(&gateway);
+    while gateway.get("/readyz").await.status == 200 {}
+    let seen = gateway.chat("hi").await;
+    assert_eq!(
+        (seen.status, seen.header("connection")),
+        (200, Some("close")),
+        "{}",
+        seen.text()
+    );
+    let ended = tokio::task::spawn_blocking(move || gateway.child.wait().unwrap());
+    assert!(ended.await.unwrap().success());
 }
 
 #[cfg(unix)]

@@ -258,3 +258,26 @@ async fn a_mended_key_is_used_at_once() {
         seen.text()
     );
 }
+
+#[tokio::test]
+async fn what_operators_were_told_is_not_told_again() {
+    let mut set = Set::start().await;
+    let ill = "[[rule]]\npreset = \"server_error\"\nevery = 10";
+    set.sims[0].set_script(Script::from_toml(ill).unwrap());
+    let text = set.text().replace("patience", "attempts = 1\npatience");
+    set.reload(&text, "reloaded ").await;
+    for _ in 0..40 {
+        set.ask("chat").await;
+    }
+    let about = |log: &[String]| {
+        let told = log.iter().filter(|line| line.contains("the error rate is"));
+        told.count()
+    };
+    let log = set.reload(&text, "reloaded ").await;
+    assert_eq!(about(&log), 1, "{log:#?}");
+    for _ in 0..20 {
+        set.ask("chat").await;
+    }
+    let log = set.reload(&text, "reloaded ").await;
+    assert_eq!(about(&log), 0, "{log:#?}");
+}

@@ -102,6 +102,11 @@ impl Gateway {
         (gateway, logged)
     }
 
+    /// Starts a command that will say where it listens; nobody reads its log.
+    pub(crate) fn start_unread(command: &mut Command) -> Self {
+        Self::start_with(command, Stdio::piped())
+    }
+
     fn start_with(command: &mut Command, log: Stdio) -> Self {
         let mut child = command
             .env_clear()

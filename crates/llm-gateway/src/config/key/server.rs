@@ -75,6 +75,13 @@ pub(super) const KEYS: &[Key] = &[
         "What callers ask for: `[routes.NAME]`, where NAME is what they send as `model`.",
     ),
     key(
+        Section::Root,
+        "callers",
+        "table of tables",
+        "anyone may call",
+        "Who may call: `[callers.NAME]` for each, with a key. Where one is named, everything but `/healthz` and `/readyz` asks for a key of one of them.",
+    ),
+    key(
         Section::Server,
         "max_body",
         "size",
@@ -99,8 +106,8 @@ pub(super) const KEYS: &[Key] = &[
         Section::Server,
         "header_timeout",
         "duration",
-        "`\"60s\"`",
-        "How long a connection may wait for its next request, headers and all; then it is closed.",
+        "`\"75s\"`",
+        "How long a connection may wait for its next request, headers and all; then it is closed. Keep it above the time for which a load balancer in front keeps idle connections (60 s at AWS and nginx, 600 s at Google), or now and then it sends a call into one that is just being closed.",
     ),
     key(
         Section::Server,
@@ -118,10 +125,17 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key(
         Section::Server,
+        "notice",
+        "duration",
+        "`\"0s\"`",
+        "How long calls are still taken after SIGTERM or Ctrl-C, while `/readyz` says 503 and every answer asks its caller to connect elsewhere. With a load balancer or Kubernetes in front, the time until it has noticed: `\"10s\"`.",
+    ),
+    key(
+        Section::Server,
         "drain",
         "duration",
-        "`\"30s\"`",
-        "How long running calls may go on after SIGTERM or Ctrl-C; then they are cut, streams with an error event.",
+        "`\"25s\"`",
+        "How long running calls may go on after that; then they are cut, streams with an error event. Kubernetes kills what has not ended after `terminationGracePeriodSeconds` (30 s), which must be longer than `notice` and `drain` together.",
     ),
     key(
         Section::Breaker,

@@ -64,6 +64,7 @@ fn the_defaults_told_are_the_defaults_used() {
         (Section::Windows, "whole", policy.windows.whole),
         (Section::Server, "header_timeout", server.header_timeout),
         (Section::Server, "body_timeout", server.body_timeout),
+        (Section::Server, "notice", server.notice),
         (Section::Server, "drain", server.drain),
         (Section::Breaker, "window", breaker.window),
         (Section::Breaker, "cooldown", breaker.cooldown),
