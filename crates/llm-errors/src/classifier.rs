@@ -15,7 +15,7 @@ use crate::row::Row;
 use crate::rule::{Kinds, Rank, RuleError, Signal};
 use crate::scan::MAX_BODY_BYTES;
 use crate::seen::Seen;
-use crate::status::{effective_status, status_signal};
+use crate::status::{effective_status, status_signal, worded_status};
 use crate::text::Text;
 use crate::transport::stream_cut;
 use crate::verdict::{Hint, Retry, Verdict};
@@ -204,7 +204,8 @@ impl Classifier {
     fn read_reply(&self, provider: Provider, reply: &Reply<'_>) -> Explained {
         let body = prefix(reply.body);
         if page::is_page(body) {
-            return self.page(provider, reply);
+            let shown = page::with_document(body, |shown| self.shown(provider, reply, shown));
+            return shown.flatten().unwrap_or_else(|| self.page(provider, reply));
         }
         let (status, headers, now) = (reply.status, reply.headers, reply.now);
         let phase = Phase::FirstByte;
@@ -216,6 +217,16 @@ impl Classifier {
         let mut facts = Facts::new(&self.dictionary, provider, now, false);
         facts.read(body);
         self.decide(provider, status, &mut facts, headers, now, phase)
+    }
+
+    /// What an object says that a page shows, if it is an error.
+    fn shown(&self, provider: Provider, reply: &Reply<'_>, shown: &[u8]) -> Option<Explained> {
+        let (status, headers, now) = (reply.status, reply.headers, reply.now);
+        let mut facts = Facts::new(&self.dictionary, provider, now, false);
+        facts.read(shown);
+        let told = facts.error || facts.known.signal.is_some();
+        (told || !facts.row().0.is_empty())
+            .then(|| self.decide(provider, status, &mut facts, headers, now, Phase::FirstByte))
     }
 
     fn page(&self, provider: Provider, reply: &Reply<'_>) -> Explained {
@@ -252,7 +263,9 @@ impl Classifier {
         let body = prefix(reply.body);
         let phase = Phase::FirstByte;
         if page::is_page(body) {
-            return Some(self.page(provider, reply));
+            let shown = page::with_document(body, |shown| self.shown(provider, reply, shown));
+            let page = || self.page(provider, reply);
+            return Some(shown.flatten().unwrap_or_else(page));
         }
         if body.trim_ascii().is_empty() {
             return Some(explained(
@@ -377,7 +390,15 @@ impl Classifier {
         {
             told = Some((signal, Field::Type));
         }
-        let status = effective_status(http_status, known.status);
+        let mut stated = known.status;
+        // a code needs no status, and the edge's own ones are its own
+        if stated == 0
+            && matches!(http_status, 0 | 200..=299 | 400 | 500 | 502 | 503)
+            && told.is_none_or(|(code, _)| code.rank < Rank::Family)
+        {
+            stated = worded_status(&dictionary.marks, row, http_status >= 400);
+        }
+        let status = effective_status(http_status, stated);
         let mut signal = status_signal(status);
         let mut field = if status == 0 {
             Field::Nothing
@@ -409,13 +430,12 @@ impl Classifier {
         };
         let before = outcome.kind;
 
-        let stated = seen.hint;
         let worded = if takes_hint(outcome.kind) {
             wait::worded(&dictionary.marks, row, now)
         } else {
             None
         };
-        let mut hint = more_precise(stated.or(known.hint), worded);
+        let mut hint = more_precise(seen.hint.or(known.hint), worded);
         if is_limit(outcome.kind) {
             let wait = hint.map(Hint::wait);
             if let Some(better) = sharper_limit(dictionary, outcome, known, row, &seen, wait) {

@@ -67,6 +67,20 @@ pub(crate) const FILES: &[(&str, &str)] = &[
 /// What the words of an unknown code can say: that it calls itself an error says nothing.
 const TELLING_KINDS: Kinds = Kinds::ALL.without(&[ErrorKind::ServerError, ErrorKind::Other]);
 
+/// What a page may say in so many words, although only edges serve most pages.
+const PAGE_KINDS: Kinds = Kinds::of(&[
+    ErrorKind::RateLimitRequests,
+    ErrorKind::RateLimitTokens,
+    ErrorKind::RateLimitConcurrency,
+    ErrorKind::RateLimitOther,
+    ErrorKind::QuotaExhausted,
+    ErrorKind::OrgLimit,
+    ErrorKind::Billing,
+    ErrorKind::AuthInvalidKey,
+    ErrorKind::ModelDeprecated,
+    ErrorKind::ContextLength,
+]);
+
 /// The first result of `ask` among the patterns that may occur in the text.
 fn first<T>(patterns: &[Pattern], text: &Text, ask: impl Fn(&Pattern) -> Option<T>) -> Option<T> {
     if text.is_empty() {
@@ -381,7 +395,8 @@ impl Dictionary {
         self.texts.get(usize::try_from(found).ok()?.checked_sub(1)?)
     }
 
-    /// The first page rule that the words of a page fulfil, among those for this status.
+    /// The first page rule that the words of a page fulfil, among those for this status; else the
+    /// first rule for messages of a kind that no page of an edge speaks of.
     pub(crate) fn page(
         &self,
         provider: Provider,
@@ -392,14 +407,31 @@ impl Dictionary {
             let mut text = Text::new();
             page::words(page, &self.lexicon, &mut text);
             let found = self.pages.first(provider, status, &text, Kinds::ALL);
-            let lasting = !text.varies() && !self.lexicon.numbered;
-            (found.map_or(0, |number| number as u64 + 1), lasting)
+            let worded = || {
+                // that something was not found says nothing, unless it is a model
+                let model = text.present().has(self.lexicon.number(b"model"));
+                let kinds = if model {
+                    PAGE_KINDS.with(ErrorKind::ModelNotFound)
+                } else {
+                    PAGE_KINDS
+                };
+                self.texts.first(provider, status, &text, kinds)
+            };
+            let found = match found {
+                Some(number) => number as u64 + 1,
+                None => worded().map_or(0, |number| (number as u64 + 1) << 32),
+            };
+            (found, !text.varies() && !self.lexicon.numbered)
         };
         let found = match self.memo.message(provider, page) {
             Some(key) => self.memo.ask_for(key, Question::Page(status), find),
             None => find().0,
         };
-        self.pages.get(usize::try_from(found).ok()?.checked_sub(1)?)
+        let number = |found: u64| usize::try_from(found).ok()?.checked_sub(1);
+        match number(found >> 32) {
+            Some(number) => self.texts.get(number),
+            None => self.pages.get(number(found)?),
+        }
     }
 
     /// What a finish reason means, if it is a bad one.

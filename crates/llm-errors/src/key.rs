@@ -247,11 +247,17 @@ const NAMES: &[(Key, &[&str])] = &[
             "estimated_time",
             "retry_after_secs",
             "wait_seconds",
+            "retry-after",
         ],
     ),
     (
         Key::WaitMillis,
-        &["retry_after_ms", "retryafterms", "retry_in_ms"],
+        &[
+            "retry_after_ms",
+            "retryafterms",
+            "retry_in_ms",
+            "retry-after-ms",
+        ],
     ),
     (
         Key::ResetAt,
@@ -374,7 +380,7 @@ mod tests {
                 assert_eq!(Key::of(name.to_uppercase().as_bytes()), *key, "{name}");
             }
         }
-        for name in ["errored", "temperature", "x", "retry-after"] {
+        for name in ["errored", "temperature", "x", "retry"] {
             assert_eq!(Key::of(name.as_bytes()), Key::Strange, "{name}");
         }
         assert_eq!(Key::of(b""), Key::Root);

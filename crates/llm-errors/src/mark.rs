@@ -23,6 +23,13 @@ pub(crate) struct Marks {
     pub(crate) lead: Words,
     /// Words that make it one: retry, again, wait, reset, available.
     pub(crate) cause: Words,
+    /// Words behind which a number is the status of a reply, and others behind which it may be.
+    pub(crate) status: Presence,
+    pub(crate) report: Presence,
+    /// How the phrases begin that stand behind a status: 429 Too Many Requests.
+    pub(crate) phrase: Presence,
+    /// What is counted, so that a number before it is no status.
+    pub(crate) counted: Presence,
     /// Numbers that are spelt out.
     counts: [(u16, u64); 12],
     /// Units of time, each with its milliseconds.
@@ -38,11 +45,10 @@ pub(crate) struct Words {
 
 impl Words {
     fn new(list: [u16; 6]) -> Self {
-        let mut set = Presence::none();
-        for word in list {
-            set.add(word);
+        Self {
+            set: set(&list),
+            list,
         }
-        Self { set, list }
     }
 
     /// Is the word one of them?
@@ -54,6 +60,15 @@ impl Words {
     pub(crate) const fn contains(&self, word: &u16) -> bool {
         self.set.has(*word)
     }
+}
+
+/// The set of these words.
+fn set(words: &[u16]) -> Presence {
+    let mut set = Presence::none();
+    for word in words {
+        set.add(*word);
+    }
+    set
 }
 
 /// What the number of a word stands for in a table.
@@ -83,6 +98,20 @@ impl Marks {
             cause: Words::new(
                 ["retry", "again", "wait", "reset", "available", "try"].map(&mut word),
             ),
+            status: set(&["status", "code", "http", "status_code"].map(&mut word)),
+            report: set(&["error", "exception", "fail", "returned", "with", "got", "received"].map(&mut word)),
+            phrase: set(&[
+                "too",
+                "unauthorized",
+                "forbidden",
+                "bad",
+                "service",
+                "internal",
+                "payment",
+                "gateway",
+            ]
+            .map(&mut word)),
+            counted: set(&["token", "request", "character", "byte", "image", "pages"].map(&mut word)),
             counts: [
                 ("a", 1),
                 ("an", 1),

@@ -2,6 +2,7 @@
 
 use crate::kind::ErrorKind;
 use crate::lexicon::Lexicon;
+use crate::quoted::MAX_STRING_BYTES;
 use crate::text::Text;
 use crate::verdict::Resend;
 use crate::window::find_either;
@@ -90,6 +91,56 @@ pub(crate) fn words(body: &[u8], lexicon: &Lexicon, text: &mut Text) {
         rest = after.unwrap_or_default();
     }
     text.read(lexicon, rest, |_| {});
+}
+
+/// What `read` makes of the JSON object that a page shows, if it shows one: many servers dress up
+/// whatever they were told.
+pub(crate) fn with_document<T>(body: &[u8], read: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    let body = body.get(..body.len().min(READ_BYTES)).unwrap_or_default();
+    let mut shown = body.split(|byte| *byte == b'<').skip(1).map(|tag| {
+        if begins(tag, b"script") || begins(tag, b"style") {
+            return &[][..];
+        }
+        let shown = tag.get(find_either(tag, b'>', b'>') + 1..);
+        shown.unwrap_or_default().trim_ascii_start()
+    });
+    let is_object = |shown: &&[u8]| {
+        let inside = shown.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+        let mark = |mark: &&[u8]| inside.is_some_and(|inside| inside.starts_with(mark));
+        [&b"\""[..], b"&quot;", b"&#34;", b"&#x22;"].iter().any(mark)
+    };
+    let object = shown.find(is_object)?;
+    let mut plain = [0; MAX_STRING_BYTES];
+    let len = without_entities(object, &mut plain);
+    Some(read(plain.get(..len).unwrap_or_default()))
+}
+
+/// Writes `text` to `out`, as far as that reaches, with the entities of quotes undone; returns the
+/// length written.
+fn without_entities(text: &[u8], out: &mut [u8]) -> usize {
+    const ENTITIES: [(&[u8], u8); 8] = [
+        (b"&quot;", b'"'),
+        (b"&#34;", b'"'),
+        (b"&#x22;", b'"'),
+        (b"&#39;", b'\''),
+        (b"&#x27;", b'\''),
+        (b"&apos;", b'\''),
+        (b"&gt;", b'>'),
+        (b"&amp;", b'&'),
+    ];
+    let mut rest = text;
+    let mut len = 0;
+    while let (Some((first, more)), Some(free)) = (rest.split_first(), out.get_mut(len)) {
+        let entity = (*first == b'&')
+            .then(|| ENTITIES.iter().find(|(name, _)| rest.starts_with(name)))
+            .flatten();
+        (*free, rest) = match entity {
+            Some((name, byte)) => (*byte, rest.get(name.len()..).unwrap_or_default()),
+            None => (*first, more),
+        };
+        len += 1;
+    }
+    len
 }
 
 fn begins(text: &[u8], name: &[u8]) -> bool {

@@ -85,7 +85,8 @@ impl Path {
     pub(crate) fn may_be_spare(&self) -> bool {
         let named = match self.key {
             Key::Strange | Key::Envelope => true,
-            Key::Message | Key::ErrorMessage | Key::Detail => !self.enveloped(),
+            Key::Message | Key::ErrorMessage | Key::Detail | Key::Description => !self.enveloped(),
+            Key::Text => self.parent() == Key::Strange,
             _ => false,
         };
         named && self.is_unclaimed()

@@ -11,6 +11,9 @@ use std::time::Duration;
 /// A quotation longer than this is not one.
 const MAX_QUOTED_BYTES: usize = 400;
 
+/// More than this between backticks, with no word before them, is the message itself.
+const MAX_TICKED_BYTES: usize = 24;
+
 /// What began with a digit.
 pub(crate) enum Figure {
     /// A number, in thousandths.
@@ -59,7 +62,7 @@ impl<'a> Reader<'a> {
         self.bytes.get(self.at).copied()
     }
 
-    fn ahead(&self, offset: usize) -> Option<u8> {
+    pub(crate) fn ahead(&self, offset: usize) -> Option<u8> {
         self.bytes.get(self.at + offset).copied()
     }
 
@@ -330,7 +333,10 @@ impl<'a> Reader<'a> {
             at += 1;
         }
         // what a client printed as the message itself is not an echo
-        let printed = (known < 2 || before == Some(&b'=')) && mark != b'`';
+        let whole = known == 0 && at > MAX_TICKED_BYTES;
+        // `429 Too Many Requests` is what a server said, too
+        let status = matches!(rest, [b'4' | b'5', b'0'..=b'9', b'0'..=b'9', b' ', ..]);
+        let printed = status || (known < 2 || before == Some(&b'=')) && (mark != b'`' || whole);
         (!printed || !rest.get(..at)?.contains(&b' ')).then_some(at)
     }
 }

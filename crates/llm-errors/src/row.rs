@@ -23,6 +23,8 @@ pub(crate) enum Question {
     Span,
     /// Where a wait is stated.
     Wait,
+    /// Where the status of a reply is stated.
+    Status,
     /// What a name says of a quota.
     Quota,
     /// The first rule that the parts of a code fulfil.
@@ -43,6 +45,7 @@ impl Question {
             Self::Allowance => 4,
             Self::Span => 5,
             Self::Wait => 6,
+            Self::Status => 10,
             Self::Quota => 7,
             Self::Code => 9,
             Self::Page(status) => 8 | (status as u64) << 16,

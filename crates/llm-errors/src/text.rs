@@ -15,6 +15,8 @@ const MAX_NUMBERS: usize = 32;
 const MAX_MOMENTS: usize = 2;
 /// A quoted name longer than this is not a parameter's.
 const MAX_NAME_BYTES: usize = 32;
+/// How the name of a field begins that states a wait, also where a client printed it.
+const RETRY: &[u8] = b"retry_";
 
 /// A numeral in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -288,8 +290,10 @@ impl Text {
                     let name = reader.bytes.get(start..reader.at).unwrap_or_default();
                     identifier(name);
                     let after_slash = start > 0 && reader.bytes.get(start - 1) == Some(&b'/');
-                    // a metric behind a service's name, an exception's class
-                    if after_slash || shape.underscores == 0 {
+                    // a metric behind a service's name, an exception's class, a header's name
+                    let header = name.get(..RETRY.len());
+                    let header = header.is_some_and(|name| name.eq_ignore_ascii_case(RETRY));
+                    if after_slash || shape.underscores == 0 || header {
                         self.read_parts(lexicon, name);
                         return;
                     }
@@ -355,6 +359,8 @@ impl Text {
         } else {
             known.take(2).count()
         };
+        // whether a status stands first hangs on its digits
+        self.varies |= reader.ahead(1).is_some_and(|byte| byte.is_ascii_digit());
         let Some(len) = reader.quotation(known) else {
             reader.at += 1;
             return;
