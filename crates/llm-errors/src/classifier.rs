@@ -205,7 +205,9 @@ impl Classifier {
         let body = prefix(reply.body);
         if page::is_page(body) {
             let shown = page::with_document(body, |shown| self.shown(provider, reply, shown));
-            return shown.flatten().unwrap_or_else(|| self.page(provider, reply));
+            return shown
+                .flatten()
+                .unwrap_or_else(|| self.page(provider, reply));
         }
         let (status, headers, now) = (reply.status, reply.headers, reply.now);
         let phase = Phase::FirstByte;
@@ -438,7 +440,11 @@ impl Classifier {
         let mut hint = more_precise(seen.hint.or(known.hint), worded);
         if is_limit(outcome.kind) {
             let wait = hint.map(Hint::wait);
-            if let Some(better) = sharper_limit(dictionary, outcome, known, row, &seen, wait) {
+            let told = worded
+                .filter(|_| signal.rank != Rank::Final)
+                .map(Hint::wait);
+            if let Some(better) = sharper_limit(dictionary, outcome, known, row, &seen, wait, told)
+            {
                 if better.kind != before {
                     evidence = Evidence {
                         field: if known.quota.per_day || known.quota.per_minute || known.quota.zero

@@ -65,6 +65,8 @@ pub(crate) struct Facts<'d> {
     /// says a word.
     spare: [(usize, usize); MAX_SPARE],
     spare_count: usize,
+    /// Somebody's role was told, so that texts are what was said by whom.
+    spoken: bool,
     pub(crate) text: Text,
     /// What a code among the words that were read last says.
     named: Option<Signal>,
@@ -101,6 +103,7 @@ impl<'d> Facts<'d> {
             escaped: false,
             spare: [(0, 0); MAX_SPARE],
             spare_count: 0,
+            spoken: false,
             text: Text::new(),
             named: None,
             known: Known::NOTHING,
@@ -248,7 +251,7 @@ impl<'d> Facts<'d> {
         if let Value::Str(raw) = value
             && path.may_be_spare()
         {
-            self.keep_spare(raw);
+            self.keep_spare(path.key(), raw);
         }
     }
 
@@ -305,6 +308,12 @@ impl<'d> Facts<'d> {
                 if raw != b"error" && is_error_part(path) =>
             {
                 let raw = raw.rsplit(|byte| *byte == b'#').next().unwrap_or(raw);
+                self.code(raw, Field::Type);
+            }
+            // how clients print an error: its class
+            (Key::Name, Value::Str(raw))
+                if raw.ends_with(b"Error") || raw.ends_with(b"Exception") =>
+            {
                 self.code(raw, Field::Type);
             }
             (Key::Status, Value::Str(raw)) => {

@@ -62,6 +62,8 @@ pub(crate) enum Key {
     /// Parts of an answer that repeat the request, or count it.
     Echo,
     Part,
+    /// Who speaks: what stands beside it is a part of the conversation.
+    Role,
 }
 
 impl Key {
@@ -219,7 +221,13 @@ const NAMES: &[(Key, &[&str])] = &[
     (Key::Status, &["status"]),
     (
         Key::StatusNumber,
-        &["statuscode", "http_status", "raw_status_code", "httpstatus"],
+        &[
+            "statuscode",
+            "http_status",
+            "raw_status_code",
+            "httpstatus",
+            "httpstatuscode",
+        ],
     ),
     (Key::StatusCode, &["status_code", "http_code"]),
     (
@@ -283,6 +291,7 @@ const NAMES: &[(Key, &[&str])] = &[
             "innererror",
             "inner_error",
             "metadata",
+            "$metadata",
             "fault",
             "result",
             "header",
@@ -366,6 +375,7 @@ const NAMES: &[(Key, &[&str])] = &[
         ],
     ),
     (Key::Part, &["part"]),
+    (Key::Role, &["role"]),
 ];
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ pub(crate) fn sharper_limit(
     row: &mut Row<'_>,
     seen: &Seen,
     wait: Option<Duration>,
+    told: Option<Duration>,
 ) -> Option<Outcome> {
     let spent = Outcome {
         kind: ErrorKind::QuotaExhausted,
@@ -51,6 +52,8 @@ pub(crate) fn sharper_limit(
     if quota.zero || quota.per_day || row.has_zero_limit(dictionary.marks.limit) {
         return Some(spent);
     }
+    // the text is only asked where the wait leaves it open
+    let mut long_span = || !row.is_empty() && dictionary.long_span(row);
     let mut better = outcome;
     if quota.per_minute {
         better.kind = if quota.tokens {
@@ -63,10 +66,11 @@ pub(crate) fn sharper_limit(
         return Some(better);
     }
     if outcome.kind == ErrorKind::QuotaExhausted {
-        return None;
+        // who tells the caller to come back in a moment speaks of a window that slides
+        let soon = told.is_some_and(|wait| wait <= SHORT_WAIT) && !long_span();
+        let kind = ErrorKind::RateLimitOther;
+        return soon.then_some(Outcome { kind, ..outcome });
     }
-    // the text is only asked where the wait leaves it open
-    let mut long_span = || !row.is_empty() && dictionary.long_span(row);
     let long = match wait {
         Some(wait) => wait >= LONG_WAIT || (wait > SHORT_WAIT && long_span()),
         None => long_span(),

@@ -99,7 +99,16 @@ impl Marks {
                 ["retry", "again", "wait", "reset", "available", "try"].map(&mut word),
             ),
             status: set(&["status", "code", "http", "status_code"].map(&mut word)),
-            report: set(&["error", "exception", "fail", "returned", "with", "got", "received"].map(&mut word)),
+            report: set(&[
+                "error",
+                "exception",
+                "fail",
+                "returned",
+                "with",
+                "got",
+                "received",
+            ]
+            .map(&mut word)),
             phrase: set(&[
                 "too",
                 "unauthorized",
@@ -111,7 +120,9 @@ impl Marks {
                 "gateway",
             ]
             .map(&mut word)),
-            counted: set(&["token", "request", "character", "byte", "image", "pages"].map(&mut word)),
+            counted: set(
+                &["token", "request", "character", "byte", "image", "pages"].map(&mut word)
+            ),
             counts: [
                 ("a", 1),
                 ("an", 1),

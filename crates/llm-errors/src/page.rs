@@ -107,7 +107,9 @@ pub(crate) fn with_document<T>(body: &[u8], read: impl FnOnce(&[u8]) -> T) -> Op
     let is_object = |shown: &&[u8]| {
         let inside = shown.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
         let mark = |mark: &&[u8]| inside.is_some_and(|inside| inside.starts_with(mark));
-        [&b"\""[..], b"&quot;", b"&#34;", b"&#x22;"].iter().any(mark)
+        [&b"\""[..], b"&quot;", b"&#34;", b"&#x22;"]
+            .iter()
+            .any(mark)
     };
     let object = shown.find(is_object)?;
     let mut plain = [0; MAX_STRING_BYTES];

@@ -86,7 +86,7 @@ impl Path {
         let named = match self.key {
             Key::Strange | Key::Envelope => true,
             Key::Message | Key::ErrorMessage | Key::Detail | Key::Description => !self.enveloped(),
-            Key::Text => self.parent() == Key::Strange,
+            Key::Text | Key::Role => self.parent() == Key::Strange,
             _ => false,
         };
         named && self.is_unclaimed()

@@ -58,6 +58,8 @@ fn documents(said: &str) -> Vec<Value> {
         json!({"error": {"text": said}}),
         json!({"error": {"explanation": said}}),
         json!({"error": {"messages": [said]}}),
+        json!({"messages": [{"text": said}]}),
+        json!({"messages": [{"severity": "high", "description": said}]}),
         json!({"userMessage": said}),
         json!({"what_went_wrong": said}),
         json!({"status": "error", "info": said}),
@@ -93,6 +95,8 @@ fn texts(said: &str) -> Vec<String> {
         format!("event: error\ndata: {object}\n\ndata: [DONE]\n\n"),
         format!("data: {said}\n\n"),
         format!("\u{feff}{object}"),
+        format!("`{said}`"),
+        format!("500 `{said}`"),
     ]
 }
 
@@ -113,6 +117,79 @@ fn what_is_said_counts_in_every_shape() {
 }
 
 #[test]
+fn an_object_that_a_page_shows_is_an_error() {
+    for (said, kind) in SAID {
+        let object = json!({"error": {"message": said}});
+        for body in [
+            format!("<!DOCTYPE html><html><title>Error</title><pre>{object}</pre></html>"),
+            format!(
+                "<html><body><p>{}</p></body></html>",
+                object.to_string().replace('"', "&quot;")
+            ),
+        ] {
+            let reply = Reply::new(500, &(), body.as_bytes(), SystemTime::UNIX_EPOCH);
+            assert_eq!(classify_reply(Provider::Other, &reply).kind, kind, "{body}");
+        }
+    }
+}
+
+#[test]
+fn a_page_tells_what_no_edge_says() {
+    for (said, kind) in [
+        ("Rate limit exceeded, be slower", ErrorKind::RateLimitOther),
+        (
+            "The quota of this day is used up",
+            ErrorKind::QuotaExhausted,
+        ),
+        ("Insufficient balance on the account", ErrorKind::Billing),
+        ("The model alpha-7 was not found", ErrorKind::ModelNotFound),
+        ("The page was not found", ErrorKind::BadGatewayHtml),
+    ] {
+        let body =
+            format!("<html><head><script>{{\"quota\": 1}}</script></head><h1>{said}</h1></html>");
+        let reply = Reply::new(502, &(), body.as_bytes(), SystemTime::UNIX_EPOCH);
+        let found = classify_reply(Provider::Other, &reply).kind;
+        assert_eq!(found, kind, "{body}");
+    }
+}
+
+#[test]
+fn a_status_counts_where_it_is_told() {
+    use ErrorKind as K;
+    let reply = |status: u16, body: &str| {
+        let reply = Reply::new(status, &(), body.as_bytes(), SystemTime::UNIX_EPOCH);
+        classify_reply(Provider::Other, &reply).kind
+    };
+    for (body, kind) in [
+        ("Request failed with status code 429", K::RateLimitOther),
+        ("Request failed with status code 401", K::AuthInvalidKey),
+        ("the server answered: HTTP 402", K::Billing),
+        ("HTTP/1.1 503 Service Unavailable", K::Overloaded),
+        ("SomeClientException: 404 - ", K::ModelNotFound),
+        ("429 whatever", K::RateLimitOther),
+        (
+            "Client error '429 Too Many Requests' for url 'https://a.example/v1'",
+            K::RateLimitOther,
+        ),
+        (
+            r#"{"name":"ThrottlingException","$metadata":{"httpStatusCode":429}}"#,
+            K::RateLimitOther,
+        ),
+        // as a number alone
+        ("500 tokens were left", K::ServerError),
+        ("We expected 429 characters", K::ServerError),
+        ("it went wrong after 401 seconds", K::ServerError),
+    ] {
+        assert_eq!(reply(0, body), kind, "{body}");
+    }
+    // a relay's own status is that of whom it asked, where it tells so
+    let asked = r#"{"error":{"message":"bad response status code 401"}}"#;
+    assert_eq!(reply(502, asked), K::AuthInvalidKey);
+    assert_eq!(reply(500, "we got 429 of those"), K::ServerError);
+    assert_eq!(reply(404, asked), K::ModelNotFound);
+}
+
+#[test]
 fn what_is_repeated_from_the_request_is_no_message() {
     let echo = "rate limit exceeded, insufficient balance";
     for body in [
@@ -121,6 +198,7 @@ fn what_is_repeated_from_the_request_is_no_message() {
         json!({"input": echo}),
         json!({"request": {"input": {"text": echo}}}),
         json!({"messages": [{"role": "user", "content": echo}]}),
+        json!({"messages": [{"role": "user", "text": echo}]}),
     ] {
         let body = body.to_string();
         let reply = Reply::new(400, &(), body.as_bytes(), SystemTime::UNIX_EPOCH);

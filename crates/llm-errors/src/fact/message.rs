@@ -3,6 +3,7 @@
 
 use super::Facts;
 use crate::evidence::Field;
+use crate::key::Key;
 use crate::kind::ErrorKind;
 use crate::known::Known;
 use crate::memo::Sentence;
@@ -78,8 +79,10 @@ impl<'d> Facts<'d> {
     }
 
     /// Keeps the place of a string in the body whose name tells nothing, if it is a sentence.
-    pub(super) fn keep_spare(&mut self, raw: &[u8]) {
-        if self.spare_count == self.spare.len() || !is_sentence(raw) {
+    pub(super) fn keep_spare(&mut self, key: Key, raw: &[u8]) {
+        self.spoken |= key == Key::Role;
+        let echo = key == Key::Text && self.spoken;
+        if self.spare_count == self.spare.len() || echo || !is_sentence(raw) {
             return;
         }
         let place = raw.as_ptr().addr().wrapping_sub(self.body.as_ptr().addr());
