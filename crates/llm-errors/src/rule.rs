@@ -143,21 +143,21 @@ impl Signal {
 pub(crate) const fn family(kind: ErrorKind) -> Kinds {
     use ErrorKind as K;
     match kind {
-        K::RateLimitRequests
-        | K::RateLimitTokens
-        | K::RateLimitConcurrency
-        | K::RateLimitOther
-        | K::QuotaExhausted => Kinds::of(&[
-            K::RateLimitRequests,
-            K::RateLimitTokens,
-            K::RateLimitConcurrency,
-            K::RateLimitOther,
-            K::QuotaExhausted,
-            K::OrgLimit,
-            K::Billing,
-            K::Overloaded,
-            K::AuthPermission,
-        ]),
+        // what is spent is not there again later, whatever the words advise
+        K::QuotaExhausted => family(K::RateLimitOther).without(&[K::Overloaded]),
+        K::RateLimitRequests | K::RateLimitTokens | K::RateLimitConcurrency | K::RateLimitOther => {
+            Kinds::of(&[
+                K::RateLimitRequests,
+                K::RateLimitTokens,
+                K::RateLimitConcurrency,
+                K::RateLimitOther,
+                K::QuotaExhausted,
+                K::OrgLimit,
+                K::Billing,
+                K::Overloaded,
+                K::AuthPermission,
+            ])
+        }
         K::OrgLimit | K::Billing => Kinds::of(&[
             K::OrgLimit,
             K::Billing,

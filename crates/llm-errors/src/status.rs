@@ -27,7 +27,10 @@ pub(crate) fn worded_status(marks: &Marks, row: &mut Row<'_>, other: bool) -> u1
     while places != 0 {
         let [place, sure, ..] = places.to_le_bytes();
         let milli = row.value(u16::from(place)).unwrap_or_default();
-        if (sure & 2 != 0 || !other) && milli % 1000 == 0 && (400_000..600_000).contains(&milli) {
+        if (sure & 2 != 0 || !other)
+            && milli.is_multiple_of(1000)
+            && (400_000..600_000).contains(&milli)
+        {
             return u16::try_from(milli / 1000).unwrap_or_default();
         }
         places >>= 16;

@@ -17,6 +17,8 @@ const MAX_MOMENTS: usize = 2;
 const MAX_NAME_BYTES: usize = 32;
 /// How the name of a field begins that states a wait, also where a client printed it.
 const RETRY: &[u8] = b"retry_";
+/// How the name of a variable ends that holds a key.
+const KEY: &[u8] = b"_API_KEY";
 
 /// A numeral in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -290,10 +292,11 @@ impl Text {
                     let name = reader.bytes.get(start..reader.at).unwrap_or_default();
                     identifier(name);
                     let after_slash = start > 0 && reader.bytes.get(start - 1) == Some(&b'/');
-                    // a metric behind a service's name, an exception's class, a header's name
+                    // a metric behind a service's name, an exception's class, the name of a header or a key
                     let header = name.get(..RETRY.len());
                     let header = header.is_some_and(|name| name.eq_ignore_ascii_case(RETRY));
-                    if after_slash || shape.underscores == 0 || header {
+                    let key = name.ends_with(KEY);
+                    if after_slash || shape.underscores == 0 || header || key {
                         self.read_parts(lexicon, name);
                         return;
                     }
