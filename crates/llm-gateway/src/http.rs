@@ -98,7 +98,7 @@ impl App {
     pub(crate) fn new(config: &Config, client: Client, metrics: Arc<Metrics>) -> Self {
         Self {
             client,
-            present: ArcSwap::from_pointee(Present::new(config, metrics)),
+            present: ArcSwap::from_pointee(Present::new(config, metrics, None)),
             room: receive::Room::new(&config.server),
             admin_apart: config.admin_listen.is_some(),
             loopback: config.listen.ip().is_loopback(),
@@ -123,7 +123,9 @@ impl App {
         let counts = Arc::new(self.present().metrics.following(next));
         engine::replace(&self.client, before, next, Arc::clone(&counts) as _)?;
         counts.forget_states();
-        self.present.store(Arc::new(Present::new(next, counts)));
+        let before = self.present();
+        let present = Present::new(next, counts, Some(&before.callers));
+        self.present.store(Arc::new(present));
         Ok(())
     }
 
@@ -159,7 +161,7 @@ impl Present {
         named.map(Arc::clone)
     }
 
-    fn new(config: &Config, metrics: Arc<Metrics>) -> Self {
+    fn new(config: &Config, metrics: Arc<Metrics>, before: Option<&caller::Callers>) -> Self {
         let mut names = HashMap::new();
         let mut listed = Vec::new();
         for route in &config.routes {
@@ -178,7 +180,7 @@ impl Present {
             names,
             listed,
             allowed_origins: config.allowed_origins.as_slice().into(),
-            callers: caller::Callers::new(config),
+            callers: caller::Callers::new(config, before),
         }
     }
 }

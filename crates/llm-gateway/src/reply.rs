@@ -99,6 +99,10 @@ pub(crate) enum Problem {
     },
     /// A key is asked for, and none or nobody's was sent.
     UnknownKey,
+    /// The caller asks for more requests a minute than it may; when to come again.
+    CallerLimit(u32, Duration),
+    /// The caller has as many calls under way as it may; when to come again.
+    CallerBusy(u32, Duration),
     /// A web page that is not allowed calls, or a name that is not the gateway's was called.
     Foreign(&'static str),
     /// An answer or a conversation is asked for that only its provider could have kept.
@@ -250,6 +254,14 @@ impl Outline {
                     ..outline
                 }
             }
+            Problem::CallerLimit(rpm, wait) => {
+                let message = format!("your key is good for {rpm} requests a minute here");
+                Self::of_kind(ErrorKind::RateLimitRequests, &message, Some(*wait))
+            }
+            Problem::CallerBusy(most, wait) => {
+                let message = format!("your key is good for {most} calls at once here");
+                Self::of_kind(ErrorKind::RateLimitConcurrency, &message, Some(*wait))
+            }
             Problem::NothingKept => {
                 let message = "the gateway keeps no responses and no conversations: send the conversation in `input`; \
                     what a provider has kept can be fetched from that provider, with a key of its own";
@@ -348,6 +360,7 @@ impl Outline {
             Problem::SlowBody(_) => "slow_body",
             Problem::UnknownModel { .. } => "unknown_model",
             Problem::UnknownKey => "unknown_key",
+            Problem::CallerLimit(..) | Problem::CallerBusy(..) => "caller_limit",
             Problem::Foreign(_) => "foreign",
             Problem::NothingKept => "nothing_kept",
             Problem::UnknownPath(_) => "unknown_path",

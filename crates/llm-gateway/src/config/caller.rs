@@ -20,6 +20,10 @@ pub(crate) struct Caller {
     pub(crate) keys: Vec<SecretString>,
     /// The routes that may be asked, by name; every one, where none is named.
     pub(crate) routes: Option<Vec<String>>,
+    /// Requests a minute.
+    pub(crate) rpm: Option<u32>,
+    /// Calls under way at once.
+    pub(crate) concurrency: Option<u32>,
 }
 
 /// Reads every caller.
@@ -67,6 +71,8 @@ pub(super) fn read(
             name: name.to_owned(),
             keys,
             routes: allowed(reader, top, &table, routes),
+            rpm: reader.whole(&table, "rpm", 1..1_000_001),
+            concurrency: reader.whole(&table, "concurrency", 1..1_000_001),
         });
     }
     callers

@@ -1,6 +1,6 @@
 //! `POST` to `/v1/chat/completions`, `/v1/responses`, `/v1/messages` and `/v1/embeddings`: one call through the engine.
 
-use super::caller::Who;
+use super::caller::{Slot, Who};
 use super::receive::Held;
 use super::{App, Present, ask, receive, refuse};
 use crate::body::Body;
@@ -98,6 +98,10 @@ pub(super) async fn complete(
         return refuse(app, &problem, dialect, id);
     }
     drop(table);
+    let slot = match who.enter() {
+        Ok(slot) => slot,
+        Err(problem) => return refuse(app, &problem, dialect, id),
+    };
     let once = options.side_effects;
     tracing::debug!(request_id = id, route, streamed, "request");
     // Below the level that is on by default: a span a request would cost more than the gateway's own work on it.
@@ -127,6 +131,7 @@ pub(super) async fn complete(
                 llm_resilience::Body::Whole(bytes) => Body::whole(bytes),
                 llm_resilience::Body::Stream(stream) => {
                     let until = until(app.cut.subscribe(), presence.clone());
+                    let held = (held, slot);
                     Body::stream(pieces(stream, dialect, id.to_owned(), held, until))
                 }
             };
@@ -180,7 +185,7 @@ fn pieces(
     stream: Box<AnswerStream>,
     dialect: Dialect,
     id: String,
-    held: Held,
+    held: (Held, Slot),
     until: impl Future<Output = Ended> + Send,
 ) -> impl Stream<Item = Bytes> + Send {
     // One future for the whole stream: each piece polls it, and none makes it anew.

@@ -1,5 +1,10 @@
 //! Whose request it is, and what he may ask for.
 
+mod limit;
+
+pub(super) use self::limit::Slot;
+
+use self::limit::Limits;
 use super::Present;
 use crate::config::{Config, keys_of};
 use crate::reply::Problem;
@@ -25,6 +30,7 @@ struct Caller {
     name: Arc<str>,
     /// Every route, where none is named.
     routes: Option<Box<[Box<str>]>>,
+    limits: Arc<Limits>,
 }
 
 /// Whose request it is: one of those, or anyone's where nobody is named.
@@ -32,13 +38,19 @@ struct Caller {
 pub(super) struct Who(Option<Arc<Caller>>);
 
 impl Callers {
-    pub(super) fn new(config: &Config) -> Self {
+    /// Those of `config`. Who was known `before`, and has the same limits, has used of them what he has used.
+    pub(super) fn new(config: &Config, before: Option<&Self>) -> Self {
         let mut by_key = HashMap::new();
         for caller in &config.callers {
             let routes = caller.routes.as_ref();
+            let mut known = before.into_iter().flat_map(|before| before.by_key.values());
+            let known = known.find(|known| *known.name == *caller.name);
+            let kept = known.filter(|known| known.limits.are_of(caller));
+            let limits = kept.map(|known| Arc::clone(&known.limits));
             let known = Arc::new(Caller {
                 name: caller.name.as_str().into(),
                 routes: routes.map(|all| all.iter().map(|name| name.as_str().into()).collect()),
+                limits: limits.unwrap_or_else(|| Arc::new(Limits::new(caller))),
             });
             for key in &caller.keys {
                 by_key.insert(print(key.expose_secret().as_bytes()), Arc::clone(&known));
@@ -69,6 +81,16 @@ impl Who {
     /// The name of the caller, if callers have names.
     pub(super) fn name(&self) -> Option<&Arc<str>> {
         Some(&self.0.as_ref()?.name)
+    }
+
+    /// Takes leave for a call, as long as the slot is held.
+    ///
+    /// # Errors
+    ///
+    /// The limit of the caller's that is reached.
+    pub(super) fn enter(&self) -> Result<Slot, Problem> {
+        let limits = self.0.as_ref().map(|caller| &caller.limits);
+        limits.map_or_else(|| Ok(Slot::default()), |limits| limits.enter())
     }
 
     /// Whether a route is there for this caller.

@@ -57,6 +57,23 @@ impl Set {
         self.gateway.send(request, body).await
     }
 
+    /// Has `text` served, with a further name for a route by which that is seen.
+    async fn reload(&self, text: &str, turn: &str) {
+        let head = "[routes.secret]\n";
+        let text = text.replace(head, &format!("{head}aliases = [\"{turn}\"]\n"));
+        std::fs::write(self.files.last().unwrap(), text).unwrap();
+        let pid = self.gateway.child.id().to_string();
+        let kill = Command::new("kill").args(["-HUP", &pid]).status();
+        assert!(kill.unwrap().success());
+        for _ in 0..200 {
+            if self.get(RESEARCH, "/v1/models").await.text().contains(turn) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        panic!("not reloaded");
+    }
+
     async fn get(&self, key: &str, path: &str) -> Seen {
         let request = Request::get(format!("{}{path}", self.gateway.url));
         let request = request.header("authorization", format!("Bearer {key}"));
@@ -193,6 +210,41 @@ async fn a_kept_answer_is_its_callers_alone_whichever_of_its_keys_asked() {
     assert_eq!(kept.status, 200, "{}", kept.text());
     assert!(kept.header("x-llm-degraded").unwrap().starts_with("cached"));
     assert!(ask(WEBSITE).await.status >= 500);
+}
+
+/// Also when all come at once, and after a reload.
+#[tokio::test]
+async fn a_caller_gets_no_more_than_its_limits() {
+    let set = set("", "").await;
+    let text = std::fs::read_to_string(set.files.last().unwrap()).unwrap();
+    let limited = [("website", "rpm = 60"), ("research", "concurrency = 2")];
+    let text = limited.into_iter().fold(text, |text, (name, limit)| {
+        let head = format!("[callers.{name}]\n");
+        text.replace(&head, &format!("{head}{limit}\n"))
+    });
+    set.reload(&text, "turn-1").await;
+
+    let ask = async |key: &str| {
+        let chat = openai("hi", false);
+        set.ask("x-api-key", key, "/v1/chat/completions", chat)
+            .await
+    };
+    let seen = futures_util::future::join_all((0..40).map(|_| ask(WEBSITE))).await;
+    let answered = seen.iter().filter(|seen| seen.status == 200).count();
+    assert!((10..=14).contains(&answered), "{answered} of 40");
+    let refused = seen.iter().find(|seen| seen.status != 200).unwrap();
+    assert_eq!(refused.status, 429, "{}", refused.text());
+    assert_eq!(refused.json()["error"]["code"], "rate_limit_exceeded");
+    assert!(refused.header("retry-after-ms").is_some());
+    set.reload(&text, "turn-2").await;
+    assert_eq!(ask(WEBSITE).await.status, 429, "no more by a reload");
+
+    let slow = "[[rule]]\nslow = { latency = \"700ms\" }";
+    set.sim.set_script(Script::from_toml(slow).unwrap());
+    let seen = futures_util::future::join_all((0..6).map(|_| ask(RESEARCH))).await;
+    let answered = seen.iter().filter(|seen| seen.status == 200).count();
+    assert_eq!(answered, 2, "at once");
+    assert_eq!(ask(OLD).await.status, 200, "there is room again");
 }
 
 #[tokio::test]

@@ -25,4 +25,18 @@ pub(super) const KEYS: &[Key] = &[
         "every route",
         "What it may ask for. It sees no other route.",
     ),
+    key(
+        Section::Caller,
+        "rpm",
+        "whole number, 1 to 1000000",
+        "no limit",
+        "Requests a minute, a sixth of them at once. What is beyond is answered 429 with `retry-after`. It is counted by this process alone, and over reloads.",
+    ),
+    key(
+        Section::Caller,
+        "concurrency",
+        "whole number, 1 to 1000000",
+        "no limit",
+        "Calls under way at once, streams to their end. What is beyond is answered 429.",
+    ),
 ];

@@ -31,7 +31,7 @@ fn read(callers: &str) -> Result<Config, Faults> {
 #[test]
 fn callers_are_read_and_their_keys_never_shown() {
     let config = read(
-        "[callers.one]\nkey = { env = \"A\" }\nold_key = { env = \"B\" }\nroutes = [\"gpt\"]\n[callers.two]\nkey = { env = \"C\" }",
+        "[callers.one]\nkey = { env = \"A\" }\nold_key = { env = \"B\" }\nroutes = [\"gpt\"]\nrpm = 600\nconcurrency = 8\n[callers.two]\nkey = { env = \"C\" }",
     )
     .unwrap();
     let [one, two] = &config.callers[..] else {
@@ -39,7 +39,8 @@ fn callers_are_read_and_their_keys_never_shown() {
     };
     assert_eq!((one.name.as_str(), one.keys.len()), ("one", 2));
     assert_eq!(one.routes.as_deref(), Some(&["chat".to_owned()][..]));
-    assert!(two.routes.is_none());
+    assert_eq!((one.rpm, one.concurrency), (Some(600), Some(8)));
+    assert!(two.routes.is_none() && two.rpm.is_none());
     assert!(!format!("{config:?}").contains("0123456789"));
     assert!(read("").unwrap().callers.is_empty());
 }
@@ -84,8 +85,8 @@ fn every_fault_names_place_and_mend() {
             "callers.one.routes: no route\n    mend: name one, or remove the key",
         ),
         (
-            "[callers.one]\nkey = { env = \"A\" }\nrpm = 5",
-            "callers.one.rpm: unknown key",
+            "[callers.one]\nkey = { env = \"A\" }\nrmp = 5",
+            "callers.one.rmp: unknown key\n    mend: did you mean `rpm`?",
         ),
     ] {
         let faults = read(callers).unwrap_err();
