@@ -1,7 +1,7 @@
 //! Failures in which no reply, or no whole reply, came back.
 
 use crate::kind::{Certainty, ErrorKind, HealthEffect, Phase, Scope, named};
-use crate::verdict::Verdict;
+use crate::verdict::{Retry, Verdict};
 
 named! {
     /// What the transport reported.
@@ -19,6 +19,9 @@ named! {
         Closed = "closed",
         /// A clock ran out: connect, first byte, idle or total.
         Timeout = "timeout",
+        /// A connection that was kept from an earlier call was closed by the peer before anything of a reply came: mostly
+        /// because both found each other at the same moment, the one closing what had been idle, the other using it.
+        Stale = "stale",
         /// The peer broke the HTTP protocol.
         Protocol = "protocol",
         /// This machine had no socket or memory left: no peer's doing.
@@ -32,6 +35,10 @@ named! {
 ///
 /// The call was [`NeverSent`](Certainty::NeverSent) only in [`Phase::Connect`]; later it may have
 /// run. In [`Phase::MidStream`] a lost connection means a truncated answer.
+///
+/// A [`Stale`](TransportFault::Stale) connection says nothing of the peer's health, and is worth another try at once. That
+/// the call was not executed is likely and not certain (RFC 9110, 9.2.2; RFC 9112, 9.3.1; read 2026-11-26): a peer that
+/// crashes on what it was sent looks the same. So it may have run, and what must not run twice is not sent again.
 #[must_use]
 pub fn classify_transport(fault: TransportFault, phase: Phase) -> Verdict {
     let kind = match (fault, phase) {
@@ -45,9 +52,12 @@ pub fn classify_transport(fault: TransportFault, phase: Phase) -> Verdict {
     };
     let mut verdict = Verdict::new(kind, phase);
     verdict.certainty = certainty(phase);
-    if fault == TransportFault::Local {
+    if matches!(fault, TransportFault::Local | TransportFault::Stale) {
         verdict.scope = Scope::Request;
         verdict.health = HealthEffect::Neutral;
+    }
+    if fault == TransportFault::Stale {
+        verdict.advice.retry = Retry::AtOnce;
     }
     if kind == ErrorKind::Truncated {
         verdict = verdict.cut_off();
@@ -102,6 +112,15 @@ mod tests {
         let nobodys = (ErrorKind::Network, HealthEffect::Neutral, Scope::Request);
         assert_eq!(kind, nobodys);
         assert!(verdict.is_retryable());
+    }
+
+    #[test]
+    fn a_stale_connection_is_nobodys_fault_and_may_still_have_carried_the_call() {
+        let verdict = classify_transport(TransportFault::Stale, Phase::Sent);
+        assert_eq!(verdict.kind, ErrorKind::Network);
+        assert_eq!(verdict.health, HealthEffect::Neutral);
+        assert_eq!(verdict.advice.retry, Retry::AtOnce);
+        assert_eq!(verdict.certainty, Certainty::MayHaveExecuted);
     }
 
     #[test]

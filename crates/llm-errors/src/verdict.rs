@@ -12,6 +12,8 @@ named! {
         AfterHint = "after_hint",
         /// After a computed backoff.
         Backoff = "backoff",
+        /// Once, at once, by another connection: the failure was that of the old one.
+        AtOnce = "at_once",
     }
 }
 

@@ -34,6 +34,8 @@ pub struct HttpRequest {
     /// How long a new connection may take. A transport that cannot set it for one request applies
     /// its own.
     pub connect: Duration,
+    /// Not by a connection that was kept from an earlier call. A transport that cannot tell sends as it can.
+    pub fresh: bool,
 }
 
 /// A reply whose head has arrived.
@@ -78,6 +80,7 @@ impl HttpRequest {
             headers,
             body,
             connect,
+            fresh: false,
         }
     }
 }

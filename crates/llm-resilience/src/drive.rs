@@ -1,6 +1,7 @@
 //! The thin shell round a plan: it sends, sleeps and reports, and decides nothing.
 
 use crate::answer::{Answer, AnswerStream, Body, Served, is_worth_keeping};
+use crate::attempt::{How, attempt_on, calendar};
 use crate::calls::Calls;
 use crate::client::{Inner, now};
 use crate::degrade;
@@ -9,23 +10,21 @@ use crate::keep::Keep;
 use crate::loops::Loops;
 use crate::observe::{Outcome, Report, Told};
 use crate::options::CallOptions;
-use crate::span;
 use futures_util::future::BoxFuture;
 use llm_errors::{ErrorKind, Phase, RateLimits, Verdict};
 use llm_providers::{
     Call, Exchange, Facts, Failure, Features, Hold, Purpose, Reading, ReplyStream, Resume, Seam,
-    Windows, Wire, chat, exchange_reading,
+    Wire, chat,
 };
 use llm_router::{
     Abilities, Action, AttemptId, BadAnswer, Cause, Cost, Event, Form, OnCut, Plan, Request,
-    RouteId, Shadow, TargetId, Tokens, Trace,
+    RouteId, Shadow, TargetId, Tokens, Trace, Why,
 };
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 use tokio::time::timeout_at;
-use tracing::Instrument;
 
 /// One request on its way. Dropped before its end, it cancels the attempt and says so.
 #[derive(Debug)]
@@ -204,7 +203,12 @@ impl Drive {
                         continue;
                     };
                     let reading = self.reading(&changed, form, seam);
-                    let future = attempt_on(&client, changed, target, windows, reading);
+                    let how = How {
+                        windows,
+                        reading,
+                        fresh: self.repeats(attempt),
+                    };
+                    let future = attempt_on(&client, changed, target, how);
                     running.push((attempt, future));
                 }
                 Action::WaitUntil(until) => {
@@ -393,6 +397,12 @@ impl Drive {
         self.plan.lost(attempt, &facts.dropped, facts.broken_events);
     }
 
+    /// Whether an attempt repeats an earlier one of the same target.
+    fn repeats(&self, attempt: AttemptId) -> bool {
+        let hop = self.plan.trace().hops.get(attempt.index());
+        hop.is_some_and(|hop| hop.why == Why::Retry)
+    }
+
     /// The wire of the target that an attempt went to.
     pub(crate) fn wire_of(&self, attempt: AttemptId) -> Option<Wire> {
         let target = self.target_of(attempt)?;
@@ -511,41 +521,6 @@ fn least_lost(client: &Inner, route: RouteId, call: &Call) -> Vec<&'static str> 
     least.unwrap_or_default()
 }
 
-/// One upstream call. Nothing is sent before the first poll.
-fn attempt_on<'a>(
-    client: &'a Inner,
-    call: Call,
-    target: TargetId,
-    windows: llm_router::Windows,
-    reading: Reading,
-) -> BoxFuture<'a, Result<Exchange, Failure>> {
-    let windows = Windows {
-        connect: windows.connect,
-        first_token: windows.first_token,
-        idle: windows.idle,
-        total: if call.is_stream() {
-            windows.stream
-        } else {
-            windows.whole
-        },
-    };
-    let Some(upstream) = client.upstreams.get(target.index()) else {
-        let verdict = Verdict::new(ErrorKind::Other, Phase::Connect);
-        return Box::pin(std::future::ready(Err(Failure::new(verdict))));
-    };
-    let endpoint = &upstream.endpoint;
-    let span = span::attempt(endpoint, client.table.target_name(target), &call);
-    let record = span.clone();
-    let attempt = async move {
-        let transport = &*client.transport;
-        let result =
-            exchange_reading(transport, endpoint, &call, &windows, calendar(), reading).await;
-        span::record(&record, &result);
-        result
-    };
-    Box::pin(attempt.instrument(span))
-}
-
 /// Sends the duplicate of a call to a target that may have healed, and throws the answer away.
 ///
 /// The one task this crate spawns: it must outlive the call it is a copy of. It ends with the
@@ -553,8 +528,13 @@ fn attempt_on<'a>(
 fn look_for_recovery(client: &Arc<Inner>, call: &Call, shadow: Shadow) {
     let (client, call) = (Arc::clone(client), call.clone());
     tokio::spawn(async move {
-        let reading = Reading::default();
-        let result = attempt_on(&client, call, shadow.target(), shadow.windows(), reading).await;
+        let how = How {
+            windows: shadow.windows(),
+            reading: Reading::default(),
+            // A connection from before the outage says nothing of the recovery.
+            fresh: true,
+        };
+        let result = attempt_on(&client, call, shadow.target(), how).await;
         let target = client.table.target_name(shadow.target());
         match result {
             Ok(_) => {
@@ -584,12 +564,4 @@ pub(crate) fn tokens(facts: &Facts) -> Tokens {
         input: small(facts.usage.input_tokens),
         output: small(facts.usage.output_tokens),
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the shell reads the calendar, for dates in `retry-after` headers"
-)]
-fn calendar() -> SystemTime {
-    SystemTime::now()
 }

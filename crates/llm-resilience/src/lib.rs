@@ -57,6 +57,7 @@
 //! | `tokenizer` | no | prompts are counted with OpenAI's vocabulary ([`ClientBuilder::token_estimate`]): 4 MB in the program |
 
 mod answer;
+mod attempt;
 mod builder;
 mod calls;
 mod client;

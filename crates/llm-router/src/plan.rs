@@ -71,6 +71,8 @@ pub struct Plan {
     waited: Option<(Duration, WaitSource)>,
     /// The end of an opening was waited for.
     awaited: bool,
+    /// Whom to call again at once: a connection to it was stale.
+    at_once: Option<u8>,
     state: State,
     lives: Lives,
     /// A second attempt that is due.
@@ -194,6 +196,7 @@ impl Plan {
             touched: Vec::new(),
             waited: None,
             awaited: false,
+            at_once: None,
             state: State::Choosing,
             lives: Lives::default(),
             beside: None,

@@ -1,7 +1,9 @@
 //! Providers whose HTTP is odd: whatever they send, the caller gets an answer, and nobody gets a key.
 
-use crate::support::{Gateway, two};
+use crate::support::{Gateway, openai, two};
 use llm_sim::{Script, Sim};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -117,5 +119,84 @@ async fn a_body_whose_length_is_not_told_truly_is_no_answer() {
         let seen = gateway.chat("hi").await;
         let by = (seen.status, seen.header("x-llm-target"));
         assert_eq!(by, (200, Some("backup")), "{said}: {}", seen.text());
+    }
+}
+
+/// A provider whose edge closes a connection just when a call comes by it: the first call of each connection is answered, the
+/// second is read and met with a reset.
+async fn closing() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let resets = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&resets);
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let counted = Arc::clone(&counted);
+            tokio::spawn(async move {
+                request(&mut socket).await;
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ";
+                let answer = format!("{head}{}\r\n\r\n{ANSWER}", ANSWER.len());
+                socket.write_all(answer.as_bytes()).await.unwrap();
+                if request(&mut socket).await {
+                    counted.fetch_add(1, Ordering::SeqCst);
+                    socket.set_zero_linger().unwrap();
+                }
+            });
+        }
+    });
+    (url, resets)
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_under_a_call_is_no_mark_against_its_provider() {
+    let (url, resets) = closing().await;
+    let second = Sim::builder().start().await.unwrap();
+    let text = two(&url, &second.base_url(), "");
+    let gateway = Gateway::serve(&text.replace("patience = \"100ms\"", "patience = \"0s\""));
+    for nth in 0..20 {
+        let seen = gateway.chat("hi").await;
+        let by = (seen.status, seen.header("x-llm-target"));
+        assert_eq!(by, (200, Some("primary")), "{nth}: {}", seen.text());
+    }
+    assert!(resets.load(Ordering::SeqCst) >= 5, "{resets:?}");
+    assert_eq!(second.count(), 0);
+    let metrics = gateway.get("/metrics").await;
+    for line in [
+        "llm_gateway_target_error_rate{target=\"primary\"} 0.0",
+        "llm_gateway_breaker_state{target=\"primary\",state=\"closed\"} 1",
+    ] {
+        assert!(metrics.text().contains(line), "{line}\n{}", metrics.text());
+    }
+}
+
+#[tokio::test]
+async fn what_must_not_run_twice_is_not_sent_again_by_another_connection() {
+    let (url, resets) = closing().await;
+    let second = Sim::builder().start().await.unwrap();
+    let gateway = Gateway::serve(&two(&url, &second.base_url(), ""));
+    assert_eq!(gateway.chat("hi").await.status, 200);
+    let request = gateway.request("/v1/chat/completions");
+    let request = request.header("x-llm-side-effects", "1");
+    let seen = gateway.send(request, openai("hi", false)).await;
+    assert_eq!(seen.status, 502, "{}", seen.text());
+    assert_eq!(seen.header("x-should-retry"), Some("false"));
+    assert_eq!(resets.load(Ordering::SeqCst), 1);
+    assert_eq!(second.count(), 0);
+}
+
+#[tokio::test]
+async fn a_provider_is_told_what_calls_unless_the_target_says_otherwise() {
+    let sim = Sim::builder().start().await.unwrap();
+    let text = two(&sim.openai_base_url(), &sim.base_url(), "");
+    let own = "model = \"large\"\nheaders = { user-agent = \"ours/1\" }";
+    for (text, told) in [
+        (text.clone(), "llm-resilience/"),
+        (text.replace("model = \"large\"", own), "ours/1"),
+    ] {
+        assert_eq!(Gateway::serve(&text).chat("hi").await.status, 200);
+        let sent = sim.received().pop().unwrap();
+        let mut agents = sent.headers.iter().filter(|(name, _)| name == "user-agent");
+        assert!(agents.next().unwrap().1.starts_with(told), "{sent:?}");
+        assert!(agents.next().is_none());
     }
 }

@@ -2,18 +2,30 @@
 //!
 //! reqwest sets one connect timeout a client. The window of the request at hand reaches the
 //! connector through a task-local, because nothing else passes from a request to its connector; a
-//! connection that the pool makes in the background keeps the window it was begun with.
+//! connection that the pool makes in the background keeps the window it was begun with. By the same way the request learns
+//! whether a connection was made for it: if none was, it went by one that was kept.
 
 use futures_util::future::BoxFuture;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tower_layer::Layer;
 use tower_service::Service;
 
 tokio::task_local! {
-    /// How long the connection for the request at hand may take.
-    pub(super) static WINDOW: Duration;
+    /// What the request at hand wants of its connection, and learns of it.
+    pub(super) static CONNECTING: Connecting;
+}
+
+/// The connection of one request.
+#[derive(Debug, Clone)]
+pub(super) struct Connecting {
+    /// How long making it may take.
+    pub(super) window: Duration,
+    /// Whether one was made.
+    pub(super) made: Arc<AtomicBool>,
 }
 
 /// Wraps the connector.
@@ -47,10 +59,13 @@ where
     }
 
     fn call(&mut self, target: R) -> Self::Future {
-        let window = WINDOW.try_with(|window| *window).ok();
+        let window = CONNECTING.try_with(|request| {
+            request.made.store(true, Ordering::Relaxed);
+            request.window
+        });
         let connecting = self.0.call(target);
         Box::pin(async move {
-            let Some(window) = window else {
+            let Ok(window) = window else {
                 return connecting.await;
             };
             match tokio::time::timeout(window, connecting).await {

@@ -1,6 +1,6 @@
 //! The transport everybody knows: reqwest on rustls with ring.
 
-use super::connect::{WINDOW, WindowLayer};
+use super::connect::{CONNECTING, Connecting, WindowLayer};
 use super::{HttpRequest, HttpResponse, Transport, TransportError};
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, TryStreamExt};
@@ -9,6 +9,8 @@ use reqwest::{Client, Url};
 use std::error::Error as StdError;
 use std::fmt;
 use std::io::ErrorKind as Io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How long a new connection may take by default, name resolution and TLS included.
@@ -26,9 +28,14 @@ pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// share one connection: a stream lasts for half a minute, edges allow a hundred at a time, and the
 /// next call would wait in the client, unseen and unsent, until its first-token window blames the
 /// provider; and one lost packet, or one closed connection, would be everybody's.
+///
+/// A connection that was kept and that the peer closed before anything of a reply came is told as
+/// [`TransportFault::Stale`]. A call that is to go by a [fresh](HttpRequest::fresh) one never meets it.
 #[derive(Clone)]
 pub struct ReqwestTransport {
     client: Client,
+    /// The same without connections that are kept.
+    fresh: Client,
 }
 
 /// Settings of a [`ReqwestTransport`].
@@ -103,24 +110,32 @@ impl ReqwestTransportBuilder {
         // reqwest panics when it finds no provider. Installing can only fail because one is
         // already there, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        Ok(ReqwestTransport {
+            client: self.client(self.idle_connections)?,
+            fresh: self.client(0)?,
+        })
+    }
+
+    fn client(&self, idle_connections: usize) -> Result<Client, TransportBuildError> {
         let mut builder = Client::builder()
             .retry(reqwest::retry::never())
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
+            // Some edges turn away whoever does not say what he is; a target's own header replaces it.
+            .user_agent(concat!("llm-resilience/", env!("CARGO_PKG_VERSION")))
             .tcp_nodelay(true)
             .tcp_keepalive(Duration::from_secs(30))
             .connect_timeout(self.connect_timeout)
             .connector_layer(WindowLayer)
             .http1_only()
-            .pool_max_idle_per_host(self.idle_connections)
+            .pool_max_idle_per_host(idle_connections)
             .pool_idle_timeout(self.idle_timeout);
         if !self.environment_proxy {
             builder = builder.no_proxy();
         }
-        let client = builder
+        builder
             .build()
-            .map_err(|error| TransportBuildError(Box::new(error.without_url())))?;
-        Ok(ReqwestTransport { client })
+            .map_err(|error| TransportBuildError(Box::new(error.without_url())))
     }
 }
 
@@ -138,10 +153,20 @@ impl Transport for ReqwestTransport {
             let mut outgoing = reqwest::Request::new(request.method, url);
             *outgoing.headers_mut() = request.headers;
             *outgoing.body_mut() = Some(request.body.into());
-            let mut response = WINDOW
-                .scope(request.connect, self.client.execute(outgoing))
+            let made = Arc::new(AtomicBool::new(false));
+            let connecting = Connecting {
+                window: request.connect,
+                made: Arc::clone(&made),
+            };
+            let client = if request.fresh {
+                &self.fresh
+            } else {
+                &self.client
+            };
+            let mut response = CONNECTING
+                .scope(connecting, client.execute(outgoing))
                 .await
-                .map_err(|error| read(&error, Phase::Sent))?;
+                .map_err(|error| stale(read(&error, Phase::Sent), made.load(Ordering::Relaxed)))?;
             let status = response.status().as_u16();
             let headers = std::mem::take(response.headers_mut());
             let body = response
@@ -151,6 +176,16 @@ impl Transport for ReqwestTransport {
             Ok(HttpResponse::new(status, headers, body))
         })
     }
+}
+
+/// A connection lost before anything of a reply came, and that was kept from an earlier call if none was `made` for this
+/// one. Where one was made and another came free meanwhile, it is not known which was used, and nothing is excused.
+fn stale(error: TransportError, made: bool) -> TransportError {
+    let lost = matches!(error.fault, TransportFault::Reset | TransportFault::Closed);
+    if lost && error.phase == Phase::Sent && !made {
+        return TransportError::new(TransportFault::Stale, Phase::Sent);
+    }
+    error
 }
 
 /// Reads reqwest's error down to its cause. `phase` is how far the call had come at least.

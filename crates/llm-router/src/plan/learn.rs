@@ -10,7 +10,7 @@ use crate::scope;
 use crate::table::{Slot, Table};
 use crate::trace::{HopResult, Tokens, WaitSource};
 use llm_breaker::{Change, Outcome, TripReason};
-use llm_errors::{Certainty, ErrorKind, Needs, Phase, Scope, Verdict};
+use llm_errors::{Certainty, ErrorKind, Needs, Phase, Retry, Scope, Verdict};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -311,6 +311,9 @@ impl Plan {
                 WaitSource::Backoff,
             ),
         };
+        if verdict.advice.retry == Retry::AtOnce && tries == 1 {
+            self.at_once = Some(position);
+        }
         let timed_out = verdict.kind == ErrorKind::Timeout;
         let doubtful = lesson == Lesson::LastResort && verdict.kind != ErrorKind::Network;
         self.touched.retain(|known| known.position != position);

@@ -22,6 +22,11 @@ impl Plan {
         {
             return Some(self.end(now));
         }
+        if let Some(position) = self.at_once.take()
+            && let Some(send) = self.send_again(position, now)
+        {
+            return Some(send);
+        }
         if let Some(send) = self.ask_canary(&table, route, now) {
             return Some(send);
         }

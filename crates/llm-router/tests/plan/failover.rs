@@ -1,7 +1,7 @@
 //! What a request does after each kind of failure.
 
 use crate::world::*;
-use llm_errors::{ErrorKind as K, Phase, Verdict};
+use llm_errors::{ErrorKind as K, Phase, TransportFault, Verdict, classify_transport};
 use llm_router::{Cost, Member, Policy, Request, Route, Table, Target, Tokens, Why};
 use std::sync::Arc;
 
@@ -468,4 +468,32 @@ fn what_must_not_run_twice_is_sent_again_only_where_it_certainly_did_not_run() {
         assert_eq!(end == End::Answered, again, "{reply:?}");
         assert_eq!(trace.may_have_run(), !again, "{reply:?}");
     }
+}
+
+#[test]
+fn a_stale_connection_is_tried_again_at_once_and_only_once() {
+    let stale = Reply::Bad(classify_transport(TransportFault::Stale, Phase::Sent));
+    let mut world = siblings();
+    world.script("a", [stale, good()]);
+    let (end, trace) = world.call();
+    assert_eq!(end, End::Answered);
+    assert_eq!(world.calls, ["a", "a"], "before its sibling");
+    assert_eq!(
+        (trace.hops[1].why, trace.hops[1].waited),
+        (Why::Retry, None)
+    );
+
+    let mut world = siblings();
+    world.script("a", [stale]);
+    let (end, _) = world.call();
+    assert_eq!(end, End::Answered);
+    assert_eq!(world.calls, ["a", "a", "b"]);
+    let target = world.table.targets().next().unwrap();
+    let seen = world.table.gate(target).snapshot(world.now);
+    assert_eq!((seen.hard, seen.soft), (0, 0), "no mark against it");
+
+    let mut world = siblings();
+    world.script("a", [stale]);
+    let (_, trace) = world.call_with(Request::new().at_most_once(), 1);
+    assert_eq!(trace.sends(), 1);
 }
