@@ -129,6 +129,8 @@ struct TargetTexts {
     name: Arc<str>,
     provider: Arc<str>,
     model: Arc<str>,
+    /// What is asked of it, as the conventions call it.
+    operation: &'static str,
 }
 
 /// Everything that is counted. Told of each request by the client, and of refused ones by the server.
@@ -172,6 +174,10 @@ fn targets(config: &Config) -> Arc<[TargetTexts]> {
         name: Arc::from(target.name.as_str()),
         provider: Arc::from(genai_provider(target.provider.as_str())),
         model: Arc::from(target.model.as_str()),
+        operation: match target.embeddings {
+            Some(_) => "embeddings",
+            None => "chat",
+        },
     };
     config.targets.iter().map(texts).collect()
 }
@@ -446,7 +452,7 @@ impl Metrics {
         }
         if let Some(took) = hop.took() {
             let labels = CallLabels {
-                gen_ai_operation_name: "chat",
+                gen_ai_operation_name: texts.operation,
                 gen_ai_provider_name: Arc::clone(&texts.provider),
                 gen_ai_request_model: Arc::clone(&texts.model),
                 target: Arc::clone(&texts.name),

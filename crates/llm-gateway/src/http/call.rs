@@ -149,7 +149,8 @@ pub(super) async fn complete(
                 return refuse(app, &unknown_model(&app.present(), who, route), dialect, id);
             }
             let kind = error.kind().as_str();
-            if matches!(error.what(), What::Refused | What::Lossy) {
+            // A caller's own fault is no operator's concern.
+            if matches!(error.what(), What::Refused | What::Lossy | What::BadOptions) {
                 tracing::debug!(request_id = id, route, error.type = kind, "refused");
             } else {
                 tracing::warn!(request_id = id, route, error.type = kind, "not answered");

@@ -56,6 +56,9 @@ async fn vectors_come_from_the_fallback_and_then_from_the_cache() {
     let coded = json!({"model": "embed", "input": "one", "encoding_format": "base64"}).to_string();
     let coded = gateway.post("/v1/embeddings", coded).await.json();
     assert!(coded["data"][0]["embedding"].is_string());
+    let metrics = gateway.get("/metrics").await;
+    let line = "duration_seconds_count{gen_ai_operation_name=\"embeddings\",gen_ai_provider_name=\"openai\",gen_ai_request_model=\"embed-large\",target=\"first\"";
+    assert!(metrics.text().contains(line), "{}", metrics.text());
 
     let down = || {
         let rule = Rule::new().preset(Preset::Unavailable);
