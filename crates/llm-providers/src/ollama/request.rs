@@ -20,6 +20,10 @@ pub(super) fn encode_request(request: &Request, model: &str) -> Encoded {
     out.set("messages", messages);
     // Streams are the default here.
     out.set("stream", request.stream);
+    // A prompt that is too long is refused, as by all others; what is usual here leaves out its beginning and says nothing.
+    // Both since 0.12.6 (`ChatRequest` in `api/types.go` of ollama 0.33.2, read 2026-11-26); older servers pass over them.
+    out.set("truncate", false);
+    out.set("shift", false);
     encode_tools(request, &mut out, &mut dropped);
     match &request.response_format {
         Some(ResponseFormat::JsonSchema(schema)) => out.set("format", schema.schema.clone()),

@@ -109,7 +109,7 @@ async fn a_conversation_is_written_as_ollama_wants_it() {
     });
     let (body, dropped) = sent(&endpoint(), &whole_body(), &request).await;
     let expected = json!({
-        "model": "qwen3", "stream": false, "think": true, "format": "json",
+        "model": "qwen3", "stream": false, "truncate": false, "shift": false, "think": true, "format": "json",
         "messages": [
             {"role": "system", "content": "Be brief."},
             {"role": "user", "content": "And here?", "images": ["aWNvbg=="]},
