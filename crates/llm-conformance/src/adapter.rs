@@ -130,9 +130,10 @@ impl Adapter for EndpointAdapter {
     }
 
     fn dialect(&self) -> Option<Dialect> {
-        // Any address will do: the dialect does not depend on it.
+        // Any address will do: the dialect does not depend on it. What would be refused is no dialect of the caller's.
         (self.build)("http://127.0.0.1:1")
             .ok()
+            .filter(|endpoint| !endpoint.is_closed())
             .and_then(|endpoint| endpoint.wire().dialect())
     }
 

@@ -332,6 +332,7 @@ impl Call {
             default_max_tokens: DEFAULT_MAX_TOKENS,
             quota_max_tokens: None,
             on_vertex: false,
+            at_home: true,
         };
         let encoded = self.dialect.wire().target().encode(&request, &terms);
         let mut call = Self::parse(self.dialect, encoded.body)?;

@@ -248,7 +248,7 @@ pub const CATALOG: &[Entry] = &[
         Provider::Moonshot,
         "https://api.moonshot.ai/v1",
         "MOONSHOT_API_KEY",
-        Quirks::COMPATIBLE,
+        Quirks::MOONSHOT,
     ),
     hosted(
         Provider::DashScope,

@@ -107,6 +107,15 @@ impl Fields {
         }
     }
 
+    /// Names what is left and says something, but for `idle` fields, which ask for nothing.
+    pub(crate) fn lose_rest(&self, idle: &[&str], lost: &mut Vec<&'static str>) {
+        let left = self
+            .0
+            .iter()
+            .filter(|(key, value)| !idle.contains(&key.as_str()) && !is_nothing(value));
+        lost.extend(left.map(|(key, _)| field_name(key)));
+    }
+
     /// One text or a list of texts.
     pub(crate) fn texts(&mut self, key: &'static str) -> Result<Vec<String>, BadRequest> {
         let wrong = || BadRequest::invalid(key, "must be a string or a list of strings");
@@ -122,6 +131,17 @@ impl Fields {
                 .collect(),
             Some(_) => Err(wrong()),
         }
+    }
+}
+
+/// True of a value that asks for nothing.
+pub(crate) fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(true) | Value::Number(_) => false,
     }
 }
 
@@ -152,6 +172,19 @@ pub(crate) fn note(dropped: &mut Vec<&'static str>, condition: bool, name: &'sta
     }
 }
 
+/// What stands in the trace for a part of a turn of the user that the neutral form does not know: the model would not see
+/// what it is asked about.
+pub(crate) const FOREIGN_CONTENT: &str = "messages.content.foreign";
+
+/// Names what a turn of the user shows and the neutral form does not know, among what was lost after the first `known`.
+pub(crate) fn mark_shown(lost: &mut [&'static str], known: usize) {
+    for name in lost.iter_mut().skip(known) {
+        if matches!(*name, "messages.content" | "input.content") {
+            *name = FOREIGN_CONTENT;
+        }
+    }
+}
+
 /// The turns of a conversation for a wire on which user and model take turns: neighbours of one role
 /// are one turn, and a turn without content is none.
 #[derive(Default)]
@@ -170,6 +203,15 @@ impl Turns {
 
     pub(crate) const fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    pub(crate) fn starts_with(&self, role: Role) -> bool {
+        self.0.first().is_some_and(|(first, _)| *first == role)
+    }
+
+    /// Puts a turn before all others.
+    pub(crate) fn begin(&mut self, role: Role, parts: Vec<Value>) {
+        self.0.insert(0, (role, parts));
     }
 
     /// The last turn, whose role it is and what it holds.
@@ -205,49 +247,84 @@ pub(crate) fn guess_media_type(url: &str) -> Option<&'static str> {
 /// The static form of a field's name, so that what was dropped can be told without copying
 /// anything of the caller's.
 pub(crate) fn field_name(key: &str) -> &'static str {
-    const KNOWN: [&str; 42] = [
+    const KNOWN: [&str; 77] = [
+        "access_programs",
+        "allowed_callers",
+        "annotations",
+        "async",
         "audio",
         "background",
+        "background_options",
         "betas",
         "cache_control",
+        "caller",
+        "citations",
         "container",
+        "context",
         "context_management",
         "conversation",
+        "defer_loading",
+        "detail",
+        "diagnostics",
+        "display",
+        "eager_input_streaming",
         "enable_thinking",
+        "extra_content",
+        "fallbacks",
         "guided_json",
+        "image",
         "include",
         "inference_geo",
+        "input_examples",
         "logit_bias",
         "logprobs",
         "max_tool_calls",
         "mcp_servers",
+        "metadata",
         "min_p",
         "min_tokens",
         "modalities",
         "moderation",
         "n",
+        "name",
+        "namespace",
+        "output_schema",
+        "partial",
+        "phase",
         "plugins",
         "prediction",
+        "prefix",
         "previous_response_id",
         "prompt",
+        "prompt_cache_breakpoint",
         "prompt_cache_key",
+        "prompt_cache_options",
         "prompt_cache_retention",
         "provider",
         "reasoning",
+        "reasoning_details",
         "reasoning_format",
         "repetition_penalty",
         "route",
         "safe_prompt",
         "safety_identifier",
+        "seed",
         "service_tier",
+        "speed",
         "store",
+        "stream_options",
+        "task_budget",
+        "title",
+        "toolset_name",
         "top_k",
         "top_logprobs",
+        "transformations",
         "transforms",
         "truncation",
+        "user_profile_id",
         "verbosity",
         "web_search_options",
-        "user_profile_id",
+        "workspace_id",
     ];
     KNOWN
         .into_iter()
@@ -255,12 +332,17 @@ pub(crate) fn field_name(key: &str) -> &'static str {
         .unwrap_or("unrecognised")
 }
 
-/// A call's id in a form that every wire accepts: letters, digits, `_` and `-`.
+/// The longest name of a tool call that every wire accepts: Bedrock's limit (`ToolUseId` in `botocore` 1.44.8, read
+/// 2026-11-26).
+const MAX_ID_BYTES: usize = 64;
+
+/// A call's id in a form that every wire accepts: letters, digits, `_` and `-`, at most 64 of them.
 pub(crate) fn safe_id(id: &str) -> String {
     if id.is_empty() {
         return "call".to_owned();
     }
-    id.chars()
+    let clean: String = id
+        .chars()
         .map(|c| {
             if c.is_ascii_alphanumeric() || c == '_' || c == '-' {
                 c
@@ -268,7 +350,39 @@ pub(crate) fn safe_id(id: &str) -> String {
                 '_'
             }
         })
-        .collect()
+        .collect();
+    bounded_id(&clean, MAX_ID_BYTES)
+}
+
+/// A call's id, at most `most` bytes long: a longer one ends in what is made of all of it, so that call and result still
+/// meet and no two meet by accident. `most` is at least 24.
+pub(crate) fn bounded_id(id: &str, most: usize) -> String {
+    if id.len() <= most {
+        return id.to_owned();
+    }
+    let mut short = id
+        .get(..most.saturating_sub(17))
+        .map_or_else(String::new, str::to_owned);
+    short.push_str(&format!("_{:016x}", fnv(id)));
+    short
+}
+
+/// FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>: short, and the same for ever.
+pub(crate) fn fnv(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+/// A tool's schema with the type that several wires demand: arguments are an object.
+pub(crate) fn object_schema(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    if let Some(fields) = schema.as_object_mut()
+        && !fields.contains_key("type")
+    {
+        fields.insert("type".to_owned(), "object".into());
+    }
+    schema
 }
 
 /// A stream holds something that the other wire cannot say, or not in this order. The stream must

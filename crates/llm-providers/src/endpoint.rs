@@ -115,6 +115,18 @@ impl Endpoint {
         }
     }
 
+    /// Whether a conversation in which tools were called must bring the model's reasoning.
+    pub(crate) fn wants_thoughts(&self) -> bool {
+        self.wire == Wire::OpenAiChat && self.quirks.for_model(&self.model).thoughts_return
+    }
+
+    /// Whether it speaks OpenAI's chat dialect and refuses what it does not know of it ([`Quirks::closed`]), so that even
+    /// a request of that dialect is changed where it would be refused.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.wire == Wire::OpenAiChat && self.quirks.closed
+    }
+
     pub(crate) const fn embedder(&self) -> Option<&'static dyn Embedder> {
         self.embedder
     }

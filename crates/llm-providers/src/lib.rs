@@ -59,12 +59,26 @@
 //! header, wire, quirks. [`model`] holds what public pages state of models: window, abilities, price
 //! and last day, with the date on which that was read.
 //!
-//! What a wire cannot carry is named in [`Facts::dropped`], never lost in silence. Three things are
-//! adapted and named as well: JSON mode on Anthropic's wire becomes an instruction, a system message
-//! between two turns moves to the front, and a temperature above 1.0 becomes 1.0. Only the name of a
-//! JSON schema and an empty text go unmentioned. Reasoning of other providers does not reach callers
-//! of Anthropic's wire (`reply.reasoning`): without Anthropic's signature it could not be sent back,
-//! and every later turn of the conversation would be refused.
+//! What a wire cannot carry is named in [`Facts::dropped`], never lost in silence. These are adapted
+//! and named as well:
+//!
+//! - JSON mode on Anthropic's wire becomes an instruction; so does a tool that must be called, where
+//!   the model refuses to be forced, and then no other tool is offered;
+//! - a system message between two turns moves to the front, but stays where the API takes it there;
+//! - a temperature above 1.0 becomes 1.0;
+//! - the bounds in a schema, which Claude refuses, become words of its descriptions;
+//! - a conversation that begins with the assistant gets a first turn on Converse;
+//! - Mistral, which refuses what it does not know, is sent what it knows of a request in OpenAI's
+//!   dialect, under its own names;
+//! - where tools were called, turns of the model get a space for the reasoning that DeepSeek and
+//!   Moonshot want back, in requests of the same dialect as well;
+//! - reasoning that the model cannot switch off, or that would not leave half of `max_tokens`, is left
+//!   to the model.
+//!
+//! Only the name of a JSON schema and an empty text go unmentioned. Reasoning of other providers does
+//! not reach callers of Anthropic's wire (`reply.reasoning`): without Anthropic's signature it could
+//! not be sent back, and every later turn of the conversation would be refused. Nor is Anthropic's
+//! sent back to a model that binds it to the conversation as it was (`messages.thinking`).
 //!
 //! | wire | whole answer | streamed in | notes |
 //! |---|---|---|---|
@@ -98,9 +112,10 @@
 //! # What it does not do
 //!
 //! It reads no environment and no file, keeps no state between calls but the connection pool, spawns
-//! no task, and logs nothing. It does not translate several choices, log probabilities, sound or
-//! tools that the provider runs: a call that needs one of them passes in the same dialect and fails
-//! with `unsupported_feature`, before anything is sent, at a target of the other.
+//! no task, and logs nothing. It does not translate several choices, log probabilities, sound in
+//! an answer or tools that the provider runs: a call that needs one of them passes in the same dialect
+//! and fails with `unsupported_feature`, before anything is sent, at a target of the other. Sound in a
+//! prompt reaches the wires that have a place for it.
 //!
 //! # Features
 //!

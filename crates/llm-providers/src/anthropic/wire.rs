@@ -1,8 +1,8 @@
 //! The wire as the rest of the crate sees it.
 
 use super::{
-    StreamDecoder, StreamEncoder, Watch, decode_reply, decode_request, encode_on_vertex,
-    encode_reply, encode_request, glance_at_reply,
+    StreamDecoder, StreamEncoder, Watch, decode_reply, decode_request, encode_on_own_platform,
+    encode_on_vertex, encode_reply, encode_request, glance_at_reply,
 };
 use crate::call::BadRequest;
 use crate::catalog::ANTHROPIC_VERSION;
@@ -36,6 +36,8 @@ impl Target for AnthropicMessages {
     fn encode(&self, request: &Request, terms: &Terms<'_>) -> Encoded {
         if terms.on_vertex {
             encode_on_vertex(request, terms.model, terms.default_max_tokens)
+        } else if terms.at_home {
+            encode_on_own_platform(request, terms.model, terms.default_max_tokens)
         } else {
             encode_request(request, terms.model, terms.default_max_tokens)
         }

@@ -55,6 +55,9 @@ struct ToolUse<'a> {
     name: Option<Cow<'a, str>>,
     #[serde(borrow)]
     input: Option<&'a RawValue>,
+    /// Of a tool that the provider runs by itself.
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -220,6 +223,9 @@ impl Block<'_> {
             return Some((!text.is_empty()).then(|| Part::text(text)));
         }
         if let Some(call) = self.tool_use {
+            if is_filled(call.kind) {
+                return None;
+            }
             return Some(Some(Part::ToolCall(ToolCall {
                 id: call.tool_use_id.unwrap_or_default().into_owned(),
                 name: call.name.unwrap_or_default().into_owned(),

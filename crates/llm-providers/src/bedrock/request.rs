@@ -1,21 +1,25 @@
 //! Writes a request body.
 
-use crate::anthropic::thinking_fields;
+use crate::anthropic::{Demand, schema, thinking_fields};
 use crate::chat::{
     Document, JsonSchema, Message, Part, Request, ResponseFormat, Role, Source, Tool, ToolChoice,
     ToolResult,
 };
 use crate::claude;
-use crate::codec::{Encoded, Object, Turns, field_name, note, safe_id};
-use crate::wire::Terms;
+use crate::codec::{Encoded, Object, Turns, field_name, note, object_schema, safe_id};
+use crate::wire::{Dialect, Terms};
 use serde_json::{Value, json};
 
 /// The wire accepts this many stop sequences for every model.
 const MAX_STOPS: usize = 4;
 
+/// The pictures that are understood (`ImageFormat` in `botocore` 1.44.8, read 2026-11-26).
+const IMAGE_FORMATS: [&str; 4] = ["png", "jpeg", "gif", "webp"];
+
 /// Writes a request for `model`.
 pub(super) fn encode_request(request: &Request, terms: &Terms<'_>) -> Encoded {
     let model = terms.model;
+    let native = request.extra_dialect == Some(Dialect::AnthropicMessages);
     let mut writer = Encoder {
         claude: model.contains("claude"),
         caches: model.contains("claude") || model.contains("nova"),
@@ -35,7 +39,8 @@ pub(super) fn encode_request(request: &Request, terms: &Terms<'_>) -> Encoded {
     let (mut system, messages) = writer.messages(&request.messages);
     match &request.response_format {
         Some(ResponseFormat::JsonSchema(schema)) => {
-            out.set("outputConfig", output_config(schema));
+            let wish = writer.format(schema, native, &mut out);
+            system.extend(wish.map(|wish| json!({"text": wish})));
         }
         Some(ResponseFormat::JsonObject) => {
             // No such mode here: the model is asked, which is likely and not certain to work.
@@ -44,11 +49,16 @@ pub(super) fn encode_request(request: &Request, terms: &Terms<'_>) -> Encoded {
         }
         Some(ResponseFormat::Text) | None => {}
     }
+    let demand = writer.demand(request, model);
+    if let Some(wish) = demand.wish() {
+        writer.dropped.push("tool_choice");
+        system.push(json!({"text": wish}));
+    }
     if !system.is_empty() {
         out.set("system", system);
     }
     out.set("messages", messages);
-    writer.tools(request, &mut out);
+    writer.tools(request, demand, native, &mut out);
     writer.inference(request, terms, &mut out);
     Encoded {
         body: out.into_bytes(),
@@ -56,10 +66,10 @@ pub(super) fn encode_request(request: &Request, terms: &Terms<'_>) -> Encoded {
     }
 }
 
-fn output_config(schema: &JsonSchema) -> Value {
+fn output_config(schema: &JsonSchema, rules: &Value) -> Value {
     let mut inner = Object::default();
     // A text here, not an object.
-    inner.set("schema", schema.schema.to_string());
+    inner.set("schema", rules.to_string());
     inner.set("name", schema.name.as_str());
     inner.set_some("description", schema.description.clone());
     json!({"textFormat": {"type": "json_schema", "structure": {"jsonSchema": inner.0}}})
@@ -76,6 +86,38 @@ struct Encoder {
 }
 
 impl Encoder {
+    /// Writes the form of the answer, or hands back what to ask in words. Claude's callers know what it can be held to.
+    fn format(&mut self, wished: &JsonSchema, native: bool, out: &mut Object) -> Option<String> {
+        let rules = if self.claude && !native {
+            match schema::fit(&wished.schema) {
+                Some(fitted) => {
+                    note(
+                        &mut self.dropped,
+                        fitted.is_looser,
+                        "response_format.schema",
+                    );
+                    fitted.schema
+                }
+                None => {
+                    self.dropped.push("response_format");
+                    return Some(schema::wish_for(&wished.schema));
+                }
+            }
+        } else {
+            wished.schema.clone()
+        };
+        out.set("outputConfig", output_config(wished, &rules));
+        None
+    }
+
+    fn demand<'a>(&self, request: &'a Request, model: &str) -> Demand<'a> {
+        if self.claude {
+            Demand::of(request, model)
+        } else {
+            Demand::None
+        }
+    }
+
     /// The system prompt's blocks, and the turns.
     fn messages(&mut self, messages: &[Message]) -> (Vec<Value>, Vec<Value>) {
         let mut system = Vec::new();
@@ -101,6 +143,11 @@ impl Encoder {
         }
         if let Some((Role::Assistant, blocks)) = turns.last_mut() {
             trim_prefill(blocks);
+        }
+        if turns.starts_with(Role::Assistant) {
+            // Refused here (<https://github.com/strands-agents/sdk-typescript/issues/727>, read 2026-11-26).
+            self.dropped.push("messages.first_turn");
+            turns.begin(Role::User, vec![json!({"text": "."})]);
         }
         let turns = turns.into_list(|role, mut blocks| {
             let is_user = role == Role::User;
@@ -151,12 +198,20 @@ impl Encoder {
     }
 
     fn cache_mark(&mut self, mark: Option<&Value>, out: &mut Vec<Value>) {
-        if mark.is_none() {
-        } else if self.caches {
-            out.push(json!({"cachePoint": {"type": "default"}}));
-        } else {
+        let Some(mark) = mark else {
+            return;
+        };
+        if !self.caches {
             self.dropped.push("cache_control");
+            return;
         }
+        let mut point = Object::default();
+        point.set("type", "default");
+        match mark.get("ttl").and_then(Value::as_str) {
+            Some(ttl) if self.claude => point.set("ttl", ttl),
+            ttl => note(&mut self.dropped, ttl.is_some(), "cache_control.ttl"),
+        }
+        out.push(json!({"cachePoint": point.0}));
     }
 
     /// Bytes are in the request, or in S3: nothing else is fetched here.
@@ -173,6 +228,10 @@ impl Encoder {
             }
         };
         let format = if format == "jpg" { "jpeg" } else { format };
+        if !IMAGE_FORMATS.contains(&format) {
+            self.dropped.push("messages.image.format");
+            return None;
+        }
         Some(json!({"image": {"format": format, "source": source}}))
     }
 
@@ -205,9 +264,14 @@ impl Encoder {
         let mut content = Vec::new();
         for part in &result.parts {
             match part {
-                Part::Text(text) => content.push(json!({"text": text.text})),
+                Part::Text(text) => {
+                    let marked = text.cache_control.is_some();
+                    note(&mut self.dropped, marked, "cache_control");
+                    content.push(json!({"text": text.text}));
+                }
                 Part::Image(image) => content.extend(self.image(&image.source)),
                 Part::Document(document) => content.extend(self.document(document)),
+                Part::Audio(_) => self.dropped.push("messages.audio"),
                 _ => {}
             }
         }
@@ -223,7 +287,7 @@ impl Encoder {
         }})
     }
 
-    fn tools(&mut self, request: &Request, out: &mut Object) {
+    fn tools(&mut self, request: &Request, demand: Demand<'_>, native: bool, out: &mut Object) {
         if request.tools.is_empty() {
             return;
         }
@@ -243,18 +307,42 @@ impl Encoder {
             }
             None => None,
             Some(ToolChoice::Auto) => Some(json!({"auto": {}})),
+            Some(_) if matches!(demand, Demand::Asked(_)) => Some(json!({"auto": {}})),
             Some(ToolChoice::Required) => Some(json!({"any": {}})),
             Some(ToolChoice::Tool(name)) => Some(json!({"tool": {"name": name}})),
         };
         let mut tools = Vec::with_capacity(request.tools.len());
-        for tool in &request.tools {
-            tools.push(tool_spec(tool));
+        for tool in request.tools.iter().filter(|tool| demand.allows(tool)) {
+            tools.push(self.tool_spec(tool, native));
             self.cache_mark(tool.cache_control.as_ref(), &mut tools);
         }
         let mut config = Object::default();
         config.set("tools", tools);
         config.set_some("toolChoice", choice);
         out.set("toolConfig", config.0);
+    }
+
+    fn tool_spec(&mut self, tool: &Tool, native: bool) -> Value {
+        let mut spec = Object::default();
+        spec.set("name", tool.name.as_str());
+        // An empty description is refused.
+        let description = tool.description.clone().filter(|text| !text.is_empty());
+        spec.set_some("description", description);
+        // `false` is the default, and older models do not know the field.
+        let mut strict = tool.strict.filter(|strict| *strict);
+        let mut parameters = object_schema(&tool.parameters);
+        if strict.is_some() && self.claude && !native {
+            match schema::fit(&parameters).filter(|fitted| !fitted.is_looser) {
+                Some(fitted) => parameters = fitted.schema,
+                None => {
+                    strict = None;
+                    self.dropped.push("strict");
+                }
+            }
+        }
+        spec.set("inputSchema", json!({"json": parameters}));
+        spec.set_some("strict", strict);
+        json!({"toolSpec": spec.0})
     }
 
     fn inference(&mut self, request: &Request, terms: &Terms<'_>, out: &mut Object) {
@@ -324,18 +412,6 @@ fn trim_prefill(blocks: &mut Vec<Value>) {
             blocks.pop();
         }
     }
-}
-
-fn tool_spec(tool: &Tool) -> Value {
-    let mut spec = Object::default();
-    spec.set("name", tool.name.as_str());
-    // An empty description is refused.
-    let description = tool.description.clone().filter(|text| !text.is_empty());
-    spec.set_some("description", description);
-    spec.set("inputSchema", json!({"json": tool.parameters}));
-    // `false` is the default, and older models do not know the field.
-    spec.set_some("strict", tool.strict.filter(|strict| *strict));
-    json!({"toolSpec": spec.0})
 }
 
 /// The ending of a path, or `usual`.

@@ -3,7 +3,7 @@
 use super::reply::{UsageWire, finish_reason, source};
 use crate::chat::{Citation, MAX_CITATIONS, REPLY_CITATIONS, StreamEvent, chars, lenient};
 use crate::codec::Untranslatable;
-use crate::stream::{Facts, Glance, parse};
+use crate::stream::{Facts, Glance, is_filled, parse};
 use crate::wire::Reader;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -22,6 +22,10 @@ struct BlockStart<'a> {
 struct Start<'a> {
     #[serde(borrow)]
     tool_use: Option<ToolStart<'a>>,
+    #[serde(borrow)]
+    tool_result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    image: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -31,6 +35,9 @@ struct ToolStart<'a> {
     tool_use_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
     name: Option<Cow<'a, str>>,
+    /// Of a tool that the provider runs by itself.
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -52,6 +59,10 @@ struct Delta<'a> {
     reasoning_content: Option<ReasoningDelta<'a>>,
     #[serde(borrow)]
     citation: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tool_result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    image: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -122,7 +133,7 @@ impl Reader for StreamReader {
         }
         match name {
             b"messageStart" => Ok(Glance::Life),
-            b"contentBlockStart" => parsed(data, |block| Ok(self.start(block, out))),
+            b"contentBlockStart" => parsed(data, |block| self.start(block, out)),
             b"contentBlockDelta" => parsed(data, |block| self.delta(block, facts, out)),
             b"contentBlockStop" => {
                 // A call without arguments is an empty object, not an empty text.
@@ -187,12 +198,25 @@ fn parsed<'a, T: Deserialize<'a>>(
 }
 
 impl StreamReader {
-    fn start(&mut self, block: BlockStart<'_>, out: &mut Vec<StreamEvent>) -> Glance {
+    fn start(
+        &mut self,
+        block: BlockStart<'_>,
+        out: &mut Vec<StreamEvent>,
+    ) -> Result<Glance, Untranslatable> {
         self.open_call = None;
         self.call_number = block.content_block_index;
-        let Some(call) = block.start.and_then(|start| start.tool_use) else {
-            return Glance::Life;
+        let Some(start) = block.start else {
+            return Ok(Glance::Life);
         };
+        if is_filled(start.tool_result) || start.image.is_some() {
+            return Err(Untranslatable(()));
+        }
+        let Some(call) = start.tool_use else {
+            return Ok(Glance::Life);
+        };
+        if is_filled(call.kind) {
+            return Err(Untranslatable(()));
+        }
         out.push(StreamEvent::ToolCall {
             index: self.calls,
             id: call.tool_use_id.unwrap_or_default().into_owned(),
@@ -200,7 +224,7 @@ impl StreamReader {
         });
         self.calls = self.calls.saturating_add(1);
         self.open_call = Some(false);
-        Glance::Content
+        Ok(Glance::Content)
     }
 
     fn delta(
@@ -211,6 +235,9 @@ impl StreamReader {
     ) -> Result<Glance, Untranslatable> {
         let before = out.len();
         let delta = block.delta;
+        if is_filled(delta.tool_result) || is_filled(delta.image) {
+            return Err(Untranslatable(()));
+        }
         let filled = |text: Option<Cow<'_, str>>| {
             let text = text.filter(|text| !text.is_empty());
             text.map(Cow::into_owned)

@@ -373,9 +373,8 @@ fn has_server_tool(dialect: Dialect, raw: &RawValue) -> bool {
         .iter()
         .filter_map(|tool| tool.kind)
         .any(|kind| match dialect {
-            Dialect::OpenAiChat => !matches!(kind.get(), "\"function\"" | "\"custom\""),
             // A custom tool is run by the caller, but takes a text that no other wire knows.
-            Dialect::OpenAiResponses => kind.get() != "\"function\"",
+            Dialect::OpenAiChat | Dialect::OpenAiResponses => kind.get() != "\"function\"",
             // `bash_…`, `text_editor_…`, `computer_…` and `memory_…` are run by the caller, but
             // only this provider defines them, so elsewhere they are as foreign as a server tool.
             Dialect::AnthropicMessages => kind.get() != "\"custom\"",

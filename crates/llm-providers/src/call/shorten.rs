@@ -106,11 +106,14 @@ impl Call {
         if size > room || kept.iter().all(|keep| *keep) {
             return None;
         }
-        let left: Vec<&RawValue> = messages
-            .iter()
-            .zip(&kept)
-            .filter_map(|(raw, keep)| keep.then_some(*raw))
-            .collect();
+        let left = messages.iter().zip(&kept);
+        let left = left.filter_map(|(raw, keep)| keep.then_some(*raw));
+        let left: Vec<Box<RawValue>> =
+            if self.dialect == Dialect::AnthropicMessages && !has_budget(&fields) {
+                left.filter_map(without_thoughts).collect()
+            } else {
+                left.map(ToOwned::to_owned).collect()
+            };
         let left = serde_json::value::to_raw_value(&left).ok()?;
         fields.insert(turns.to_owned(), left);
         let body = serde_json::to_vec(&fields).ok()?;
@@ -120,6 +123,49 @@ impl Call {
         call.dropped = dropped.collect();
         Some(call)
     }
+}
+
+/// True where the caller sets how many tokens to think: only older models take that, which do not bind thoughts to what
+/// came before them, and which demand those of the turn whose tools were just called.
+fn has_budget(fields: &BTreeMap<String, Box<RawValue>>) -> bool {
+    let config = fields.get("thinking");
+    let config = config.map_or("", |thinking| thinking.get());
+    let kind = serde_json::from_str::<Block<'_>>(config).ok();
+    let kind = kind.and_then(|config| config.kind);
+    kind.is_some_and(|kind| kind.get() == "\"enabled\"")
+}
+
+/// A message of Anthropic's wire without its thoughts: those of the newest models hold for what came before them alone,
+/// and what came before is another now (`binds_thoughts` in `claude.rs`). `None` where nothing else was said.
+fn without_thoughts(message: &RawValue) -> Option<Box<RawValue>> {
+    let whole = || message.to_owned();
+    if !message.get().contains("thinking\"") {
+        return Some(whole());
+    }
+    let Ok(mut fields) = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(message.get())
+    else {
+        return Some(whole());
+    };
+    let content = fields.get("content").map_or("", |content| content.get());
+    let Ok(blocks) = serde_json::from_str::<Vec<&RawValue>>(content) else {
+        return Some(whole());
+    };
+    let is_thought = |block: &&RawValue| {
+        let kind = serde_json::from_str::<Block<'_>>(block.get())
+            .ok()
+            .and_then(|block| block.kind);
+        kind.is_some_and(|kind| matches!(kind.get(), "\"thinking\"" | "\"redacted_thinking\""))
+    };
+    let left: Vec<&RawValue> = blocks
+        .into_iter()
+        .filter(|block| !is_thought(block))
+        .collect();
+    if left.is_empty() {
+        return None;
+    }
+    let left = serde_json::value::to_raw_value(&left).ok()?;
+    fields.insert("content".to_owned(), left);
+    serde_json::value::to_raw_value(&fields).ok()
 }
 
 /// As the estimate of the whole counts: some four bytes a token.

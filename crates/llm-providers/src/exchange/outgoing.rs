@@ -2,31 +2,38 @@
 
 use super::Windows;
 use crate::call::{Call, Features, SHORTENED};
-use crate::codec::{Encoded, Unsayable};
+use crate::codec::{Encoded, FOREIGN_CONTENT, Unsayable};
 use crate::embedding;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
+use crate::openai::{fitted, with_thoughts};
 use crate::prefill;
 use crate::stream::Resume;
 use crate::transport::HttpRequest;
 use crate::wire::Terms;
 use http::header::{ACCEPT, ACCEPT_ENCODING};
 use http::{HeaderMap, HeaderValue};
+use llm_errors::Provider;
 
 /// What no dialect has a place for in another's: left out, it would change the answer unseen.
-const NATIVE_ONLY: [Features; 5] = [
+const NATIVE_ONLY: [Features; 4] = [
     Features::STATE,
     Features::CHOICES,
     Features::LOGPROBS,
-    Features::AUDIO,
     Features::SERVER_TOOLS,
 ];
 
-/// What a turn shows: pictures, documents and sounds, wherever a wire has no place for them.
+/// What a turn shows: pictures, documents and sounds, wherever a wire has no place for them, and parts of an unknown sort;
+/// and that the answer is to be heard.
 fn is_essential(field: &str) -> bool {
     let shown = ["messages.image.", "messages.document", "messages.audio"];
-    shown.iter().any(|kind| field.starts_with(kind)) && field != "messages.image.detail"
+    let shows =
+        shown.iter().any(|kind| field.starts_with(kind)) && field != "messages.image.detail";
+    shows || [FOREIGN_CONTENT, SOUND].contains(&field)
 }
+
+/// The name of the field that asks for an answer in sound.
+const SOUND: &str = "modalities";
 
 /// Headers that hold a list, to which endpoint and caller both add.
 const LIST_HEADERS: [&str; 2] = ["anthropic-beta", "openai-beta"];
@@ -66,7 +73,19 @@ fn write(endpoint: &Endpoint, call: &Call) -> Result<Encoded, Unsayable> {
     let mut encoded = if endpoint.wire() == call.dialect() {
         let mut dropped = call.dropped().to_vec();
         dropped.extend(call.withholds());
-        let body = endpoint.body_of(call);
+        let mut body = endpoint.body_of(call);
+        if endpoint.wants_thoughts()
+            && let Some(changed) = with_thoughts(&body)
+        {
+            body = changed;
+            dropped.push("messages.thinking");
+        }
+        if endpoint.is_closed()
+            && let Some((changed, lost)) = fitted(&body, endpoint.quirks())
+        {
+            body = changed;
+            dropped.extend(lost);
+        }
         Encoded { body, dropped }
     } else if let Some(embedder) = endpoint.embedder() {
         embedding::encode(embedder, call.body(), endpoint.model())?
@@ -84,6 +103,7 @@ fn write(endpoint: &Endpoint, call: &Call) -> Result<Encoded, Unsayable> {
             default_max_tokens: endpoint.default_max_tokens(call.is_stream()),
             quota_max_tokens: endpoint.quota_max_tokens(),
             on_vertex: endpoint.on_vertex(),
+            at_home: endpoint.provider() == Provider::Anthropic,
         };
         let mut encoded = endpoint.wire().target().encode(request, &terms);
         let shown = encoded.dropped.iter().copied();

@@ -68,6 +68,14 @@ struct PartWire<'a> {
     executable_code: Option<&'a RawValue>,
     #[serde(borrow)]
     code_execution_result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    function_response: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tool_call: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tool_response: Option<&'a RawValue>,
+    #[serde(borrow)]
+    audio_transcription: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -233,6 +241,10 @@ impl PartWire<'_> {
             self.file_data,
             self.executable_code,
             self.code_execution_result,
+            self.function_response,
+            self.tool_call,
+            self.tool_response,
+            self.audio_transcription,
         ]
         .into_iter()
         .any(is_filled)
@@ -259,26 +271,35 @@ impl CallWire<'_> {
     }
 }
 
-/// Reads a finish reason (<https://ai.google.dev/api/generate-content#FinishReason>, read 2026-11-26).
+/// Reads a finish reason (<https://ai.google.dev/api/generate-content#FinishReason>; `FinishReason` in `python-genai` 3.6.1;
+/// read 2026-11-26). `STOP` alone says that the answer is whole.
 fn end(reason: &str) -> End {
     End::Reason(match reason {
         "STOP" => FinishReason::Stop,
-        "MAX_TOKENS" => FinishReason::Length,
+        "MAX_TOKENS" | "CONTINUATION" => FinishReason::Length,
         "SAFETY"
         | "RECITATION"
         | "BLOCKLIST"
         | "PROHIBITED_CONTENT"
         | "SPII"
+        | "ESCALATION"
         | "IMAGE_SAFETY"
         | "IMAGE_PROHIBITED_CONTENT"
         | "IMAGE_RECITATION"
         | "MODEL_ARMOR" => FinishReason::ContentFilter,
-        "MALFORMED_FUNCTION_CALL"
+        "FINISH_REASON_UNSPECIFIED"
+        | "OTHER"
+        | "LANGUAGE"
+        | "PUP_LIMITED_DISABLED"
+        | "IMAGE_OTHER"
+        | "NO_IMAGE"
+        | "MALFORMED_FUNCTION_CALL"
         | "UNEXPECTED_TOOL_CALL"
         | "TOO_MANY_TOOL_CALLS"
         | "MISSING_THOUGHT_SIGNATURE"
         | "MALFORMED_RESPONSE" => return End::Failed,
-        _ => FinishReason::Other,
+        // Whatever it means, a part must not pass for the whole.
+        _ => FinishReason::Length,
     })
 }
 

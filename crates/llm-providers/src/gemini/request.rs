@@ -242,7 +242,8 @@ impl Encoder<'_> {
             return;
         }
         out.set("responseMimeType", "application/json");
-        out.set_some("responseJsonSchema", schema.cloned());
+        let schema = schema.map(|schema| self.schema(schema, "response_format.schema"));
+        out.set_some("responseJsonSchema", schema);
     }
 
     /// Grades become levels, or the budgets that Google's own OpenAI layer gives them
@@ -322,10 +323,58 @@ impl Encoder<'_> {
         out.set("name", tool.name.as_str());
         out.set_some("description", tool.description.clone());
         // An object without properties is refused: no parameters are no schema.
-        let properties = tool.parameters.get("properties").and_then(Value::as_object);
-        if properties.is_some_and(|properties| !properties.is_empty()) {
-            out.set("parametersJsonSchema", tool.parameters.clone());
+        if !takes_nothing(&tool.parameters) {
+            let schema = self.schema(&tool.parameters, "tools.parameters");
+            out.set("parametersJsonSchema", schema);
         }
         out.0.into()
+    }
+
+    /// A schema as it may be sent: nothing stands beside a reference but what begins with a `$`
+    /// (`responseJsonSchema` at <https://ai.google.dev/api/generate-content#generationconfig>; in a user's words
+    /// <https://github.com/su-kaka/gcli2api/pull/374>; read 2026-11-26). `name` is that of what else is lost.
+    fn schema(&mut self, schema: &Value, name: &'static str) -> Value {
+        let mut schema = schema.clone();
+        let mut lossy = false;
+        bare_references(&mut schema, &mut lossy);
+        note(&mut self.dropped, lossy, name);
+        schema
+    }
+}
+
+/// True of a schema that says nothing but that the arguments are an object without any fields.
+fn takes_nothing(schema: &Value) -> bool {
+    let Value::Object(fields) = schema else {
+        return true;
+    };
+    fields.iter().all(|(key, value)| match key.as_str() {
+        "properties" | "required" => match value {
+            Value::Object(named) => named.is_empty(),
+            Value::Array(names) => names.is_empty(),
+            _ => true,
+        },
+        "additionalProperties" => !value.is_object(),
+        "type" | "title" | "description" | "$schema" => true,
+        _ => false,
+    })
+}
+
+fn bare_references(schema: &mut Value, lossy: &mut bool) {
+    match schema {
+        Value::Array(list) => list.iter_mut().for_each(|one| bare_references(one, lossy)),
+        Value::Object(fields) => {
+            if fields.get("$ref").is_some_and(Value::is_string) {
+                fields.retain(|key, _| {
+                    let stays = key.starts_with('$');
+                    *lossy |=
+                        !stays && !["description", "title", "default"].contains(&key.as_str());
+                    stays
+                });
+            }
+            fields
+                .values_mut()
+                .for_each(|one| bare_references(one, lossy));
+        }
+        _ => {}
     }
 }

@@ -6,8 +6,9 @@ use crate::wire::Dialect;
 use serde_json::{Map, Value};
 
 /// Fields that both wires have, under one name but for `verbosity`, which has its place inside `text` on the
-/// responses wire (types of `openai-python`, `src/openai/types`, read 2026-11-26).
-const SHARED: [&str; 6] = [
+/// responses wire (types of `openai-python` 3.54.0, `src/openai/types`, read 2026-11-26).
+const SHARED: [&str; 7] = [
+    "moderation",
     "prompt_cache_key",
     "prompt_cache_retention",
     "safety_identifier",

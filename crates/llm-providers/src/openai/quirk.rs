@@ -1,5 +1,7 @@
 //! How providers that speak this wire differ in what they accept.
 
+use crate::codec::fnv;
+
 /// The field that limits the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaxTokensField {
@@ -23,8 +25,8 @@ pub enum ReasoningField {
     Object,
 }
 
-/// Differences that matter when a request is written anew. A request that is passed through is
-/// never touched by them.
+/// Differences that matter when a request is written anew. A request that is passed through is not
+/// touched by them, but for [`thoughts_return`](Self::thoughts_return) and [`closed`](Self::closed).
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Quirks {
@@ -50,6 +52,11 @@ pub struct Quirks {
     pub stop: bool,
     /// Whether one tool may be demanded by its name. Where it may not, only that tool is offered, and one is demanded.
     pub named_tool: bool,
+    /// Whether the model's own turns must come back with their reasoning, in `reasoning_content`, as long as it reasons.
+    /// A turn without any gets a space in its place, in requests that are passed through as well.
+    pub thoughts_return: bool,
+    /// Whether what is not known is refused rather than passed over. Requests that are passed through are fitted then.
+    pub closed: bool,
     /// The highest temperature; a higher one becomes this.
     pub max_temperature: f64,
 }
@@ -67,6 +74,8 @@ impl Quirks {
         penalties: true,
         stop: true,
         named_tool: true,
+        thoughts_return: false,
+        closed: false,
         max_temperature: 2.0,
     };
     /// Most compatible providers and local servers.
@@ -96,13 +105,23 @@ impl Quirks {
         short_call_ids: true,
         names: false,
         user: false,
+        closed: true,
         max_temperature: 1.5,
         ..Self::COMPATIBLE
     };
     /// DeepSeek, whose models think unless they are told not to: `thinking` is `enabled` or `disabled`, and every effort is
-    /// understood (<https://api-docs.deepseek.com/guides/thinking_mode>, read 2026-11-26).
+    /// understood. A conversation in which tools were called and whose reasoning is missing is refused
+    /// (<https://api-docs.deepseek.com/guides/thinking_mode>); an empty one is too, and a space is not
+    /// (<https://github.com/NousResearch/hermes-agent/pull/18263>; all read 2026-11-26).
     pub const DEEPSEEK: Self = Self {
         reasoning: ReasoningField::Switch,
+        thoughts_return: true,
+        ..Self::COMPATIBLE
+    };
+    /// Moonshot, whose Kimi models want their reasoning back as DeepSeek's do, and take a space for it
+    /// (<https://github.com/theopenco/llmgateway/pull/2093>, read 2026-11-26).
+    pub const MOONSHOT: Self = Self {
+        thoughts_return: true,
         ..Self::COMPATIBLE
     };
     /// xAI, whose reasoning models answer penalties and stop sequences by an error, and most of them an effort too
@@ -137,7 +156,7 @@ impl Quirks {
         ..Self::COMPATIBLE
     };
 
-    /// The same for one model: xAI's that do not reason stop where they are told.
+    /// The same for one model: xAI's that do not reason stop where they are told, and Moonshot's older ones do not reason.
     #[must_use]
     pub fn for_model(mut self, model: &str) -> Self {
         let name = model.rsplit('/').next().unwrap_or(model);
@@ -146,6 +165,9 @@ impl Quirks {
         if self == Self::XAI && plain {
             self.stop = true;
             self.penalties = !name.contains("non-reasoning");
+        }
+        if self == Self::MOONSHOT {
+            self.thoughts_return = name.starts_with("kimi");
         }
         self
     }
@@ -161,10 +183,8 @@ pub(super) fn short_call_id(id: &str) -> String {
     if id.len() == SHORT_ID_CHARS && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return id.to_owned();
     }
-    // FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>: 62^9 names are some 53 bits of it.
-    let mut hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    // 62^9 names are some 53 bits of it.
+    let mut hash = fnv(id);
     let mut short = String::with_capacity(SHORT_ID_CHARS);
     for _ in 0..SHORT_ID_CHARS {
         let digit = usize::try_from(hash % 62).unwrap_or(0);

@@ -4,7 +4,7 @@ use super::annotation::{annotations, encode_annotation, search_results};
 use super::request::decode_message;
 use super::watch::{UsageWire, finish_reason};
 use crate::chat::{FinishReason, Part, REPLY_CITATIONS, Reply, Usage};
-use crate::codec::{Fields, Object};
+use crate::codec::{Fields, Object, is_nothing};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -42,9 +42,15 @@ pub fn decode_reply(body: &[u8]) -> Option<Reply> {
     let sources = search_results(&list(fields.take("search_results")));
     reply.citations.extend(sources);
     reply.lose_if(!all || refers(&message), REPLY_CITATIONS);
+    // Sounds and pictures, which the neutral form cannot say of an answer.
+    let shown = ["audio", "images"].map(|key| message.take(key));
+    if shown.into_iter().flatten().any(|shown| !is_nothing(&shown)) {
+        return None;
+    }
     let mut lost = Vec::new();
     reply.parts = decode_message(message, &mut lost).ok()?.parts;
-    if !lost.is_empty() {
+    // Of the rest, what the neutral form does not know is no part of the answer.
+    if lost.iter().any(|field| is_said(field)) {
         return None;
     }
     reply.parts.retain(|part| !is_blank(part));
@@ -58,6 +64,13 @@ pub fn decode_reply(body: &[u8]) -> Option<Reply> {
         reply.usage = wire.into_usage();
     }
     Some(reply)
+}
+
+/// True of what a message says.
+fn is_said(field: &str) -> bool {
+    ["messages.content", "messages.tool_calls"]
+        .iter()
+        .any(|said| field.starts_with(said))
 }
 
 /// Mistral's references: numbers of what its tools found.

@@ -191,6 +191,7 @@ pub(super) fn finish_reason(name: &str) -> FinishReason {
 pub(super) struct UsageWire {
     prompt_tokens: Option<u64>,
     completion_tokens: Option<u64>,
+    total_tokens: Option<u64>,
     prompt_tokens_details: Option<PromptDetails>,
     completion_tokens_details: Option<CompletionDetails>,
     /// DeepSeek's name for cached tokens.
@@ -213,18 +214,27 @@ struct CompletionDetails {
 impl UsageWire {
     pub(super) fn into_usage(self) -> Usage {
         let prompt = self.prompt_tokens_details.unwrap_or_default();
+        let input = self.prompt_tokens.unwrap_or(0);
+        let said = self.completion_tokens.unwrap_or(0);
+        let details = self.completion_tokens_details.unwrap_or_default();
+        let reasoning = details.reasoning_tokens.unwrap_or(0);
+        // xAI counts reasoning apart, and only the total tells
+        // (<https://docs.x.ai/docs/key-information/consumption-and-rate-limits>, as quoted with payloads at
+        // <https://github.com/vercel/ai/pull/12425>, read 2026-11-26).
+        let apart = input.saturating_add(said).saturating_add(reasoning);
+        let output = match self.total_tokens {
+            Some(total) if total == apart => said.saturating_add(reasoning),
+            _ => said,
+        };
         Usage {
-            input_tokens: self.prompt_tokens.unwrap_or(0),
-            output_tokens: self.completion_tokens.unwrap_or(0),
+            input_tokens: input,
+            output_tokens: output,
             cache_read_tokens: prompt
                 .cached_tokens
                 .or(self.prompt_cache_hit_tokens)
                 .unwrap_or(0),
             cache_write_tokens: prompt.cache_write_tokens.unwrap_or(0),
-            reasoning_tokens: self
-                .completion_tokens_details
-                .and_then(|details| details.reasoning_tokens)
-                .unwrap_or(0),
+            reasoning_tokens: reasoning,
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::mark::is_foreign_reasoning;
 use crate::call::BadRequest;
 use crate::chat::{Audio, Document, Image, Part, Source, Text, Thinking, ToolCall, ToolResult};
-use crate::codec::Fields;
+use crate::codec::{Fields, mark_shown};
 use serde_json::Value;
 
 /// What OpenAI takes a file for that does not say its type.
@@ -25,7 +25,7 @@ pub(super) enum Item {
     Spoken(Part),
     /// What a tool of the caller answered.
     Result(ToolResult),
-    /// A reference to something that only the provider has.
+    /// Something that only the provider has, or can read.
     Reference,
     /// Reasoning that only the provider can read.
     Sealed,
@@ -42,19 +42,30 @@ impl Item {
             None | Some("message") if item.0.contains_key("role") => {
                 let role = item.text("role")?.unwrap_or_default();
                 let mut parts = Vec::new();
+                let known = lost.len();
                 decode_content(item.take("content"), &mut parts, lost)?;
+                if role == "user" {
+                    mark_shown(lost, known);
+                }
+                item.lose_rest(&OF_NO_USE, lost);
                 Self::Message(role, parts)
             }
-            Some("function_call") => Self::Spoken(Part::ToolCall(ToolCall {
-                id: item.text("call_id")?.unwrap_or_default(),
-                name: item.text("name")?.unwrap_or_default(),
-                arguments: item.text("arguments")?.unwrap_or_default(),
-            })),
+            Some("function_call") => {
+                let call = ToolCall {
+                    id: item.text("call_id")?.unwrap_or_default(),
+                    name: item.text("name")?.unwrap_or_default(),
+                    arguments: item.text("arguments")?.unwrap_or_default(),
+                };
+                lose_caller(&mut item, lost);
+                Self::Spoken(Part::ToolCall(call))
+            }
             Some("function_call_output") => {
                 let mut parts = Vec::new();
                 decode_content(item.take("output"), &mut parts, lost)?;
+                let id = item.text("call_id")?.unwrap_or_default();
+                lose_caller(&mut item, lost);
                 Self::Result(ToolResult {
-                    id: item.text("call_id")?.unwrap_or_default(),
+                    id,
                     parts,
                     is_error: false,
                 })
@@ -67,6 +78,18 @@ impl Item {
             Some(_) => Self::Foreign,
         })
     }
+}
+
+/// Fields of an item that say how it stands at its maker.
+const OF_NO_USE: [&str; 2] = ["id", "status"];
+
+/// Names what a call or its output says of who called, unless it was the model itself.
+fn lose_caller(item: &mut Fields, lost: &mut Vec<&'static str>) {
+    let caller = item.0.get("caller").and_then(|caller| caller.get("type"));
+    if caller.is_some_and(|kind| kind == "direct") {
+        item.take("caller");
+    }
+    item.lose_rest(&OF_NO_USE, lost);
 }
 
 /// `None` where nothing is left that another provider could read.
@@ -158,7 +181,7 @@ fn decode_content(
 /// `None` for a sort of part that the neutral form does not know.
 fn decode_part(mut part: Fields, lost: &mut Vec<&'static str>) -> Result<Option<Part>, BadRequest> {
     let kind = part.text("type")?.unwrap_or_default();
-    Ok(Some(match kind.as_str() {
+    let read = match kind.as_str() {
         "input_text" | "output_text" | "text" => {
             if part
                 .list("annotations")?
@@ -202,7 +225,13 @@ fn decode_part(mut part: Fields, lost: &mut Vec<&'static str>) -> Result<Option<
             })
         }
         _ => return Ok(None),
-    }))
+    };
+    if part.0.get("detail").is_some_and(|detail| detail == "auto") {
+        part.take("detail");
+    }
+    // How likely an earlier answer's words were.
+    part.lose_rest(&["logprobs"], lost);
+    Ok(Some(read))
 }
 
 fn decode_file(part: &mut Fields) -> Result<Source, BadRequest> {

@@ -1,7 +1,7 @@
 //! Whole answers: from this wire to the neutral form and back.
 
 use super::annotation;
-use super::item::{Item, LOST_ANNOTATIONS};
+use super::item::Item;
 use super::stream::StreamEncoder;
 use super::watch::{UsageWire, finish_of};
 use crate::chat::{FinishReason, Part, REPLY_CITATIONS, Reply, Usage};
@@ -34,9 +34,8 @@ pub fn decode_reply(body: &[u8]) -> Option<Reply> {
             Item::Result(_) | Item::Reference | Item::Foreign => return None,
         }
     }
-    // They are read already.
-    lost.retain(|field| *field != LOST_ANNOTATIONS);
-    if !lost.is_empty() {
+    // Of the rest, what the neutral form does not know is no part of the answer.
+    if lost.contains(&"input.content") {
         return None;
     }
     reply.parts.retain(|part| match part {

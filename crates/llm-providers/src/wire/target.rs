@@ -23,6 +23,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) quota_max_tokens: Option<u32>,
     /// The model is hosted on Vertex, where a wire may differ a little from its provider's own.
     pub(crate) on_vertex: bool,
+    /// The model is hosted by the maker of the wire, Anthropic.
+    pub(crate) at_home: bool,
 }
 
 /// A wire as targets speak it.

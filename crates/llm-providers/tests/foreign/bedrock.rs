@@ -1,5 +1,7 @@
 //! Bedrock's Converse: what is sent and signed, and what an answer becomes in the callers' dialects.
 
+mod claude;
+
 use crate::script::{Script, Step, bytes};
 use crate::stage::{answer, call, cut_answer, run, sent, take_thinking, whole};
 use llm_errors::{ErrorKind, Phase, Provider};
@@ -219,6 +221,12 @@ async fn a_conversation_is_written_as_converse_wants_it() {
         "max_tokens": 100, "temperature": 1.5, "top_p": 0.9, "stop": ["END"], "seed": 7,
     });
     let (body, dropped) = sent(&endpoint(CLAUDE), &whole_body(), &request).await;
+    // Claude is held to objects that hold nothing else.
+    let closed = |schema: &Value| {
+        let mut schema = schema.clone();
+        schema["additionalProperties"] = json!(false);
+        schema
+    };
     let expected = json!({
         "system": [{"text": "Be brief."}],
         "messages": [
@@ -238,29 +246,15 @@ async fn a_conversation_is_written_as_converse_wants_it() {
             ]},
         ],
         "toolConfig": {
-            "tools": [{"toolSpec": {"name": "weather", "inputSchema": {"json": tool}, "strict": true}}],
+            "tools": [{"toolSpec": {"name": "weather", "inputSchema": {"json": closed(&tool)}, "strict": true}}],
             "toolChoice": {"any": {}},
         },
         "outputConfig": {"textFormat": {"type": "json_schema",
-            "structure": {"jsonSchema": {"name": "n", "schema": schema.to_string()}}}},
+            "structure": {"jsonSchema": {"name": "n", "schema": closed(&schema).to_string()}}}},
         "inferenceConfig": {"maxTokens": 100, "temperature": 1.0, "stopSequences": ["END"]},
     });
     assert_eq!(body, expected);
     assert_eq!(dropped, ["seed", "temperature", "top_p"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_newest_claudes_are_not_sent_how_to_sample() {
-    let request = json!({"model": "route", "messages": [{"role": "user", "content": "Hi"}],
-        "max_tokens": 9, "temperature": 0.2});
-    for (model, expected) in [
-        (CLAUDE, json!({"maxTokens": 9, "temperature": 0.2})),
-        ("us.anthropic.claude-opus-4-7", json!({"maxTokens": 9})),
-    ] {
-        let (body, dropped) = sent(&endpoint(model), &whole_body(), &request).await;
-        assert_eq!(body["inferenceConfig"], expected);
-        assert_eq!(dropped.is_empty(), model == CLAUDE, "{dropped:?}");
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -273,49 +267,6 @@ async fn a_picture_that_cannot_be_carried_is_no_request() {
     let failure = whole(&script, &endpoint(CLAUDE), &call).await.unwrap_err();
     assert_eq!(failure.verdict.kind, ErrorKind::UnsupportedFeature);
     assert!(script.seen.lock().unwrap().is_none(), "nothing was sent");
-}
-
-#[tokio::test(start_paused = true)]
-async fn claude_thinks_and_its_sealed_thoughts_come_back() {
-    let request = json!({
-        "model": "route", "max_tokens": 100, "thinking": {"type": "enabled", "budget_tokens": 2_048},
-        "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
-        "messages": [
-            {"role": "user", "content": "hi"},
-            {"role": "assistant", "content": [
-                {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"},
-                {"type": "text", "text": "Yes?"},
-            ]},
-            {"role": "user", "content": "go on"},
-        ],
-    });
-    let script = Script::new([bytes(whole_body().to_string())]);
-    let call = Call::parse(Dialect::AnthropicMessages, request.to_string().into()).unwrap();
-    whole(&script, &endpoint(CLAUDE), &call).await.unwrap();
-    let body = script.sent();
-    assert_eq!(
-        body["additionalModelRequestFields"]["thinking"],
-        json!({"type": "enabled", "budget_tokens": 2_048})
-    );
-    assert_eq!(body["inferenceConfig"]["maxTokens"], 3_072);
-    assert_eq!(
-        body["system"],
-        json!([{"text": "Be brief."}, {"cachePoint": {"type": "default"}}])
-    );
-    assert_eq!(
-        body["messages"][1]["content"][0],
-        json!({"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "c2ln"}}})
-    );
-    let script = Script::new([bytes(whole_body().to_string())]);
-    let whole = whole(
-        &script,
-        &endpoint("meta.llama4-maverick-17b-instruct-v1:0"),
-        &call,
-    )
-    .await
-    .unwrap();
-    assert!(whole.facts.dropped.contains(&"cache_control"));
-    assert!(whole.facts.dropped.contains(&"reasoning"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -481,5 +432,79 @@ async fn arguments_of_another_block_fail_the_stream() {
             .collect();
         let seen = answer(&endpoint(CLAUDE), Dialect::OpenAiChat, vec![bytes(stream)]).await;
         assert_eq!(seen.is_ok(), good);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_provider_made_or_ran_by_itself_is_not_left_out_of_a_stream() {
+    let start = |what: Value| {
+        event(
+            "contentBlockStart",
+            json!({"contentBlockIndex": 1, "start": what}),
+        )
+    };
+    let delta = |what: Value| {
+        event(
+            "contentBlockDelta",
+            json!({"contentBlockIndex": 1, "delta": what}),
+        )
+    };
+    for (foreign, good) in [
+        (delta(json!({"text": " there"})), true),
+        (start(json!({"image": {"format": "png"}})), false),
+        (
+            delta(json!({"image": {"source": {"bytes": "AA=="}}})),
+            false,
+        ),
+        (start(json!({"toolResult": {"toolUseId": "t"}})), false),
+        (delta(json!({"toolResult": [{"text": "found"}]})), false),
+        (
+            start(json!({"toolUse": {"toolUseId": "t", "name": "n", "type": "server_tool_use"}})),
+            false,
+        ),
+    ] {
+        let said = json!({"contentBlockIndex": 0, "delta": {"text": "Hello"}});
+        let end = event("messageStop", json!({"stopReason": "end_turn"}));
+        let stream = [event("contentBlockDelta", said), foreign, end].concat();
+        let seen = answer(&endpoint(CLAUDE), Dialect::OpenAiChat, vec![bytes(stream)]).await;
+        assert_eq!(seen.is_ok(), good);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_that_the_model_begins_has_a_turn_of_the_user_before_it() {
+    let request = json!({"model": "route", "messages": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "assistant", "content": "How can I help?"},
+        {"role": "user", "content": "hi"},
+    ]});
+    let (body, dropped) = sent(&endpoint(CLAUDE), &whole_body(), &request).await;
+    let roles: Vec<_> = body["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|turn| &turn["role"])
+        .collect();
+    assert_eq!(roles, ["user", "assistant", "user"]);
+    assert_eq!(dropped, ["messages.first_turn"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_the_cache_is_to_last_is_told_where_it_can_be() {
+    let body = json!({"model": "route", "max_tokens": 9, "messages": [{"role": "user", "content": [
+        {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral", "ttl": "1h"}},
+    ]}]});
+    for (model, point, lost) in [
+        (CLAUDE, json!({"type": "default", "ttl": "1h"}), false),
+        ("amazon.nova-pro-v1:0", json!({"type": "default"}), true),
+    ] {
+        let call = Call::parse(Dialect::AnthropicMessages, body.to_string().into()).unwrap();
+        let script = Script::new([bytes(whole_body().to_string())]);
+        let answered = whole(&script, &endpoint(model), &call).await.unwrap();
+        assert_eq!(
+            script.sent()["messages"][0]["content"][1],
+            json!({"cachePoint": point})
+        );
+        assert_eq!(answered.facts.dropped.contains(&"cache_control.ttl"), lost);
     }
 }

@@ -4,7 +4,7 @@ use crate::script::{Script, Step, bytes};
 use crate::stage::{self, call, cut_answer, run};
 use llm_errors::{ErrorKind, Phase, Provider};
 use llm_providers::chat::{FinishReason, Part, Reply};
-use llm_providers::{Dialect, Endpoint, Exchange, Failure, Wire};
+use llm_providers::{Call, Dialect, Endpoint, Exchange, Failure, Wire};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -312,4 +312,120 @@ proptest! {
         let (reply, _) = cut_answer(&endpoint(MODEL), stream.as_bytes(), cuts).unwrap();
         expect_answer(&reply, true);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_stop_says_that_an_answer_is_whole() {
+    for (reason, finish) in [
+        ("STOP", Some(FinishReason::Stop)),
+        ("MAX_TOKENS", Some(FinishReason::Length)),
+        ("CONTINUATION", Some(FinishReason::Length)),
+        ("SOMETHING_NEW", Some(FinishReason::Length)),
+        ("ESCALATION", Some(FinishReason::ContentFilter)),
+        ("OTHER", None),
+        ("LANGUAGE", None),
+        ("PUP_LIMITED_DISABLED", None),
+    ] {
+        let body = json!({"responseId": "r", "candidates": [{"index": 0, "finishReason": reason,
+            "content": {"role": "model", "parts": [{"text": "It is"}]}}]});
+        let script = Script::new([bytes(body.to_string())]);
+        let to = endpoint(MODEL);
+        let whole = stage::whole(&script, &to, &call(Dialect::OpenAiChat, false)).await;
+        assert_eq!(
+            whole
+                .ok()
+                .map(|whole| whole.chat().unwrap().finish.unwrap()),
+            finish,
+            "{reason}"
+        );
+        let steps = vec![bytes(format!("data: {body}\n\n"))];
+        let streamed = answer(Dialect::OpenAiChat, steps).await;
+        assert_eq!(
+            streamed.ok().map(|(reply, _)| reply.finish.unwrap()),
+            finish,
+            "{reason}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_of_an_unknown_sort_is_not_left_out() {
+    for part in [
+        json!({"toolCall": {"id": "t", "toolType": "GOOGLE_SEARCH_WEB", "args": {}}}),
+        json!({"toolResponse": {"id": "t", "response": {"a": 1}}}),
+        json!({"audioTranscription": {"text": "t"}}),
+    ] {
+        let body = json!({"candidates": [{"index": 0, "finishReason": "STOP",
+            "content": {"role": "model", "parts": [{"text": "It is"}, part]}}]});
+        let steps = vec![bytes(format!("data: {body}\n\n"))];
+        assert!(answer(Dialect::OpenAiChat, steps).await.is_err(), "{body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn schemas_have_nothing_beside_a_reference() {
+    let schema = json!({"type": "object", "properties": {
+        "a": {"$ref": "#/$defs/A", "description": "An a."},
+        "b": {"$ref": "#/$defs/A", "minLength": 3},
+    }, "$defs": {"A": {"type": "string"}}});
+    let bare = json!({"type": "object", "properties": {
+        "a": {"$ref": "#/$defs/A"}, "b": {"$ref": "#/$defs/A"},
+    }, "$defs": {"A": {"type": "string"}}});
+    let request = json!({"model": "route", "messages": [{"role": "user", "content": "hi"}],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}},
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}]});
+    let (body, dropped) = sent("gemini-3.1-pro-preview", request).await;
+    assert_eq!(body["generationConfig"]["responseJsonSchema"], bare);
+    let declared = &body["tools"][0]["functionDeclarations"][0];
+    assert_eq!(declared["parametersJsonSchema"], bare);
+    for name in ["response_format.schema", "tools.parameters"] {
+        assert!(dropped.contains(&name), "{dropped:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schema_without_named_properties_is_still_a_schema() {
+    let declared = async |parameters: Value| {
+        let request = json!({"model": "route", "messages": [{"role": "user", "content": "hi"}],
+            "tools": [{"type": "function", "function": {"name": "f", "parameters": parameters}}]});
+        let (body, _) = sent(MODEL, request).await;
+        body["tools"][0]["functionDeclarations"][0]
+            .get("parametersJsonSchema")
+            .cloned()
+    };
+    for schema in [
+        json!({"type": "object", "additionalProperties": {"type": "string"}}),
+        json!({"type": "object", "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}),
+    ] {
+        assert_eq!(declared(schema.clone()).await, Some(schema));
+    }
+    for nothing in [
+        json!({"type": "object", "properties": {}}),
+        json!({"type": "object", "properties": {}, "required": [], "additionalProperties": false}),
+        json!({}),
+    ] {
+        assert_eq!(declared(nothing).await, None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sound_in_the_prompt_is_carried_and_a_wish_for_sound_is_not() {
+    let request = json!({"model": "route", "messages": [{"role": "user", "content": [
+        {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
+    ]}]});
+    let (body, dropped) = sent(MODEL, request.clone()).await;
+    assert_eq!(
+        body["contents"][0]["parts"],
+        json!([{"inlineData": {"mimeType": "audio/wav", "data": "AA=="}}])
+    );
+    assert!(!dropped.contains(&"messages.audio"), "{dropped:?}");
+    let mut spoken = request;
+    spoken["modalities"] = json!(["text", "audio"]);
+    spoken["audio"] = json!({"voice": "alloy", "format": "wav"});
+    let script = Script::new([]);
+    let call = Call::parse(Dialect::OpenAiChat, spoken.to_string().into()).unwrap();
+    let failure = stage::whole(&script, &endpoint(MODEL), &call)
+        .await
+        .unwrap_err();
+    assert_eq!(failure.verdict.kind, ErrorKind::UnsupportedFeature);
 }

@@ -5,7 +5,7 @@ use crate::chat::{
     Document, Effort, Image, JsonSchema, Message, Part, Reasoning, Request, ResponseFormat, Role,
     Source, Text, Thinking, Tool, ToolCall, ToolChoice, ToolResult,
 };
-use crate::codec::Fields;
+use crate::codec::{Fields, mark_shown, note};
 use crate::wire::Dialect;
 use serde_json::{Value, json};
 
@@ -42,11 +42,16 @@ pub fn decode_request(body: &[u8]) -> Result<Request, BadRequest> {
                 ));
             }
         };
+        let known = lost.len();
         let parts = decode_blocks(message.take("content"), "content", &mut lost)?;
+        if role == Role::User {
+            mark_shown(&mut lost, known);
+        }
+        message.lose_rest(&[], &mut lost);
         request.messages.push(Message::new(role, parts));
     }
     for tool in fields.list("tools")?.unwrap_or_default() {
-        match decode_tool(tool)? {
+        match decode_tool(tool, &mut lost)? {
             Some(tool) => request.tools.push(tool),
             None => lost.push("tools"),
         }
@@ -76,15 +81,18 @@ pub fn decode_request(body: &[u8]) -> Result<Request, BadRequest> {
     request.stream = fields.flag("stream")?.unwrap_or(false);
     if let Some(mut metadata) = fields.object("metadata")? {
         request.user = metadata.text("user_id")?;
+        metadata.lose_rest(&[], &mut lost);
     }
-    let mut reasoning = decode_thinking(fields.object("thinking")?)?;
+    let mut reasoning = decode_thinking(fields.object("thinking")?, &mut lost)?;
     let mut format = fields.object("output_format")?;
     if let Some(mut config) = fields.object("output_config")? {
         format = config.object("format")?.or(format);
-        if let Some(effort) = config.text("effort")? {
-            let effort = Effort::from_name(&effort);
+        if let Some(name) = config.text("effort")? {
+            let effort = Effort::from_name(&name);
+            note(&mut lost, effort.is_none(), "reasoning");
             reasoning.get_or_insert_default().effort = effort;
         }
+        config.lose_rest(&[], &mut lost);
     }
     request.reasoning = reasoning;
     if let Some(mut format) = format {
@@ -110,27 +118,33 @@ pub fn decode_request(body: &[u8]) -> Result<Request, BadRequest> {
 /// What is said of a text's sources in a request.
 pub(crate) const LOST_CITATIONS: &str = "messages.content.citations";
 
-fn decode_thinking(thinking: Option<Fields>) -> Result<Option<Reasoning>, BadRequest> {
+fn decode_thinking(
+    thinking: Option<Fields>,
+    lost: &mut Vec<&'static str>,
+) -> Result<Option<Reasoning>, BadRequest> {
     let Some(mut thinking) = thinking else {
         return Ok(None);
     };
     let mut reasoning = Reasoning::default();
+    let mut known = true;
     match thinking.text("type")?.as_deref() {
         Some("enabled") => reasoning.budget_tokens = thinking.count("budget_tokens")?,
         Some("adaptive") => reasoning.adaptive = true,
         Some("disabled") => reasoning.off = true,
-        _ => {
-            return Err(BadRequest::invalid(
-                "thinking",
-                "must have a type of this API",
-            ));
+        // The least that Sonnet 5.5 can be told: no thinking up front.
+        Some("between_tools") => reasoning.off = true,
+        Some(_) => {
+            lost.push("reasoning");
+            known = false;
         }
+        None => return Err(BadRequest::invalid("thinking", "must have a type")),
     }
-    Ok(Some(reasoning))
+    thinking.lose_rest(&[], lost);
+    Ok(known.then_some(reasoning))
 }
 
 /// `None` for a tool that only this provider defines or runs.
-fn decode_tool(tool: Value) -> Result<Option<Tool>, BadRequest> {
+fn decode_tool(tool: Value, lost: &mut Vec<&'static str>) -> Result<Option<Tool>, BadRequest> {
     let mut fields = Fields::from_value(tool, "tools")?;
     if fields.text("type")?.is_some_and(|kind| kind != "custom") {
         return Ok(None);
@@ -144,6 +158,7 @@ fn decode_tool(tool: Value) -> Result<Option<Tool>, BadRequest> {
     tool.description = fields.text("description")?;
     tool.strict = fields.flag("strict")?;
     tool.cache_control = fields.take("cache_control");
+    fields.lose_rest(&[], lost);
     Ok(Some(tool))
 }
 
@@ -192,6 +207,12 @@ fn decode_block(
             detail: None,
         }),
         "document" => return decode_document(block, parts, lost),
+        "search_result" => return decode_found(block, parts, lost),
+        // What came before it in few words; what it holds sealed is for the provider alone.
+        "compaction" => {
+            lost.push("messages.content.compaction");
+            Part::text(block.text("content")?.unwrap_or_default())
+        }
         "tool_use" => Part::ToolCall(ToolCall {
             id: block.text("id")?.unwrap_or_default(),
             name: block.text("name")?.unwrap_or_default(),
@@ -212,10 +233,28 @@ fn decode_block(
             return Ok(());
         }
     };
-    if !matches!(part, Part::Text(_)) && block.take("cache_control").is_some() {
-        lost.push("cache_control");
+    let direct = block.0.get("caller").and_then(|caller| caller.get("type"));
+    if direct.is_some_and(|kind| kind == "direct") {
+        block.take("caller");
+    }
+    if kind != "compaction" {
+        block.lose_rest(&[], lost);
     }
     parts.push(part);
+    Ok(())
+}
+
+/// A passage that the caller found for the model to read: its words, and where they are from.
+fn decode_found(
+    mut block: Fields,
+    parts: &mut Vec<Part>,
+    lost: &mut Vec<&'static str>,
+) -> Result<(), BadRequest> {
+    let head = [block.text("title")?, block.text("source")?];
+    let head: Vec<_> = head.into_iter().flatten().collect();
+    parts.push(Part::text(head.join("\n")));
+    parts.extend(decode_blocks(block.take("content"), "content", lost)?);
+    block.lose_rest(&[], lost);
     Ok(())
 }
 
@@ -225,13 +264,18 @@ fn decode_document(
     lost: &mut Vec<&'static str>,
 ) -> Result<(), BadRequest> {
     let name = block.text("title")?;
+    let told = name.is_some();
     let mut source = block
         .object("source")?
         .ok_or_else(|| BadRequest::missing("source"))?;
     match source.0.get("type").and_then(Value::as_str) {
-        Some("text") => parts.push(Part::text(source.text("data")?.unwrap_or_default())),
+        Some("text") => {
+            parts.push(Part::text(source.text("data")?.unwrap_or_default()));
+            note(lost, told, "title");
+        }
         Some("content") => {
             parts.extend(decode_blocks(source.take("content"), "source", lost)?);
+            note(lost, told, "title");
         }
         _ => {
             let source = decode_source(Some(source))?
@@ -239,6 +283,7 @@ fn decode_document(
             parts.push(Part::Document(Document { source, name }));
         }
     }
+    block.lose_rest(&[], lost);
     Ok(())
 }
 

@@ -1,22 +1,29 @@
 //! Writes a request body.
 
-use crate::anthropic::VERTEX_VERSION;
-use crate::chat::{
-    Effort, Message, Part, Reasoning, Request, ResponseFormat, Role, Source, Tool, ToolChoice,
-};
-use crate::claude;
-use crate::codec::{Encoded, Object, field_name, note, safe_id};
+use super::demand::Demand;
+use super::thinking::Thinking;
+use crate::anthropic::{VERTEX_VERSION, schema};
+use crate::chat::{Message, Part, Request, ResponseFormat, Role, Source, Tool, ToolChoice};
+use crate::codec::{Encoded, Object, field_name, note, object_schema, safe_id};
 use crate::wire::Dialect;
+use crate::{base64, claude};
 use serde_json::{Value, json};
-
-/// The smallest thinking budget that is accepted, in tokens.
-const MIN_BUDGET_TOKENS: u32 = 1_024;
 
 /// Writes a request for `model`. `default_max_tokens` stands where the caller set no limit, because
 /// this wire demands one.
 #[must_use]
 pub fn encode_request(request: &Request, model: &str, default_max_tokens: u32) -> Encoded {
-    encode(request, model, default_max_tokens, ("model", model))
+    encode(request, model, default_max_tokens, ("model", model), false)
+}
+
+/// The same for Anthropic's own platform, which takes instructions between the turns.
+pub(in crate::anthropic) fn encode_on_own_platform(
+    request: &Request,
+    model: &str,
+    default_max_tokens: u32,
+) -> Encoded {
+    let midway = claude::is_instructed_midway(model);
+    encode(request, model, default_max_tokens, ("model", model), midway)
 }
 
 /// The same for a model on Vertex: its name is in the address there, and the wire's version in the
@@ -27,19 +34,30 @@ pub(in crate::anthropic) fn encode_on_vertex(
     default_max_tokens: u32,
 ) -> Encoded {
     let head = ("anthropic_version", VERTEX_VERSION);
-    encode(request, model, default_max_tokens, head)
+    encode(request, model, default_max_tokens, head, false)
 }
 
-fn encode(request: &Request, model: &str, default_max_tokens: u32, head: (&str, &str)) -> Encoded {
+/// `head` is the body's first field; instructions may stand between the turns where `midway` is set.
+fn encode(
+    request: &Request,
+    model: &str,
+    default_max_tokens: u32,
+    head: (&str, &str),
+    midway: bool,
+) -> Encoded {
     let mut dropped = request.lost.clone();
     let mut out = Object::default();
-    if request.extra_dialect == Some(Dialect::AnthropicMessages) {
+    let native = request.extra_dialect == Some(Dialect::AnthropicMessages);
+    if native {
         out.0.clone_from(&request.extra);
     } else {
         dropped.extend(request.extra.keys().map(|key| field_name(key)));
     }
     out.set(head.0, head.1);
-    let (mut system, mut messages) = encode_messages(&request.messages, &mut dropped);
+    // What its callers send in another dialect is never word for word what the model was sent before.
+    let bound = !native && claude::binds_thoughts(model);
+    let (mut system, mut messages) =
+        encode_messages(&request.messages, midway, bound, &mut dropped);
     if messages.is_empty() && !system.is_empty() {
         // Instructions alone are refused here: they become what the user says.
         dropped.push("messages.system_position");
@@ -48,12 +66,21 @@ fn encode(request: &Request, model: &str, default_max_tokens: u32, head: (&str, 
     }
     let mut config = Object::default();
     match &request.response_format {
-        Some(ResponseFormat::JsonSchema(schema)) => {
-            config.set(
-                "format",
-                json!({"type": "json_schema", "schema": schema.schema}),
-            );
+        Some(ResponseFormat::JsonSchema(schema)) if native => {
+            let form = json!({"type": "json_schema", "schema": schema.schema});
+            config.set("format", form);
         }
+        Some(ResponseFormat::JsonSchema(schema)) => match schema::fit(&schema.schema) {
+            Some(fitted) => {
+                note(&mut dropped, fitted.is_looser, "response_format.schema");
+                let form = json!({"type": "json_schema", "schema": fitted.schema});
+                config.set("format", form);
+            }
+            None => {
+                dropped.push("response_format");
+                system.push(json!({"type": "text", "text": schema::wish_for(&schema.schema)}));
+            }
+        },
         Some(ResponseFormat::JsonObject) => {
             // No such mode here: the model is asked, which is likely and not certain to work.
             dropped.push("response_format");
@@ -64,6 +91,11 @@ fn encode(request: &Request, model: &str, default_max_tokens: u32, head: (&str, 
         }
         Some(ResponseFormat::Text) | None => {}
     }
+    let demand = Demand::of(request, model);
+    if let Some(wish) = demand.wish() {
+        dropped.push("tool_choice");
+        system.push(json!({"type": "text", "text": wish}));
+    }
     if !system.is_empty() {
         out.set("system", simplest(system));
     }
@@ -71,9 +103,12 @@ fn encode(request: &Request, model: &str, default_max_tokens: u32, head: (&str, 
     let mut max_tokens = request.max_tokens.unwrap_or(default_max_tokens);
 
     if !request.tools.is_empty() {
-        let tools: Vec<Value> = request.tools.iter().map(encode_tool).collect();
+        let offered = request.tools.iter().filter(|tool| demand.allows(tool));
+        let tools: Vec<Value> = offered
+            .map(|tool| encode_tool(tool, native, &mut dropped))
+            .collect();
         out.set("tools", tools);
-        out.set_some("tool_choice", encode_tool_choice(request));
+        out.set_some("tool_choice", encode_tool_choice(request, demand));
     }
     let thinks = match request.reasoning {
         Some(reasoning) => {
@@ -158,155 +193,36 @@ fn encode_sampling(
     );
 }
 
-/// Writes the fields that tell a Claude model how to think, for wires that carry them as they are.
-/// True where it will think; then `max_tokens` leaves room for it.
-pub(crate) fn thinking_fields(
-    request: &Request,
-    model: &str,
-    out: &mut Object,
-    max_tokens: &mut u32,
-    dropped: &mut Vec<&'static str>,
-) -> bool {
-    let Some(reasoning) = request.reasoning else {
-        return false;
-    };
-    let thinking = Thinking {
-        request,
-        reasoning,
-        model,
-    };
-    let mut config = Object::default();
-    let thinks = thinking.encode(out, &mut config, max_tokens, dropped);
-    if !config.0.is_empty() {
-        out.set("output_config", config.0);
-    }
-    thinks
-}
-
-/// Whether and how the model is to think.
-struct Thinking<'a> {
-    request: &'a Request,
-    reasoning: Reasoning,
-    model: &'a str,
-}
-
-impl Thinking<'_> {
-    /// Writes the fields; true where the model will think.
-    fn encode(
-        &self,
-        out: &mut Object,
-        config: &mut Object,
-        max_tokens: &mut u32,
-        dropped: &mut Vec<&'static str>,
-    ) -> bool {
-        if self.reasoning.off {
-            return false;
-        }
-        let forced = matches!(
-            self.request.tool_choice,
-            Some(ToolChoice::Required | ToolChoice::Tool(_))
-        ) && !self.request.tools.is_empty();
-        match generation(self.model) {
-            // A forced tool call and thinking exclude each other.
-            _ if forced => dropped.push("reasoning"),
-            Generation::Other => dropped.push("reasoning"),
-            Generation::Adaptive => {
-                out.set("thinking", json!({"type": "adaptive"}));
-                let effort = self.reasoning.effort.map(effort_name);
-                config.set_some("effort", effort);
-                return true;
-            }
-            // A turn that called tools must come back with its signed thinking, which another
-            // provider's answer does not have.
-            Generation::Budget if self.unsigned_tool_calls() => dropped.push("reasoning"),
-            Generation::Budget => {
-                let budget = self.budget();
-                *max_tokens = (*max_tokens).max(budget.saturating_add(MIN_BUDGET_TOKENS));
-                out.set(
-                    "thinking",
-                    json!({"type": "enabled", "budget_tokens": budget}),
-                );
-                return true;
-            }
-        }
-        false
-    }
-
-    fn budget(&self) -> u32 {
-        let graded = match self.reasoning.effort {
-            Some(Effort::None | Effort::Minimal | Effort::Low) => MIN_BUDGET_TOKENS,
-            Some(Effort::High | Effort::ExtraHigh | Effort::Max) => 16_384,
-            Some(Effort::Medium) | None => 4_096,
-        };
-        self.reasoning
-            .budget_tokens
-            .unwrap_or(graded)
-            .max(MIN_BUDGET_TOKENS)
-    }
-
-    fn unsigned_tool_calls(&self) -> bool {
-        self.request.messages.iter().any(|message| {
-            let calls = message
-                .parts
-                .iter()
-                .any(|part| matches!(part, Part::ToolCall(_)));
-            let signed = message.parts.iter().any(|part| match part {
-                Part::Thinking(thinking) => thinking.signature.is_some(),
-                Part::RedactedThinking(_) => true,
-                _ => false,
-            });
-            calls && !signed
-        })
-    }
-}
-
-/// How a model is told to think.
-enum Generation {
-    /// It decides by itself, guided by an effort: Claude 4.6 and later.
-    Adaptive,
-    /// It is given a budget: Claude 3.7 to 4.5.
-    Budget,
-    /// Not at all, or not known how.
-    Other,
-}
-
-/// After <https://docs.anthropic.com/es/docs/build-with-claude/extended-thinking> for budgets and
-/// <https://platform.claude.com/docs/de/about-claude/models/migration-guide> for 4.6, which takes either
-/// and soon no budget; read 2026-11-26.
-fn generation(model: &str) -> Generation {
-    match claude::version(model) {
-        Some(version) if version < (3, 7) => Generation::Other,
-        Some(version) if version < (4, 6) => Generation::Budget,
-        None if !model.contains("claude") => Generation::Other,
-        _ => Generation::Adaptive,
-    }
-}
-
-const fn effort_name(effort: Effort) -> &'static str {
-    match effort {
-        Effort::None | Effort::Minimal | Effort::Low => "low",
-        other => other.as_str(),
-    }
-}
-
-fn encode_tool(tool: &Tool) -> Value {
+fn encode_tool(tool: &Tool, native: bool, dropped: &mut Vec<&'static str>) -> Value {
     let mut out = Object::default();
     out.set("name", tool.name.as_str());
     out.set_some("description", tool.description.clone());
-    out.set("input_schema", tool.parameters.clone());
     // `false` is the default, and older models do not know the field.
-    out.set_some("strict", tool.strict.filter(|strict| *strict));
+    let mut strict = tool.strict.filter(|strict| *strict);
+    let mut parameters = object_schema(&tool.parameters);
+    if strict.is_some() && !native {
+        match schema::fit(&parameters).filter(|fitted| !fitted.is_looser) {
+            Some(fitted) => parameters = fitted.schema,
+            None => {
+                strict = None;
+                dropped.push("strict");
+            }
+        }
+    }
+    out.set("input_schema", parameters);
+    out.set_some("strict", strict);
     out.set_some("cache_control", tool.cache_control.clone());
     out.0.into()
 }
 
-fn encode_tool_choice(request: &Request) -> Option<Value> {
+fn encode_tool_choice(request: &Request, demand: Demand<'_>) -> Option<Value> {
     let serial = request.parallel_tool_calls == Some(false);
     let mut choice = Object::default();
     match &request.tool_choice {
         None if !serial => return None,
         None | Some(ToolChoice::Auto) => choice.set("type", "auto"),
         Some(ToolChoice::None) => return Some(json!({"type": "none"})),
+        Some(_) if matches!(demand, Demand::Asked(_)) => choice.set("type", "auto"),
         Some(ToolChoice::Required) => choice.set("type", "any"),
         Some(ToolChoice::Tool(name)) => {
             choice.set("type", "tool");
@@ -323,33 +239,24 @@ fn encode_tool_choice(request: &Request) -> Option<Value> {
 /// them to take turns.
 fn encode_messages(
     messages: &[Message],
+    midway: bool,
+    bound: bool,
     dropped: &mut Vec<&'static str>,
 ) -> (Vec<Value>, Vec<Value>) {
-    let mut system = Vec::new();
     let mut turns: Vec<(Role, Vec<Value>)> = Vec::new();
     for message in messages {
         note(dropped, message.name.is_some(), "messages.name");
-        let blocks = message
-            .parts
-            .iter()
-            .filter_map(|part| encode_block(part, dropped));
-        if message.role == Role::System {
-            let blocks: Vec<_> = blocks.collect();
-            // An instruction between two turns moves to the front.
-            note(dropped, !turns.is_empty(), "messages.system_position");
-            system.extend(blocks);
-            continue;
-        }
-        let blocks: Vec<_> = blocks.collect();
+        let blocks = message.parts.iter().filter_map(|part| match part {
+            Part::Thinking(_) | Part::RedactedThinking(_) if bound => {
+                dropped.push("messages.thinking");
+                None
+            }
+            part => encode_block(part, dropped),
+        });
         // A turn without content is refused, and its neighbours are one turn.
-        if blocks.is_empty() {
-            continue;
-        }
-        match turns.last_mut() {
-            Some((role, merged)) if *role == message.role => merged.extend(blocks),
-            _ => turns.push((message.role, blocks)),
-        }
+        add_turn(&mut turns, message.role, blocks.collect());
     }
+    let (system, mut turns) = place_instructions(turns, midway, dropped);
     if let Some((Role::Assistant, blocks)) = turns.last_mut() {
         trim_prefill(blocks);
     }
@@ -358,15 +265,49 @@ fn encode_messages(
         .map(|(role, mut blocks)| {
             // Results come before anything else the user says.
             blocks.sort_by_key(|block| kind_of(block) != Some("tool_result") && role == Role::User);
-            let role = if role == Role::User {
-                "user"
-            } else {
-                "assistant"
+            let role = match role {
+                Role::System => "system",
+                Role::User => "user",
+                Role::Assistant => "assistant",
             };
             json!({"role": role, "content": simplest(blocks)})
         })
         .collect();
     (system, turns)
+}
+
+fn add_turn(turns: &mut Vec<(Role, Vec<Value>)>, role: Role, blocks: Vec<Value>) {
+    match turns.last_mut() {
+        _ if blocks.is_empty() => {}
+        Some((last, merged)) if *last == role => merged.extend(blocks),
+        _ => turns.push((role, blocks)),
+    }
+}
+
+/// The instructions that stand at the front, and the turns. One between two turns stays where it is if it follows the
+/// user and the model speaks next; elsewhere it moves to the front
+/// (<https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages>, read 2026-11-26).
+fn place_instructions(
+    turns: Vec<(Role, Vec<Value>)>,
+    midway: bool,
+    dropped: &mut Vec<&'static str>,
+) -> (Vec<Value>, Vec<(Role, Vec<Value>)>) {
+    let mut system = Vec::new();
+    let mut placed = Vec::with_capacity(turns.len());
+    let mut turns = turns.into_iter().peekable();
+    while let Some((role, blocks)) = turns.next() {
+        let follows = matches!(placed.last(), Some((Role::User, _)));
+        let precedes = turns
+            .peek()
+            .is_none_or(|(next, _)| *next == Role::Assistant);
+        if role != Role::System || (midway && follows && precedes) {
+            add_turn(&mut placed, role, blocks);
+        } else {
+            note(dropped, !placed.is_empty(), "messages.system_position");
+            system.extend(blocks);
+        }
+    }
+    (system, placed)
 }
 
 fn kind_of(block: &Value) -> Option<&str> {
@@ -423,11 +364,11 @@ pub(in crate::anthropic) fn encode_block(
                 "messages.image.detail",
             );
             out.set("type", "image");
-            out.set("source", encode_source(&image.source));
+            out.set("source", picture(&image.source, dropped)?);
         }
         Part::Document(document) => {
             out.set("type", "document");
-            out.set("source", encode_source(&document.source));
+            out.set("source", paper(&document.source, dropped)?);
             out.set_some("title", document.name.clone());
         }
         Part::Audio(_) => {
@@ -470,6 +411,42 @@ pub(in crate::anthropic) fn encode_block(
         }
     }
     Some(out.0.into())
+}
+
+/// The pictures that are understood
+/// (<https://platform.claude.com/docs/en/build-with-claude/vision>, read 2026-11-26).
+const PICTURES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
+
+fn picture(source: &Source, dropped: &mut Vec<&'static str>) -> Option<Value> {
+    let Source::Base64 { media_type, data } = source else {
+        return Some(encode_source(source));
+    };
+    let media_type = match media_type.as_str() {
+        "image/jpg" => "image/jpeg",
+        other => other,
+    };
+    if !PICTURES.contains(&media_type) {
+        dropped.push("messages.image.format");
+        return None;
+    }
+    Some(json!({"type": "base64", "media_type": media_type, "data": data}))
+}
+
+/// A document: a PDF, or a text as such (`document_block_param.py` of `anthropic-sdk-python` 2.12.0).
+fn paper(source: &Source, dropped: &mut Vec<&'static str>) -> Option<Value> {
+    match source {
+        Source::Base64 { media_type, .. } if media_type == "application/pdf" => {
+            Some(encode_source(source))
+        }
+        Source::Base64 { media_type, data } => {
+            let is_text = media_type.starts_with("text/") || media_type == "application/json";
+            let bytes = base64::decode(data).filter(|_| is_text);
+            let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+            note(dropped, text.is_none(), "messages.document.format");
+            Some(json!({"type": "text", "media_type": "text/plain", "data": text?}))
+        }
+        Source::Url(_) | Source::FileId(_) => Some(encode_source(source)),
+    }
 }
 
 fn encode_source(source: &Source) -> Value {

@@ -11,7 +11,7 @@ use std::fmt;
 pub(super) struct Input {
     pub(super) count: u64,
     pub(super) ends_with_assistant: bool,
-    /// Some item is only the name of one that the provider keeps.
+    /// Some item is only the name of one that the provider keeps, or a conversation that it alone can read.
     pub(super) refers: bool,
     pub(super) content: Content,
 }
@@ -44,7 +44,7 @@ impl Input {
             self.content.text_bytes += raw.get().len() as u64;
         }
         self.refers |= match item.kind {
-            Some(kind) => kind.get() == "\"item_reference\"",
+            Some(kind) => matches!(kind.get(), "\"item_reference\"" | "\"compaction\""),
             None => item.role.is_none(),
         };
         self.ends_with_assistant = item.role.is_some_and(|role| role.get() == "\"assistant\"");

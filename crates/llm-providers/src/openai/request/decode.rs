@@ -5,7 +5,7 @@ use crate::chat::{
     Audio, Document, Effort, Image, JsonSchema, Message, Part, Reasoning, Request, ResponseFormat,
     Role, Source, Text, Thinking, Tool, ToolCall, ToolChoice, ToolResult,
 };
-use crate::codec::Fields;
+use crate::codec::{Fields, mark_shown, note};
 use crate::wire::Dialect;
 use serde_json::{Value, json};
 
@@ -30,16 +30,15 @@ pub fn decode_request(body: &[u8]) -> Result<Request, BadRequest> {
         request.messages.push(decode_message(message, &mut lost)?);
     }
     for tool in fields.list("tools")?.unwrap_or_default() {
-        match decode_tool(tool)? {
+        match decode_tool(tool, &mut lost)? {
             Some(tool) => request.tools.push(tool),
             None => lost.push("tools"),
         }
     }
     // The older form, without the wrapping object.
     for function in fields.list("functions")?.unwrap_or_default() {
-        request
-            .tools
-            .push(decode_function(Fields::from_value(function, "functions")?)?);
+        let function = Fields::from_value(function, "functions")?;
+        request.tools.push(decode_function(function, &mut lost)?);
     }
     let choice = fields
         .take("tool_choice")
@@ -55,7 +54,7 @@ pub fn decode_request(body: &[u8]) -> Result<Request, BadRequest> {
     request.parallel_tool_calls = fields.flag("parallel_tool_calls")?;
     request.response_format = fields
         .object("response_format")?
-        .map(decode_format)
+        .map(|format| decode_format(format, &mut lost))
         .transpose()?;
     let older = fields.count("max_tokens")?;
     request.max_tokens = fields.count("max_completion_tokens")?.or(older);
@@ -67,22 +66,28 @@ pub fn decode_request(body: &[u8]) -> Result<Request, BadRequest> {
         _ => fields.count("top_k")?,
     };
     request.stop = fields.texts("stop")?;
-    request.seed = fields.take("seed").and_then(|seed| seed.as_i64());
+    if let Some(seed) = fields.take("seed") {
+        request.seed = seed.as_i64();
+        note(&mut lost, request.seed.is_none(), "seed");
+    }
     request.presence_penalty = fields.number("presence_penalty")?;
     request.frequency_penalty = fields.number("frequency_penalty")?;
-    request.reasoning = fields
-        .text("reasoning_effort")?
-        .and_then(|name| Effort::from_name(&name))
-        .map(|effort| Reasoning {
+    if let Some(name) = fields.text("reasoning_effort")? {
+        let effort = Effort::from_name(&name);
+        note(&mut lost, effort.is_none(), "reasoning");
+        request.reasoning = effort.map(|effort| Reasoning {
             effort: Some(effort),
             off: effort == Effort::None,
             ..Reasoning::default()
         });
+    }
     request.user = fields.text("user")?;
     if let Some(metadata) = fields.object("metadata")? {
         for (key, value) in metadata.0 {
             if let Value::String(value) = value {
                 request.metadata.insert(key, value);
+            } else {
+                lost.push("metadata");
             }
         }
     }
@@ -93,6 +98,9 @@ pub fn decode_request(body: &[u8]) -> Result<Request, BadRequest> {
         == Some(Value::Bool(true));
     if fields.0.get("n").and_then(Value::as_u64) == Some(1) {
         fields.take("n");
+    }
+    if fields.0.get("modalities") == Some(&json!(["text"])) {
+        fields.take("modalities");
     }
     fields.0.retain(|_, value| !value.is_null());
     request.extra = fields.0;
@@ -122,7 +130,11 @@ pub(in crate::openai) fn decode_message(
             break;
         }
     }
+    let known = lost.len();
     decode_content(fields.take("content"), &mut parts, lost)?;
+    if role == "user" {
+        mark_shown(lost, known);
+    }
     let name = fields.text("name")?;
     let role = match role.as_str() {
         "system" | "developer" => Role::System,
@@ -130,6 +142,7 @@ pub(in crate::openai) fn decode_message(
         "assistant" => Role::Assistant,
         "tool" | "function" => {
             let id = fields.text("tool_call_id")?.or(name).unwrap_or_default();
+            fields.lose_rest(&[], lost);
             let result = ToolResult {
                 id,
                 parts,
@@ -150,19 +163,45 @@ pub(in crate::openai) fn decode_message(
     for call in fields.list("tool_calls")?.unwrap_or_default() {
         let mut call = Fields::from_value(call, "tool_calls")?;
         let id = call.text("id")?.unwrap_or_default();
-        let function = call
-            .object("function")?
-            .ok_or_else(|| BadRequest::invalid("tool_calls", "must each have a function"))?;
-        parts.push(Part::ToolCall(decode_call(function, id)?));
+        let call_of = match call.object("custom")? {
+            Some(custom) => decode_custom_call(custom, id, lost)?,
+            None => {
+                let function = call.object("function")?;
+                let function = function.ok_or_else(|| {
+                    BadRequest::invalid("tool_calls", "must each have a function")
+                })?;
+                decode_call(function, id)?
+            }
+        };
+        parts.push(Part::ToolCall(call_of));
+        call.lose_rest(&["type", "index"], lost);
     }
     if let Some(function) = fields.object("function_call")? {
         let mut call = decode_call(function, String::new())?;
         call.id.clone_from(&call.name);
         parts.push(Part::ToolCall(call));
     }
+    // An answer's sound that the provider keeps; it was said in no other way.
+    note(lost, fields.take("audio").is_some(), "messages.audio");
+    fields.lose_rest(&[], lost);
     let mut message = Message::new(role, parts);
     message.name = name;
     Ok(message)
+}
+
+/// A call of a tool that takes a text: here it is one of a function with that text in its arguments.
+fn decode_custom_call(
+    mut custom: Fields,
+    id: String,
+    lost: &mut Vec<&'static str>,
+) -> Result<ToolCall, BadRequest> {
+    lost.push("messages.tool_calls.custom");
+    let input = custom.text("input")?.unwrap_or_default();
+    Ok(ToolCall {
+        id,
+        name: custom.text("name")?.unwrap_or_default(),
+        arguments: json!({"input": input}).to_string(),
+    })
 }
 
 fn decode_call(mut function: Fields, id: String) -> Result<ToolCall, BadRequest> {
@@ -192,13 +231,14 @@ fn decode_content(
                 let mut part = Fields::from_value(part, "content")?;
                 // Mistral: where a text comes from, not a part of it.
                 if part.0.get("type").is_some_and(|kind| kind == "reference") {
+                    lost.push("citations");
                     continue;
                 }
                 if let Some(thinking) = part.take("thinking") {
                     parts.push(decode_thinking(thinking));
                     continue;
                 }
-                match decode_part(part)? {
+                match decode_part(part, lost)? {
                     Some(part) => parts.push(part),
                     None => lost.push("messages.content"),
                 }
@@ -226,9 +266,9 @@ fn decode_thinking(thinking: Value) -> Part {
 }
 
 /// `None` for a sort of part that the neutral form does not know.
-fn decode_part(mut part: Fields) -> Result<Option<Part>, BadRequest> {
+fn decode_part(mut part: Fields, lost: &mut Vec<&'static str>) -> Result<Option<Part>, BadRequest> {
     let kind = part.text("type")?.unwrap_or_default();
-    Ok(Some(match kind.as_str() {
+    let read = match kind.as_str() {
         "text" => Part::Text(Text {
             text: part.text("text")?.unwrap_or_default(),
             cache_control: part.take("cache_control"),
@@ -239,10 +279,10 @@ fn decode_part(mut part: Fields) -> Result<Option<Part>, BadRequest> {
                 Some(Value::String(url)) => (url, None),
                 Some(Value::Object(map)) => {
                     let mut image = Fields(map);
-                    (
-                        image.text("url")?.unwrap_or_default(),
-                        image.text("detail")?,
-                    )
+                    let url = image.text("url")?.unwrap_or_default();
+                    let detail = image.text("detail")?;
+                    image.lose_rest(&[], lost);
+                    (url, detail)
                 }
                 _ => return Err(BadRequest::invalid("image_url", "must be an object")),
             };
@@ -275,10 +315,12 @@ fn decode_part(mut part: Fields) -> Result<Option<Part>, BadRequest> {
             })
         }
         _ => return Ok(None),
-    }))
+    };
+    part.lose_rest(&[], lost);
+    Ok(Some(read))
 }
 
-fn decode_tool(tool: Value) -> Result<Option<Tool>, BadRequest> {
+fn decode_tool(tool: Value, lost: &mut Vec<&'static str>) -> Result<Option<Tool>, BadRequest> {
     let mut tool = Fields::from_value(tool, "tools")?;
     let kind = tool.text("type")?;
     if kind.is_some_and(|kind| kind != "function") {
@@ -287,10 +329,14 @@ fn decode_tool(tool: Value) -> Result<Option<Tool>, BadRequest> {
     let function = tool
         .object("function")?
         .ok_or_else(|| BadRequest::invalid("tools", "must each have a function"))?;
-    decode_function(function).map(Some)
+    let mut read = decode_function(function, lost)?;
+    // OpenRouter's and other gateways' way to mark what Anthropic is to cache.
+    read.cache_control = tool.take("cache_control");
+    tool.lose_rest(&[], lost);
+    Ok(Some(read))
 }
 
-fn decode_function(mut function: Fields) -> Result<Tool, BadRequest> {
+fn decode_function(mut function: Fields, lost: &mut Vec<&'static str>) -> Result<Tool, BadRequest> {
     let name = function
         .text("name")?
         .ok_or_else(|| BadRequest::invalid("tools", "must each have a name"))?;
@@ -298,6 +344,7 @@ fn decode_function(mut function: Fields) -> Result<Tool, BadRequest> {
     let mut tool = Tool::new(name, parameters.unwrap_or_else(no_parameters));
     tool.description = function.text("description")?;
     tool.strict = function.flag("strict")?;
+    function.lose_rest(&[], lost);
     Ok(tool)
 }
 
@@ -335,7 +382,10 @@ fn decode_tool_choice(choice: Value) -> Result<ToolChoice, BadRequest> {
     }
 }
 
-fn decode_format(mut format: Fields) -> Result<ResponseFormat, BadRequest> {
+fn decode_format(
+    mut format: Fields,
+    lost: &mut Vec<&'static str>,
+) -> Result<ResponseFormat, BadRequest> {
     match format.text("type")?.as_deref() {
         Some("text") => Ok(ResponseFormat::Text),
         Some("json_object") => Ok(ResponseFormat::JsonObject),
@@ -343,12 +393,14 @@ fn decode_format(mut format: Fields) -> Result<ResponseFormat, BadRequest> {
             let mut schema = format
                 .object("json_schema")?
                 .ok_or_else(|| BadRequest::missing("json_schema"))?;
-            Ok(ResponseFormat::JsonSchema(JsonSchema {
+            let read = JsonSchema {
                 name: schema.text("name")?.unwrap_or_else(|| "answer".to_owned()),
                 description: schema.text("description")?,
                 schema: schema.take("schema").unwrap_or_else(|| json!({})),
                 strict: schema.flag("strict")?,
-            }))
+            };
+            schema.lose_rest(&[], lost);
+            Ok(ResponseFormat::JsonSchema(read))
         }
         _ => Err(BadRequest::invalid(
             "response_format",

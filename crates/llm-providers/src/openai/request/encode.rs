@@ -4,10 +4,11 @@ use super::strict::is_strict;
 use crate::chat::{
     Effort, Message, Part, Reasoning, Request, ResponseFormat, Role, Source, Tool, ToolChoice,
 };
-use crate::codec::{Encoded, Object, note};
+use crate::codec::{Encoded, Object, bounded_id, note};
 use crate::openai::extra::{extra_for, is_native};
 use crate::openai::model::{BesideTools, Model};
 use crate::openai::quirk::{MaxTokensField, Quirks, ReasoningField, short_call_id};
+use crate::openai::thoughts::NO_THOUGHTS;
 use crate::wire::Dialect;
 use serde_json::{Value, json};
 
@@ -15,6 +16,10 @@ use serde_json::{Value, json};
 const MAX_STOPS: usize = 4;
 /// OpenAI accepts end-user names up to this length.
 const MAX_USER_BYTES: usize = 64;
+
+/// OpenAI accepts names of tool calls up to this length; other servers make longer ones
+/// (<https://github.com/openclaw/openclaw/pull/875>, <https://github.com/agno-agi/agno/issues/5382>, read 2026-11-26).
+const MAX_CALL_ID_BYTES: usize = 40;
 
 /// Writes a request for `model`.
 #[must_use]
@@ -27,8 +32,12 @@ pub fn encode_request(request: &Request, model: &str, quirks: Quirks) -> Encoded
     let native = is_native(request);
     out.set("model", model);
     let mut messages = Vec::with_capacity(request.messages.len());
-    for message in &request.messages {
-        encode_message(message, quirks, &mut messages, &mut dropped);
+    let awake = request.reasoning.is_none_or(|reasoning| !reasoning.off);
+    // The beginning of an answer has no reasoning before it.
+    let ended = request.messages.len().saturating_sub(1);
+    for (at, message) in request.messages.iter().enumerate() {
+        let thinks = quirks.thoughts_return && awake && at < ended;
+        encode_message(message, quirks, thinks, &mut messages, &mut dropped);
     }
     out.set("messages", messages);
     if !request.tools.is_empty() {
@@ -226,10 +235,12 @@ fn encode_format(format: &ResponseFormat, native: bool, dropped: &mut Vec<&'stat
     }
 }
 
-/// Writes one turn: tool results become messages of their own, before what else the turn says.
+/// Writes one turn: tool results become messages of their own, before what else the turn says. `thinks` tells that a turn
+/// of the model is to come with its reasoning.
 fn encode_message(
     message: &Message,
     quirks: Quirks,
+    thinks: bool,
     out: &mut Vec<Value>,
     dropped: &mut Vec<&'static str>,
 ) {
@@ -237,14 +248,17 @@ fn encode_message(
         if quirks.short_call_ids {
             short_call_id(id)
         } else {
-            id.to_owned()
+            bounded_id(id, MAX_CALL_ID_BYTES)
         }
     };
     let mut content = Vec::new();
     let mut calls = Vec::new();
     let mut refusal = None;
+    let thinks = thinks && message.role == Role::Assistant;
+    let mut thoughts = Vec::new();
     for part in &message.parts {
         match part {
+            Part::Thinking(thinking) if thinks => thoughts.push(thinking.text.as_str()),
             Part::ToolResult(result) => {
                 note(dropped, result.is_error, "tool_result.is_error");
                 let mut texts = Vec::new();
@@ -266,7 +280,9 @@ fn encode_message(
                 "type": "function",
                 "function": {"name": call.name, "arguments": call.arguments},
             })),
-            Part::Refusal(text) if message.role == Role::Assistant => refusal = Some(text.clone()),
+            Part::Refusal(text) if message.role == Role::Assistant && !quirks.closed => {
+                refusal = Some(text.clone());
+            }
             other => content.extend(encode_part(other, dropped)),
         }
     }
@@ -297,6 +313,13 @@ fn encode_message(
     turn.set_some("name", message.name.clone().filter(|_| quirks.names));
     turn.set("content", simplest(content));
     turn.set_some("refusal", refusal);
+    let thoughts = thoughts.join("\n");
+    let thoughts = if thoughts.is_empty() {
+        NO_THOUGHTS
+    } else {
+        &thoughts
+    };
+    turn.set_some("reasoning_content", thinks.then_some(thoughts));
     if !calls.is_empty() {
         turn.set("tool_calls", calls);
     }

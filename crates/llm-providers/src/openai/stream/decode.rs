@@ -31,6 +31,9 @@ struct Choice<'a> {
     index: Option<u32>,
     #[serde(borrow)]
     delta: Option<Delta<'a>>,
+    /// In some providers' chunks in place of the delta.
+    #[serde(borrow)]
+    message: Option<Delta<'a>>,
     finish_reason: Option<String>,
 }
 
@@ -134,7 +137,7 @@ impl StreamDecoder {
             if choice.index.is_some_and(|index| index != 0) {
                 return Err(Untranslatable(()));
             }
-            if let Some(delta) = choice.delta {
+            if let Some(delta) = choice.delta.or(choice.message) {
                 self.decode_delta(delta, out)?;
             }
             if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {

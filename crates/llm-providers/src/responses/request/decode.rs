@@ -4,7 +4,7 @@ use crate::call::BadRequest;
 use crate::chat::{
     Effort, JsonSchema, Message, Part, Reasoning, Request, ResponseFormat, Role, Tool, ToolChoice,
 };
-use crate::codec::Fields;
+use crate::codec::{Fields, note};
 use crate::responses::item::Item;
 use crate::wire::Dialect;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ pub fn decode_request(body: &[u8]) -> Result<Request, BadRequest> {
         None => return Err(BadRequest::missing("input")),
     }
     for tool in fields.list("tools")?.unwrap_or_default() {
-        match decode_tool(tool)? {
+        match decode_tool(tool, &mut lost)? {
             Some(tool) => request.tools.push(tool),
             None => lost.push("tools"),
         }
@@ -49,18 +49,22 @@ pub fn decode_request(body: &[u8]) -> Result<Request, BadRequest> {
     request.temperature = fields.number("temperature")?;
     request.top_p = fields.number("top_p")?;
     if let Some(mut text) = fields.object("text")? {
-        request.response_format = text.object("format")?.map(decode_format).transpose()?;
+        let format = text.object("format")?;
+        request.response_format = format
+            .map(|format| decode_format(format, &mut lost))
+            .transpose()?;
         // Both of OpenAI's wires have it, at different places.
         if let Some(verbosity) = text.take("verbosity") {
             fields.0.insert("verbosity".to_owned(), verbosity);
         }
+        text.lose_rest(&[], &mut lost);
     }
     if let Some(mut reasoning) = fields.object("reasoning")? {
-        let effort = reasoning.text("effort")?;
-        request.reasoning = effort
-            .as_deref()
-            .and_then(Effort::from_name)
-            .map(reasoning_of);
+        if let Some(name) = reasoning.text("effort")? {
+            let effort = Effort::from_name(&name);
+            note(&mut lost, effort.is_none(), "reasoning");
+            request.reasoning = effort.map(reasoning_of);
+        }
         if reasoning.0.values().any(|value| !value.is_null()) {
             lost.push("reasoning.summary");
         }
@@ -72,6 +76,8 @@ pub fn decode_request(body: &[u8]) -> Result<Request, BadRequest> {
         for (key, value) in metadata.0 {
             if let Value::String(value) = value {
                 request.metadata.insert(key, value);
+            } else {
+                lost.push("metadata");
             }
         }
     }
@@ -168,7 +174,7 @@ fn is_results(message: &Message) -> bool {
 }
 
 /// `None` for a tool that the caller does not run, or that is no function.
-fn decode_tool(tool: Value) -> Result<Option<Tool>, BadRequest> {
+fn decode_tool(tool: Value, lost: &mut Vec<&'static str>) -> Result<Option<Tool>, BadRequest> {
     let mut fields = Fields::from_value(tool, "tools")?;
     if fields.text("type")?.is_none_or(|kind| kind != "function") {
         return Ok(None);
@@ -181,6 +187,7 @@ fn decode_tool(tool: Value) -> Result<Option<Tool>, BadRequest> {
     let mut tool = Tool::new(name, parameters);
     tool.description = fields.text("description")?;
     tool.strict = fields.flag("strict")?;
+    fields.lose_rest(&[], lost);
     Ok(Some(tool))
 }
 
@@ -230,16 +237,23 @@ fn decode_tool_choice(
     Ok(())
 }
 
-fn decode_format(mut format: Fields) -> Result<ResponseFormat, BadRequest> {
+fn decode_format(
+    mut format: Fields,
+    lost: &mut Vec<&'static str>,
+) -> Result<ResponseFormat, BadRequest> {
     match format.text("type")?.as_deref() {
         Some("text") => Ok(ResponseFormat::Text),
         Some("json_object") => Ok(ResponseFormat::JsonObject),
-        Some("json_schema") => Ok(ResponseFormat::JsonSchema(JsonSchema {
-            name: format.text("name")?.unwrap_or_else(|| "answer".to_owned()),
-            description: format.text("description")?,
-            schema: format.take("schema").unwrap_or_else(|| json!({})),
-            strict: format.flag("strict")?,
-        })),
+        Some("json_schema") => {
+            let read = JsonSchema {
+                name: format.text("name")?.unwrap_or_else(|| "answer".to_owned()),
+                description: format.text("description")?,
+                schema: format.take("schema").unwrap_or_else(|| json!({})),
+                strict: format.flag("strict")?,
+            };
+            format.lose_rest(&[], lost);
+            Ok(ResponseFormat::JsonSchema(read))
+        }
         _ => Err(BadRequest::invalid(
             "text.format",
             "must have a type of this API",

@@ -1,7 +1,7 @@
 //! Writes a request body.
 
 use crate::chat::{Message, Part, Request, ResponseFormat, Role, Source, Tool, ToolChoice};
-use crate::codec::{Encoded, Object, note};
+use crate::codec::{Encoded, Object, bounded_id, note};
 use crate::openai::{Model, effort, extra_for, is_native, is_strict};
 use crate::wire::Dialect;
 use serde_json::{Value, json};
@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 /// The least `max_output_tokens` that is accepted
 /// (<https://developers.openai.com/api/reference/resources/responses/methods/create>, read 2026-11-26).
 const MIN_OUTPUT_TOKENS: u32 = 16;
+/// The longest name of a call that is accepted (the API reference above).
+const MAX_CALL_ID_BYTES: usize = 64;
 /// The longest end-user name that is accepted.
 const MAX_USER_BYTES: usize = 64;
 
@@ -203,7 +205,7 @@ fn encode_message(message: &Message, items: &mut Vec<Value>, dropped: &mut Vec<&
                 flush(message.role, &mut content, items);
                 items.push(json!({
                     "type": "function_call",
-                    "call_id": call.id,
+                    "call_id": bounded_id(&call.id, MAX_CALL_ID_BYTES),
                     "name": call.name,
                     "arguments": call.arguments,
                 }));
@@ -218,7 +220,7 @@ fn encode_message(message: &Message, items: &mut Vec<Value>, dropped: &mut Vec<&
                 let output = simplest(parts.collect());
                 items.push(json!({
                     "type": "function_call_output",
-                    "call_id": result.id,
+                    "call_id": bounded_id(&result.id, MAX_CALL_ID_BYTES),
                     "output": output,
                 }));
             }

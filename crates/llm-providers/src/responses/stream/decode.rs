@@ -170,6 +170,10 @@ impl StreamDecoder {
                 self.cite(annotation::decode(&annotation), out);
                 Ok(())
             }
+            // More of something that is not known: sounds, a text of a new sort.
+            other if other.ends_with(".delta") && !other.starts_with("response.reasoning") => {
+                Err(Untranslatable(()))
+            }
             // Work of the provider's own tools is told by their items; the rest is punctuation.
             _ => Ok(()),
         }
