@@ -117,6 +117,11 @@ pub use self::sleep::TokioSleep;
 pub use self::statistics::{Report, Statistics, Tally, Totals};
 pub use self::window::AttemptWindow;
 
+/// What the page beside this crate shows compiles.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[cfg(test)]
 mod tests {
     /// Some instant to start from.

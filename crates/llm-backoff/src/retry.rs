@@ -259,7 +259,8 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the attempt that is under way, if any; nothing runs on.
+    /// Dropping the future drops the attempt that is under way, if any; nothing runs on. A retry that was paid for and not yet made
+    /// goes back into the budget.
     pub async fn run<T, E, F, Fut>(&self, operation: F) -> Result<T, E>
     where
         C: Condition<T, E>,
@@ -356,11 +357,14 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
             let hint = result.as_ref().err().and_then(|e| self.hint.hint(e));
             let own = self.wait.wait(&progress, rng);
             progress.wait = hint.map_or(own, |hint| floor_with_hint(own, hint, rng));
-            if let Some(reason) = self.forbids(&progress, hint, deadline) {
-                self.observer
-                    .observe(Event::GaveUp(&progress, &result, reason));
-                break Some(reason);
-            }
+            let paid = match self.pay(&progress, hint, deadline) {
+                Ok(paid) => paid,
+                Err(reason) => {
+                    self.observer
+                        .observe(Event::GaveUp(&progress, &result, reason));
+                    break Some(reason);
+                }
+            };
             self.observer
                 .observe(Event::BeforeSleep(&progress, &result));
             if !progress.wait.is_zero() {
@@ -370,15 +374,13 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
             }
             // A busy runtime may wake us late.
             if deadline.is_some_and(|deadline| deadline.is_past(progress.now)) {
-                if let Some(budget) = self.limits.budget {
-                    budget.refund();
-                }
                 let reason = StopReason::Deadline;
                 self.observer
                     .observe(Event::GaveUp(&progress, &result, reason));
                 break Some(reason);
             }
-            progress.attempt += 1;
+            paid.spend();
+            progress.attempt = progress.attempt.saturating_add(1);
             let timed_out;
             (result, timed_out) = self.attempt(&progress, &mut operation).await;
             progress = progress.after(timed_out);
@@ -468,22 +470,23 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
         (attempt, window)
     }
 
-    fn forbids(
+    /// Pays for another attempt, or says what forbids it.
+    fn pay(
         &self,
         progress: &Progress,
         hint: Option<Duration>,
         deadline: Option<Deadline>,
-    ) -> Option<StopReason> {
+    ) -> Result<Paid<'_>, StopReason> {
         if hint.is_some_and(|hint| hint > self.limits.hint_max) {
-            Some(StopReason::Hint)
+            Err(StopReason::Hint)
         } else if self.stop.stop(progress) {
-            Some(StopReason::Rule)
+            Err(StopReason::Rule)
         } else if deadline.is_some_and(|d| !d.allows(progress.now, progress.wait)) {
-            Some(StopReason::Deadline)
+            Err(StopReason::Deadline)
         } else if self.limits.budget.is_some_and(|budget| !budget.withdraw()) {
-            Some(StopReason::Budget)
+            Err(StopReason::Budget)
         } else {
-            None
+            Ok(Paid(self.limits.budget))
         }
     }
 
@@ -499,6 +502,23 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
         match self.limits.seed {
             Some(seed) => SmallRng::seed_from_u64(seed),
             None => SmallRng::from_rng(&mut rand::rng()),
+        }
+    }
+}
+
+/// What another attempt has cost its budget: given back where that is not made after all, be it that its caller has left meanwhile.
+struct Paid<'a>(Option<&'a RetryBudget>);
+
+impl Paid<'_> {
+    fn spend(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Paid<'_> {
+    fn drop(&mut self) {
+        if let Some(budget) = self.0 {
+            budget.refund();
         }
     }
 }

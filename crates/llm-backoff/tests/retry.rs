@@ -216,6 +216,38 @@ fn a_spent_budget_ends_the_call_and_successes_refill_it() {
     assert_eq!(budget.balance(), 1.0);
 }
 
+/// A clock whose sleeps never end.
+struct Stopped(Instant);
+
+impl Sleep for Stopped {
+    fn now(&self) -> Instant {
+        self.0
+    }
+
+    fn sleep(&self, _: Duration) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+}
+
+#[test]
+fn who_leaves_before_a_retry_is_made_gets_its_payment_back() {
+    let clock = Stopped(Clock::new().start);
+    let budget = RetryBudget::new(0.2, 1);
+    let policy = Retry::background(&clock).wait(no_jitter()).budget(&budget);
+    for _ in 0..3 {
+        let mut call = Box::pin(policy.run(|_| ready(Err::<(), _>(failure(500)))));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(call.as_mut().poll(&mut context).is_pending());
+        assert_eq!(
+            budget.balance(),
+            0.0,
+            "the retry that is waited for is paid"
+        );
+        drop(call);
+        assert_eq!(budget.balance(), 1.0);
+    }
+}
+
 #[test]
 fn the_same_seed_makes_the_same_run() {
     let sleeps = |seed| {

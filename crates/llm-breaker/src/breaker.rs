@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::config::{BreakerConfig, millis};
 use crate::gate::{Gate, Mode, Phase, UNTIL_MAX};
 use crate::latency::LatencyDetector;
+use crate::outcome::{Change, Outcome, Readiness};
 use crate::quality::QualityDetector;
 use crate::reason::TripReason;
 use crate::settings::Settings;
@@ -21,54 +22,6 @@ use crate::ticket::{Kind, Permit, Rejected, Ticket};
 use crate::trip::{GOOD_MASK, HARD_STREAK};
 use crate::unrest::Unrest;
 use crate::window::Window;
-
-/// How a call ended, as far as the target's health is concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// A good answer.
-    Success,
-    /// A stream has begun: the target answers, and how good the answer is will show at its end. As [`Success`](Self::Success),
-    /// but the streak of bad answers goes on until [`Breaker::ended_well`].
-    Begun,
-    /// The target or the way to it is broken: crash, timeout, connection failure.
-    Hard,
-    /// The target is there and cannot take more: rate limit, overload. Never feeds the streak.
-    Soft,
-    /// A success in form with an unusable answer: empty, garbled, invalid. Has a streak of its own.
-    BadAnswer,
-    /// Says nothing about the target: the caller's own fault. Frees a probe's lease without judgement.
-    Neutral,
-}
-
-/// Whether a target may be called: the answer of [`Breaker::readiness`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readiness {
-    /// It may. During a ramp [`Breaker::acquire`] may still refuse some.
-    Ready,
-    /// The next call would be the probe.
-    Probe,
-    /// A hold keeps calls away until this instant; then it is as before.
-    Held(Instant),
-    /// Open, or half-open with its probe under way: perhaps from this instant on.
-    Open(Instant),
-}
-
-/// A change of state worth an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Change {
-    /// It opened.
-    Opened {
-        /// Why.
-        reason: TripReason,
-    },
-    /// A sign of life ended an opening early; the next call is the probe.
-    HalfOpened,
-    /// The probe was good; a growing share of calls passes.
-    Ramping,
-    /// All calls pass again.
-    Closed,
-}
 
 /// The words touched by every call, alone on their pair of cache lines.
 #[derive(Debug)]
@@ -280,8 +233,29 @@ impl Breaker {
     /// # Errors
     ///
     /// As [`acquire`](Self::acquire).
-    pub fn permit(&self, now: Instant) -> Result<Permit<'_>, Rejected> {
+    pub fn permit(&self, now: Instant) -> Result<Permit<&Self>, Rejected> {
         Ok(Permit::new(self, self.acquire(now)?))
+    }
+
+    /// The same for a call that outlives the borrow: in a task of its own, or a stream that is handed on.
+    ///
+    /// ```
+    /// # use std::{sync::Arc, time::Instant};
+    /// use llm_breaker::{Breaker, BreakerConfig, Outcome};
+    ///
+    /// # let now = Instant::now();
+    /// let breaker = Arc::new(Breaker::new(BreakerConfig::default(), now));
+    /// let permit = breaker.permit_owned(now)?;
+    /// std::thread::spawn(move || permit.record(Outcome::Success, Instant::now()));
+    /// # Ok::<(), llm_breaker::Rejected>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`acquire`](Self::acquire).
+    pub fn permit_owned(self: &Arc<Self>, now: Instant) -> Result<Permit<Arc<Self>>, Rejected> {
+        let ticket = self.acquire(now)?;
+        Ok(Permit::new(Arc::clone(self), ticket))
     }
 
     /// A ticket whatever the state: for when nothing is admissible and the least bad target is to be used. A success on
@@ -303,25 +277,31 @@ impl Breaker {
     /// Granted only while the breaker is open for a passing reason and enforcing, not held, and at most once in the configured
     /// time. A success brings the real probe forward to now.
     pub fn shadow(&self, now: Instant) -> Option<Ticket> {
+        let t = self.tick(now);
+        let (gate, due, every) = self.shadow_at(t)?;
+        self.hot
+            .shadow
+            .compare_exchange(due, t + every, Ordering::Relaxed, Ordering::Relaxed)
+            .ok()
+            .map(|_| Ticket::new(Kind::Extra, gate.epoch()))
+    }
+
+    /// Whether [`shadow`](Self::shadow) would grant one now. Reads only: for whoever needs the leave of several breakers at once.
+    pub fn is_shadow_due(&self, now: Instant) -> bool {
+        self.shadow_at(self.tick(now)).is_some()
+    }
+
+    /// The gate that a shadow probe may look behind, since when it may, and how long until the next.
+    fn shadow_at(&self, t: u64) -> Option<(Gate, u64, u64)> {
         let every = self.settings.shadow()?;
         let gate = Gate(self.hot.gate.load(Ordering::Acquire));
-        let t = self.tick(now);
+        let due = self.hot.shadow.load(Ordering::Relaxed);
         let wanted = gate.phase() == Phase::Open
             && gate.mode() == Mode::Enforce
             && gate.reason().is_passing()
             && gate.until() > t
             && self.hot.hold.load(Ordering::Relaxed) <= t;
-        if !wanted {
-            return None;
-        }
-        let due = self.hot.shadow.load(Ordering::Relaxed);
-        let won = due <= t
-            && self
-                .hot
-                .shadow
-                .compare_exchange(due, t + every, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok();
-        won.then(|| Ticket::new(Kind::Extra, gate.epoch()))
+        (wanted && due <= t).then_some((gate, due, every))
     }
 
     /// Books how a call ended; exactly once a ticket.

@@ -135,6 +135,7 @@ mod latency;
 mod levels;
 #[cfg(all(test, loom))]
 mod loom_tests;
+mod outcome;
 mod pool;
 mod quality;
 mod reason;
@@ -149,13 +150,19 @@ mod unrest;
 mod waves;
 mod window;
 
-pub use self::breaker::{Breaker, Change, Outcome, Readiness};
+pub use self::breaker::Breaker;
 pub use self::config::{BreakerConfig, BreakerConfigBuilder, ConfigError, FAILURES_MAX};
 pub use self::gate::Mode;
 pub use self::hang::{HangDetector, Waiting};
 pub use self::latency::{LatencyDetector, SLOW};
+pub use self::outcome::{Change, Outcome, Readiness};
 pub use self::pool::{EjectionCap, Promotion};
 pub use self::reason::TripReason;
 pub use self::snapshot::{Alert, Snapshot, State};
 pub use self::ticket::{Permit, Rejected, Ticket};
 pub use self::unrest::Unrest;
+
+/// What the page beside this crate shows compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,8 +1,10 @@
 //! What a caller holds while its call is out.
 
+use std::ops::Deref;
 use std::time::Instant;
 
-use crate::breaker::{Breaker, Change, Outcome};
+use crate::breaker::Breaker;
+use crate::outcome::{Change, Outcome};
 use crate::reason::TripReason;
 
 /// What a ticket's result is worth.
@@ -59,15 +61,17 @@ impl std::fmt::Display for Rejected {
 impl std::error::Error for Rejected {}
 
 /// A [`Ticket`] that gives itself back: dropped without a record, the call counts as abandoned.
+///
+/// It borrows its breaker ([`Breaker::permit`]) or shares it ([`Breaker::permit_owned`]), so that it can go where the call goes.
 #[derive(Debug)]
 #[must_use = "dropping a permit at once abandons the call it was granted for"]
-pub struct Permit<'a> {
-    breaker: &'a Breaker,
+pub struct Permit<B: Deref<Target = Breaker>> {
+    breaker: B,
     ticket: Option<Ticket>,
 }
 
-impl<'a> Permit<'a> {
-    pub(crate) const fn new(breaker: &'a Breaker, ticket: Ticket) -> Self {
+impl<B: Deref<Target = Breaker>> Permit<B> {
+    pub(crate) const fn new(breaker: B, ticket: Ticket) -> Self {
         Self {
             breaker,
             ticket: Some(ticket),
@@ -91,7 +95,7 @@ impl<'a> Permit<'a> {
     }
 }
 
-impl Drop for Permit<'_> {
+impl<B: Deref<Target = Breaker>> Drop for Permit<B> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             self.breaker.abandon(ticket);

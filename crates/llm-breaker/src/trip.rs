@@ -2,8 +2,9 @@
 //!
 //! A function here is given the gate as its caller saw it, and changes nothing if the gate has moved on meanwhile.
 
-use crate::breaker::{Breaker, Change, Outcome};
+use crate::breaker::Breaker;
 use crate::gate::{Gate, Phase};
+use crate::outcome::{Change, Outcome};
 use crate::reason::TripReason;
 use crate::streak::Times;
 use crate::sync::Ordering;

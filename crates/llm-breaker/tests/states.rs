@@ -8,6 +8,7 @@ use clock::Clock;
 use llm_breaker::{
     Alert, Breaker, BreakerConfig, Change, Mode, Outcome, Readiness, State, TripReason,
 };
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 fn after(clock: &Clock, seconds: f64) -> Instant {
@@ -222,6 +223,12 @@ fn a_dropped_probe_permit_frees_the_lease_at_once() {
     assert!(permit.is_probe());
     drop(permit);
     assert!(breaker.permit(clock.now).unwrap().is_probe());
+    // Wherever it was dropped.
+    let breaker = Arc::new(breaker);
+    let permit = breaker.permit_owned(clock.now).unwrap();
+    assert!(permit.is_probe());
+    std::thread::spawn(move || drop(permit)).join().unwrap();
+    assert_eq!(breaker.readiness(clock.now), Readiness::Probe);
     // And the caller's own fault says nothing either way.
     let permit = breaker.permit(clock.now).unwrap();
     assert_eq!(permit.record(Outcome::Neutral, clock.now), None);

@@ -96,3 +96,8 @@ pub use self::look::Quality;
 pub use self::observe::{Observer, Outcome, Report, Told};
 pub use self::options::CallOptions;
 pub use self::rewrite::Rewrite;
+
+/// What the page beside this crate shows compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

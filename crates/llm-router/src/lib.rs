@@ -132,6 +132,11 @@ pub use self::trace::{
     Why,
 };
 
+/// What the page beside this crate shows compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[cfg(test)]
 mod testing {
     use std::time::Instant;

@@ -1,0 +1,53 @@
+//! What a breaker is told of a call, and what it says of itself.
+
+use std::time::Instant;
+
+use crate::reason::TripReason;
+
+/// How a call ended, as far as the target's health is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// A good answer.
+    Success,
+    /// A stream has begun: the target answers, and how good the answer is will show at its end. As [`Success`](Self::Success),
+    /// but the streak of bad answers goes on until [`Breaker::ended_well`](crate::Breaker::ended_well).
+    Begun,
+    /// The target or the way to it is broken: crash, timeout, connection failure.
+    Hard,
+    /// The target is there and cannot take more: rate limit, overload. Never feeds the streak.
+    Soft,
+    /// A success in form with an unusable answer: empty, garbled, invalid. Has a streak of its own.
+    BadAnswer,
+    /// Says nothing about the target: the caller's own fault. Frees a probe's lease without judgement.
+    Neutral,
+}
+
+/// Whether a target may be called: the answer of [`Breaker::readiness`](crate::Breaker::readiness).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// It may. During a ramp [`Breaker::acquire`](crate::Breaker::acquire) may still refuse some.
+    Ready,
+    /// The next call would be the probe.
+    Probe,
+    /// A hold keeps calls away until this instant; then it is as before.
+    Held(Instant),
+    /// Open, or half-open with its probe under way: perhaps from this instant on.
+    Open(Instant),
+}
+
+/// A change of state worth an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// It opened.
+    Opened {
+        /// Why.
+        reason: TripReason,
+    },
+    /// A sign of life ended an opening early; the next call is the probe.
+    HalfOpened,
+    /// The probe was good; a growing share of calls passes.
+    Ramping,
+    /// All calls pass again.
+    Closed,
+}
