@@ -68,6 +68,9 @@ impl<T: Into<Box<str>>> From<T> for Member {
     }
 }
 
+/// What the times of a policy are cut down to: as good as none.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+
 /// How long one attempt may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Windows {
@@ -235,6 +238,23 @@ impl Policy {
         }
     }
 
+    /// The same with times that an instant can be counted on by: [`Duration::MAX`] is how many say "no limit".
+    fn bounded(mut self) -> Self {
+        let windows = &mut self.windows;
+        for time in [
+            &mut self.deadline,
+            &mut self.patience,
+            &mut windows.connect,
+            &mut windows.first_token,
+            &mut windows.idle,
+            &mut windows.whole,
+            &mut windows.stream,
+        ] {
+            *time = (*time).min(LONGEST);
+        }
+        self
+    }
+
     /// For work in the background: ten minutes, 6 attempts a target, 10 s of patience.
     #[must_use]
     pub fn background() -> Self {
@@ -336,10 +356,10 @@ impl Route {
         self
     }
 
-    /// Sets the limits. Defaults to [`Policy::interactive`].
+    /// Sets the limits. Defaults to [`Policy::interactive`]. A time of more than a year counts as a year.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
+        self.policy = policy.bounded();
         self
     }
 }

@@ -86,10 +86,19 @@ impl Table {
 
     /// Leave of every gate that is open; `None` where all are closed, or one is not to be tried.
     fn shadow_of(&self, slot: &Slot, now: Instant) -> Option<(Option<Ticket>, Passes)> {
+        let grants = |gate: &Breaker| match gate.readiness(now) {
+            Readiness::Ready => true,
+            Readiness::Open(_) => gate.is_shadow_due(now),
+            Readiness::Held(_) | Readiness::Probe => false,
+        };
+        // One of them that says no must not cost the others their chance, which another target may have.
+        let mut scopes = self.scopes(slot);
+        if !grants(&slot.health.gate) || !scopes.all(|scope| grants(&scope.state.gate)) {
+            return None;
+        }
         let ask = |gate: &Breaker| match gate.readiness(now) {
-            Readiness::Ready => Some(None),
             Readiness::Open(_) => gate.shadow(now).map(Some),
-            Readiness::Held(_) | Readiness::Probe => None,
+            _ => Some(None),
         };
         let mut shared = Passes::default();
         for (scope, pass) in self.scopes(slot).zip(shared.iter_mut()) {

@@ -98,6 +98,10 @@ impl Plan {
             end = now + longest;
             self.room_until = Some(end);
         }
+        if end <= now {
+            // Of the last nanoseconds there is no quarter to wait for.
+            return false;
+        }
         let until = (now + LOOK).min(end);
         self.state = State::Waiting { position, until };
         true

@@ -1,10 +1,11 @@
 //! What holds for every request, whatever its targets do.
 
-use crate::world::{Reply, World, bad, bad_for, good, ms};
+use crate::world::{End, Reply, World, bad, bad_for, good, ms};
 use llm_errors::{Certainty, ErrorKind, Phase, Retry, Verdict};
-use llm_router::{HopResult, Policy, Request, Route, Table, Target, Trace};
+use llm_router::{HopResult, Policy, Request, Route, Table, Target, Trace, Windows};
 use proptest::prelude::*;
 use std::collections::HashMap;
+use std::time::Duration;
 
 fn any_reply() -> impl Strategy<Value = Reply> {
     let kinds = proptest::sample::select(ErrorKind::ALL);
@@ -170,4 +171,45 @@ fn a_committed_stream_is_never_sent_again() {
     plan.on(Event::Failed(attempt, verdict), world.now);
     assert_eq!(plan.poll(world.now), Action::GiveUp(verdict));
     assert_eq!(plan.trace().sends(), 1);
+}
+
+#[test]
+fn no_limit_is_too_long_to_be_counted() {
+    for streamed in [false, true] {
+        let mut policy = Policy::default();
+        policy.deadline = Duration::MAX;
+        policy.patience = Duration::MAX;
+        policy.windows = Windows {
+            connect: Duration::MAX,
+            first_token: Duration::MAX,
+            idle: Duration::MAX,
+            whole: Duration::MAX,
+            stream: Duration::MAX,
+        };
+        let mut world = World::new(|now| {
+            Table::builder()
+                .target(Target::new("a", "one"))
+                .target(Target::new("b", "two"))
+                .route(Route::new("r").tier(["a"]).tier(["b"]).policy(policy))
+                .build(now)
+                .unwrap()
+        });
+        let timeout = ErrorKind::Timeout;
+        let begins = if streamed {
+            Reply::Left(ms(100))
+        } else {
+            good()
+        };
+        world.script("a", [bad(timeout), begins]);
+        world.script("b", [bad(timeout), good()]);
+        for seed in 0..4 {
+            let mut request = Request::new().deadline(Duration::MAX);
+            request.patience = Some(Duration::MAX);
+            if streamed {
+                request = request.streamed();
+            }
+            let (end, _) = world.call_with(request, seed);
+            assert_eq!(end, End::Answered);
+        }
+    }
 }

@@ -103,6 +103,23 @@ fn a_healed_provider_comes_back_by_one_probe_and_a_ramp() {
 }
 
 #[test]
+fn a_target_that_must_not_be_tried_does_not_cost_its_siblings_the_look_for_recovery() {
+    let mut world = three_and_one();
+    let ids: Vec<_> = world.table.targets().collect();
+    let route = world.table.route("r").unwrap();
+    let provider = world.table.scope_gate(ids[0], Scope::Provider);
+    provider.trip(world.now, TripReason::Scope);
+    let until = world.now + secs(3_600);
+    let spent = world.table.gate(ids[0]);
+    spent.open_until(world.now, until, TripReason::Quota);
+    for _ in 0..3 {
+        world.now += secs(6);
+        let shadow = world.table.shadow(route, &Request::new(), world.now);
+        assert_ne!(shadow.unwrap().target(), ids[0]);
+    }
+}
+
+#[test]
 fn one_good_answer_between_says_that_the_provider_is_there() {
     let mut world = three_and_one();
     world.script("a", [bad(K::ServerError)]);

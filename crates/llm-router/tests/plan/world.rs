@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 pub(crate) enum Reply {
     /// Answers after this long.
     Good(Duration),
+    /// Begins a stream after this long, whose caller leaves at its beginning.
+    Left(Duration),
     /// Fails after 10 ms.
     Bad(Verdict),
     /// Never answers: the attempt's window ends it.
@@ -227,8 +229,11 @@ impl World {
                         Reply::Good(after) if after < window => {
                             (Event::Succeeded(attempt, self.tokens), after)
                         }
+                        Reply::Left(after) if after < window => (Event::FirstToken(attempt), after),
                         Reply::Bad(verdict) => (Event::Failed(attempt, verdict), ms(10)),
-                        Reply::Good(_) | Reply::Hang => (Event::Failed(attempt, timeout), window),
+                        Reply::Good(_) | Reply::Left(_) | Reply::Hang => {
+                            (Event::Failed(attempt, timeout), window)
+                        }
                     };
                     call.events.push((attempt, event, self.now + after));
                     self.calls.push(name);
@@ -244,7 +249,10 @@ impl World {
                     return None;
                 }
                 Action::Cancel(attempt) => call.events.retain(|(id, _, _)| *id != attempt),
-                Action::Accept(_) => return Some(End::Answered),
+                Action::Accept(_) => {
+                    call.plan.cancel(self.now);
+                    return Some(End::Answered);
+                }
                 Action::Degrade(cause) => return Some(End::Degraded(cause)),
                 Action::GiveUp(verdict) => return Some(End::GaveUp(verdict)),
             }
