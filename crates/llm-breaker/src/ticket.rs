@@ -85,10 +85,6 @@ impl<B: Deref<Target = Breaker>> Permit<B> {
     }
 
     /// Records how the call ended; what that changed, if anything.
-    #[expect(
-        clippy::must_use_candidate,
-        reason = "the change is for those who report it"
-    )]
     pub fn record(mut self, outcome: Outcome, now: Instant) -> Option<Change> {
         let ticket = self.ticket.take()?;
         self.breaker.settle(ticket, outcome, now)

@@ -1,8 +1,9 @@
 //! How many calls wait at a target for their first token, and how long one that joins them would.
 //!
 //! By Little's law it is the number of those who wait, divided by how many are answered in a second. The law speaks of a target that
-//! is busy all the time: of one with little to do it would say that a few calls at once wait for ever. So only a target that has grown
-//! slow beside its own past is asked for it.
+//! is busy all the time: of one with little to do it would say that a few calls at once wait for ever. So it is asked only of a target that
+//! has grown slow beside its own past, or whose last answers were long in coming: slowness that lasts for a minute is taken for usual by whoever
+//! compares it with the past, and the line is no shorter for that.
 //!
 //! Whoever comes beside the usual calls, because he waited for room or fled from elsewhere, could come with all others who did. Where that
 //! must not be, they are let in one by one, at a seventh of the rate of answers: one with a queue answers faster than calls usually come.
@@ -24,6 +25,8 @@ pub(crate) struct Crowd {
     silent: AtomicU32,
     /// Number of the running span 32 | answers in the one before 16 | in the running one 16.
     answers: AtomicU64,
+    /// How long the last of them took, in milliseconds: the newest with an eighth of the weight.
+    took_ms: AtomicU32,
     /// Milliseconds since the origin at which the next call beside the usual ones is let in.
     next_ms: AtomicU64,
     origin: Instant,
@@ -34,6 +37,7 @@ impl Crowd {
         Self {
             silent: AtomicU32::new(0),
             answers: AtomicU64::new(0),
+            took_ms: AtomicU32::new(0),
             next_ms: AtomicU64::new(0),
             origin,
         }
@@ -49,8 +53,13 @@ impl Crowd {
         self.silent.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// One has its first token.
-    pub(crate) fn answered(&self, now: Instant) {
+    /// One has its first token, after so long.
+    pub(crate) fn answered(&self, took: Duration, now: Instant) {
+        let took_ms = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
+        let known = self.took_ms.load(Ordering::Relaxed);
+        // Threads that meet lose one of them: it is a statistic.
+        let next = known - known / 8 + took_ms / 8;
+        self.took_ms.store(next, Ordering::Relaxed);
         let (span, _) = self.place(now);
         let count = |word: u64| {
             let (before, running) = counts(word, span);
@@ -62,9 +71,10 @@ impl Crowd {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, count);
     }
 
-    /// Whether more than a few wait.
-    pub(crate) fn is_crowd(&self) -> bool {
-        self.silent.load(Ordering::Relaxed) > LEAST_ANSWERS
+    /// Whether more than a few wait, and those before them have waited for so long.
+    pub(crate) fn is_crowd(&self, took: Duration) -> bool {
+        let took_ms = Duration::from_millis(self.took_ms.load(Ordering::Relaxed).into());
+        took_ms >= took && self.silent.load(Ordering::Relaxed) > LEAST_ANSWERS
     }
 
     /// How long a call that joins now will wait; `None` where too few are answered to tell.
@@ -130,7 +140,7 @@ mod tests {
         let crowd = Crowd::new(start);
         assert_eq!(crowd.wait(start), None);
         for n in 0..80u64 {
-            crowd.answered(start + MS(n * 100));
+            crowd.answered(MS(5_000), start + MS(n * 100));
         }
         for _ in 0..50 {
             crowd.join();
@@ -138,6 +148,7 @@ mod tests {
         // Ten answers a second, fifty before him.
         let wait = crowd.wait(start + MS(7_999)).unwrap();
         assert!(wait > MS(4_900) && wait < MS(5_100), "{wait:?}");
+        assert!(crowd.is_crowd(MS(4_900)) && !crowd.is_crowd(MS(5_100)));
         (0..50).for_each(|_| crowd.leave());
         assert_eq!(crowd.wait(start + MS(8_000)), Some(Duration::ZERO));
         assert_eq!(crowd.wait(start + MS(20_000)), None, "that was long ago");
@@ -152,7 +163,7 @@ mod tests {
         };
         assert_eq!(let_in(&crowd, 0, 100), 100, "nothing is known of the rate");
         for n in 0..160u64 {
-            crowd.answered(start + MS(n * 50));
+            crowd.answered(MS(300), start + MS(n * 50));
         }
         // Twenty answers a second: one call at once, and three more.
         let second = let_in(&crowd, 7_000, 8_000);

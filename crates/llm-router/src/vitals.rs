@@ -171,14 +171,18 @@ impl Vitals {
         self.crowd.leave();
     }
 
-    /// A call has shown that somebody is there.
-    pub(crate) fn end_silence(&self, waiting: Waiting) {
-        self.hang.answered(waiting);
+    /// A call has shown that somebody is there; nothing where it had done so before.
+    pub(crate) fn end_silence(&self, waiting: Option<Waiting>) {
+        if let Some(waiting) = waiting {
+            self.hang.answered(waiting);
+        }
     }
 
-    /// A call was given up before its silence meant anything.
-    pub(crate) fn forget_silence(&self, waiting: Waiting) {
-        self.hang.withdrawn(waiting);
+    /// A call was given up before its silence meant anything; nothing where it was not silent any more.
+    pub(crate) fn forget_silence(&self, waiting: Option<Waiting>) {
+        if let Some(waiting) = waiting {
+            self.hang.withdrawn(waiting);
+        }
     }
 
     /// A caller whose first call went to this target had its first token, or its whole answer, after
@@ -189,7 +193,7 @@ impl Vitals {
 
     /// A call gave its first token, or its whole answer, so long after it was sent.
     pub(crate) fn answered(&self, request: &Request, took: Duration, now: Instant) {
-        self.crowd.answered(now);
+        self.crowd.answered(took, now);
         self.window.record(class(request), took, now);
         let kind = self.of(request);
         if kind
@@ -267,16 +271,13 @@ impl Vitals {
     /// Whether a call that is sent now would wait for most of the time that is left, behind those already sent. To send it all the
     /// same would help nobody: it would come too late, and so would those after it.
     pub(crate) fn is_crowded(&self, request: &Request, left: Duration, now: Instant) -> bool {
-        // In the end slowness is all it is known for.
-        let ever_slow = || {
-            self.typical(request)
-                .is_some_and(|typical| typical >= left / 4)
-        };
-        (self.is_slow(request) || (self.crowd.is_crowd() && ever_slow()))
-            && self
-                .crowd
-                .wait(now)
-                .is_some_and(|wait| wait > left * 9 / 10)
+        // What is slow for long is taken for usual in the end, and is no less crowded.
+        let in_line = self.crowd.is_crowd(left / 4);
+        match self.crowd.wait(now) {
+            Some(wait) => (in_line || self.is_slow(request)) && wait > left * 9 / 10,
+            // Those who stand in line are answered no more: the few who may try show whether others are.
+            None => in_line,
+        }
     }
 
     /// Whether it answers, some calls every few seconds, and whoever joins now would wait for at least half as long as this.

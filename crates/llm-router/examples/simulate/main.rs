@@ -226,6 +226,8 @@ mod tests {
         assert!(ours.answered > bare.answered - 0.5, "{ours:?}");
         let (bare, ours) = figures[1];
         assert!(ours.answered > bare.answered + 5.0, "{bare:?} {ours:?}");
+        let (bare, ours) = figures[2];
+        assert!(ours.answered > bare.answered + 15.0, "{bare:?} {ours:?}");
     }
 
     #[test]

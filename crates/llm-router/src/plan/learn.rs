@@ -51,7 +51,7 @@ impl Plan {
             return;
         }
         live.spoke_after = Some(now.saturating_duration_since(live.sent_at));
-        let (position, waiting) = (usize::from(live.position), live.waiting);
+        let (position, waiting) = (usize::from(live.position), live.waiting.take());
         // The time of a call that was begun anew includes what its caller already had.
         let replayed = self.cut.is_some();
         let took = now.saturating_duration_since(live.sent_at);
@@ -267,7 +267,7 @@ impl Plan {
         let vitals = &slot.health.vitals;
         let waited = now.saturating_duration_since(live.sent_at);
         let usual = vitals.suspicious_silence(&self.request, now);
-        if live.spoke || usual.is_none_or(|usual| waited < usual) {
+        if usual.is_none_or(|usual| waited < usual) {
             vitals.forget_silence(live.waiting);
         }
     }

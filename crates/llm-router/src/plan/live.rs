@@ -18,7 +18,8 @@ pub(super) struct Live {
     /// answered, however long it flows.
     pub(super) tickets: Option<Tickets>,
     pub(super) reservation: Reservation,
-    pub(super) waiting: Waiting,
+    /// Gone once the target has shown that somebody is there: told twice, it would speak for another call.
+    pub(super) waiting: Option<Waiting>,
     pub(super) sent_at: Instant,
     /// How long it may take until its first token, or its end.
     pub(super) window: Duration,

@@ -102,7 +102,7 @@ impl Plan {
             position,
             tickets: Some(tickets),
             reservation,
-            waiting: slot.health.vitals.begin(&self.request, now),
+            waiting: Some(slot.health.vitals.begin(&self.request, now)),
             sent_at: now,
             window: match cut {
                 Some(cut) => cut,

@@ -32,6 +32,34 @@ fn a_target_ten_times_slower_without_an_error_is_left_within_five_seconds() {
     }
 }
 
+#[test]
+fn a_target_that_was_well_for_an_hour_is_left_as_soon_although_it_had_late_calls_all_along() {
+    let mut rng = SmallRng::seed_from_u64(5);
+    let mut world = two(Policy::default());
+    let warm = 72_000;
+    let times: Vec<_> = (0..warm)
+        .map(|_| heavy(&mut rng, ms(400), (0.4, 0.02)))
+        .collect();
+    world.script("primary", times.into_iter().map(Reply::Good));
+    world.script("backup", [Reply::Good(ms(500))]);
+    let request = Request::new().streamed();
+    let tried = world.traffic(warm, ms(50), |n| (request, n));
+    let tried = tried.iter().filter(|done| done.trace.hops.len() > 1);
+    assert!(tried.count() <= 720);
+    world.script("primary", [Reply::Good(secs(4))]);
+    let began = world.now;
+    let primary = world.table.targets().next().unwrap();
+    for done in world.traffic(400, ms(50), |n| (request, 100_000 + n)) {
+        assert_eq!(done.end, End::Answered);
+        let to_primary = done.trace.hops.iter().any(|hop| hop.target == primary);
+        let after = done.sent_at - began;
+        assert!(
+            !to_primary || after <= secs(5),
+            "still called after {after:?}"
+        );
+    }
+}
+
 /// One call after the other with this pause between them, until the primary is left: when it was last called, and what callers
 /// waited.
 fn left_after(world: &mut World, pause: Duration) -> (Duration, Vec<Duration>) {
@@ -134,6 +162,23 @@ fn a_healthy_target_with_a_heavy_tail_is_never_left_and_seldom_tried() {
             tried += usize::from(trace.hops.iter().any(|hop| hop.why == Why::Trial));
         }
         assert!(tried <= 50, "{shape:?}: {tried} trials in 5 000 calls");
+    }
+}
+
+#[test]
+fn callers_who_leave_at_the_first_token_do_not_make_a_healthy_target_hang() {
+    let mut rng = SmallRng::seed_from_u64(11);
+    let mut world = two(Policy::default());
+    let count = 20_000;
+    let times: Vec<_> = (0..count)
+        .map(|_| heavy(&mut rng, ms(400), (0.35, 0.1)))
+        .collect();
+    world.script("primary", times.into_iter().map(Reply::Left));
+    world.script("backup", [Reply::Left(ms(500))]);
+    // No two in an eighth of a second: each is alone in its slot of time.
+    for done in world.traffic(count, ms(150), |n| (Request::new().streamed(), n)) {
+        assert_eq!(done.end, End::Answered);
+        assert!(done.trace.changes.is_empty(), "{:?}", done.trace.changes);
     }
 }
 

@@ -169,6 +169,13 @@ pub(crate) fn all(size: &Size) -> Vec<Scenario> {
         ),
         overload(
             load,
+            "metastable overload, lasting",
+            "The same for 3 minutes: it becomes what is usual.",
+            (180, 3.0),
+            false,
+        ),
+        overload(
+            load,
             "metastable overload, two providers",
             "20 s of it with a second provider that has as little room to spare.",
             (20, 3.0),
