@@ -19,7 +19,7 @@ pub struct Seen {
     pub remaining: Option<u64>,
     /// The time until it is full again, where stated.
     pub reset_in: Option<Duration>,
-    /// [`Reservation::sequence`] of the call that the reply answers.
+    /// [`Reservation::sequence`](super::Reservation::sequence) of the call that the reply answers.
     pub sequence: u64,
 }
 
