@@ -2,8 +2,9 @@
 
 use crate::world::*;
 use llm_breaker::State;
-use llm_errors::ErrorKind as K;
-use llm_router::{Hedging, Policy, Request, Route, Table, Target, Why};
+use llm_errors::{ErrorKind as K, Phase, Verdict};
+use llm_router::{Action, Event, Hedging, Plan, Policy, Request, Route, Table, Target, Why};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) fn two(policy: Policy) -> World {
@@ -147,6 +148,34 @@ fn nothing_is_sent_twice_at_once_for_a_call_with_side_effects() {
 }
 
 #[test]
+fn nobody_is_asked_beside_a_stream_that_has_begun() {
+    let mut policy = Policy::default();
+    policy.hedging = Hedging::AtP90;
+    let mut world = two(policy);
+    let request = Request::new().streamed();
+    world.script("primary", (0..400).map(|call| Reply::Good(usual(call))));
+    world.traffic(400, ms(50), |n| (request, n));
+    let route = world.table.route("r").unwrap();
+    for has_begun in [false, true] {
+        let sent = world.now;
+        let mut plan = Plan::new(Arc::clone(&world.table), route, request, sent, 5);
+        let Action::Send { attempt, .. } = plan.poll(sent) else {
+            panic!("nobody is asked");
+        };
+        if has_begun {
+            plan.on(Event::FirstToken(attempt), sent + ms(100));
+        }
+        let mut later = [150, 400, 1_500, 8_000].map(|after| plan.poll(sent + ms(after)));
+        let asked = later
+            .iter_mut()
+            .any(|action| matches!(action, Action::Send { .. }));
+        assert_eq!(asked, !has_begun, "{later:?}");
+        plan.cancel(sent + secs(8));
+        world.now += secs(9);
+    }
+}
+
+#[test]
 fn an_error_never_wins_the_race() {
     let mut policy = Policy::default();
     policy.hedging = Hedging::AtP90;
@@ -188,4 +217,52 @@ fn a_healed_target_is_noticed_by_a_shadow_probe_before_its_cooldown_is_over() {
     assert!(noticed.unwrap() <= 10, "{noticed:?}");
     let asking = Request::new().side_effects();
     assert!(world.table.shadow(route, &asking, world.now).is_none());
+}
+
+#[test]
+fn with_everything_down_the_end_of_it_is_noticed_within_ten_seconds() {
+    for outage in [secs(30), secs(1_800)] {
+        let mut world = two(Policy::default());
+        warm(&mut world, 200);
+        for target in ["primary", "backup"] {
+            world.script(target, [bad(K::ServerError)]);
+        }
+        let route = world.table.route("r").unwrap();
+        // Two callers a second, and after each a look for recovery, as the driver of a plan has it.
+        let second = |world: &mut World, healthy: bool| {
+            let mut answered_by = Vec::new();
+            for _ in 0..2 {
+                let (end, trace) = world.call();
+                assert!(healthy || end != End::Answered);
+                answered_by.push(trace.answered_by());
+                world.now += ms(500);
+                if let Some(shadow) = world.table.shadow(route, &Request::new(), world.now) {
+                    let down = Verdict::new(K::ServerError, Phase::FirstByte);
+                    shadow.finish(if healthy { Ok(()) } else { Err(&down) }, world.now);
+                }
+            }
+            answered_by
+        };
+        let healed_at = world.now + outage;
+        while world.now < healed_at {
+            second(&mut world, false);
+        }
+        for target in ["primary", "backup"] {
+            world.script(target, [good()]);
+        }
+        let healed_at = world.now;
+        while second(&mut world, true).contains(&None) {}
+        let noticed = world.now - healed_at;
+        assert!(
+            noticed <= secs(10),
+            "after {noticed:?} of an outage of {outage:?}"
+        );
+        while world.now < healed_at + secs(30) {
+            second(&mut world, true);
+        }
+        let primary = world.table.targets().next();
+        for _ in 0..10 {
+            assert_eq!(second(&mut world, true), [primary; 2]);
+        }
+    }
 }

@@ -44,15 +44,24 @@ fn alone() -> World {
 
 #[test]
 fn a_long_retry_after_never_delays_a_caller_with_another_target() {
-    let mut world = two_tiers();
-    world.script("primary", [bad_for(K::RateLimitRequests, secs(20))]);
-    let (end, _) = world.call();
-    assert_eq!(end, End::Answered);
-    assert_eq!(world.calls, ["primary", "backup"]);
-    assert!(world.since_start() < ms(200));
-    // While the limit lasts the primary is not asked at all.
-    world.call();
-    assert_eq!(world.calls_to("primary"), 1);
+    for wait in [secs(20), secs(3_600)] {
+        let mut world = two_tiers();
+        world.script("primary", [bad_for(K::RateLimitRequests, wait), good()]);
+        let (end, _) = world.call();
+        assert_eq!(end, End::Answered);
+        assert_eq!(world.calls, ["primary", "backup"]);
+        assert!(world.since_start() < ms(200));
+        // While the limit lasts the primary is not asked at all, and then again.
+        let before_the_end = world.start + wait - secs(1);
+        while world.now < before_the_end {
+            world.call();
+            world.now += wait / 10;
+        }
+        assert_eq!(world.calls_to("primary"), 1);
+        world.now += wait;
+        world.call();
+        assert_eq!(world.calls_to("primary"), 2);
+    }
 }
 
 #[test]
