@@ -363,13 +363,14 @@ pub(crate) fn bounded_id(id: &str, most: usize) -> String {
     let mut short = id
         .get(..most.saturating_sub(17))
         .map_or_else(String::new, str::to_owned);
-    short.push_str(&format!("_{:016x}", fnv(id)));
+    short.push_str(&format!("_{:016x}", fnv(id.bytes())));
     short
 }
 
 /// FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>: short, and the same for ever.
-pub(crate) fn fnv(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+pub(crate) fn fnv(bytes: impl IntoIterator<Item = u8>) -> u64 {
+    let bytes = bytes.into_iter();
+    bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
 }

@@ -18,6 +18,19 @@ async fn sims() -> (SimHandle, SimHandle) {
     )
 }
 
+/// A gateway whose two targets ask to be left alone for 20 s.
+async fn limited() -> (Gateway, SimHandle, SimHandle) {
+    let (first, second) = sims().await;
+    let gateway = Gateway::serve(&two(&first.openai_base_url(), &second.base_url(), ""));
+    let limited = Rule::new()
+        .preset(Preset::RateLimit)
+        .retry_after(Duration::from_secs(20));
+    for target in [&first, &second] {
+        target.set_script(Script::builder().rule(limited.clone()).build().unwrap());
+    }
+    (gateway, first, second)
+}
+
 const LAST_RESORTS: &str = r#"degraded = [
   { mode = "cached" },
   { mode = "static", when = "opening hours", text = "Nine to five." },
@@ -88,13 +101,7 @@ async fn the_degraded_modes_come_in_their_order_and_are_marked() {
 
 #[tokio::test]
 async fn without_a_last_resort_the_error_is_honest() {
-    let (first, second) = sims().await;
-    let gateway = Gateway::serve(&two(&first.openai_base_url(), &second.base_url(), ""));
-    let limited = Rule::new()
-        .preset(Preset::RateLimit)
-        .retry_after(Duration::from_secs(20));
-    first.set_script(Script::builder().rule(limited.clone()).build().unwrap());
-    second.set_script(Script::builder().rule(limited).build().unwrap());
+    let (gateway, first, second) = limited().await;
     let seen = gateway.chat("hi").await;
     assert_eq!(seen.status, 429, "{}", seen.text());
     let error = &seen.json()["error"];
@@ -183,13 +190,7 @@ async fn a_provider_that_is_down_is_left_alone_and_asked_again_when_it_is_back()
 /// SDKs keep to the millisecond of what they are told.
 #[tokio::test]
 async fn callers_who_are_refused_together_are_not_told_to_come_back_together() {
-    let (first, second) = sims().await;
-    let gateway = Gateway::serve(&two(&first.openai_base_url(), &second.base_url(), ""));
-    let limited = Rule::new()
-        .preset(Preset::RateLimit)
-        .retry_after(Duration::from_secs(20));
-    first.set_script(Script::builder().rule(limited.clone()).build().unwrap());
-    second.set_script(Script::builder().rule(limited).build().unwrap());
+    let (gateway, _first, _second) = limited().await;
     gateway.chat("hi").await;
     let refused = (0..20).map(|_| gateway.chat("hi"));
     let refused = futures_util::future::join_all(refused).await;

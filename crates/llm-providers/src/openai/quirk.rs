@@ -184,7 +184,7 @@ pub(super) fn short_call_id(id: &str) -> String {
         return id.to_owned();
     }
     // 62^9 names are some 53 bits of it.
-    let mut hash = fnv(id);
+    let mut hash = fnv(id.bytes());
     let mut short = String::with_capacity(SHORT_ID_CHARS);
     for _ in 0..SHORT_ID_CHARS {
         let digit = usize::try_from(hash % 62).unwrap_or(0);

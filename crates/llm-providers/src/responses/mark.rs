@@ -6,6 +6,7 @@
 //!
 //! OpenAI wants the names of items to begin with their kind and to be at most 64 characters long.
 
+use crate::codec::fnv;
 use crate::splice::{cuts, span_of};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -25,16 +26,12 @@ pub(super) struct Names {
 impl Names {
     /// The names of the answer that its provider calls `id`.
     pub(super) fn of(id: &str, model: &str, created: u64) -> Self {
-        // FNV-1a: short, and the same for ever.
         let bytes = id
             .bytes()
             .chain([0])
             .chain(model.bytes())
             .chain(created.to_le_bytes());
-        let seed = bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        Self { seed }
+        Self { seed: fnv(bytes) }
     }
 
     /// The answer's name. One that came from this wire keeps its own, by which OpenAI knows it.

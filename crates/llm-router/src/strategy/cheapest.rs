@@ -25,8 +25,8 @@ const SECOND_BIT: u32 = 30;
 /// Requests that are taken to be of one size differ by at most a quarter, so that is the most that the choice can be dearer than the
 /// cheapest one: where a target with dear prompts and one with dear answers cost about the same.
 ///
-/// A word holds up to eight places, how many they are, and the second of which they are, modulo 31: what was remembered 31 s ago, and
-/// not asked for since, passes for new, which only means that it is.
+/// A word holds up to eight places, how many they are, and the second of which they are, modulo 31. What was remembered 31 s ago, and
+/// not asked for since, passes for new: the prices are the same, and how targets count tokens has hardly moved.
 #[derive(Debug)]
 pub(crate) struct Cheapest(Box<[AtomicU64]>);
 

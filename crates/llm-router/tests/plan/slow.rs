@@ -19,17 +19,7 @@ fn a_target_ten_times_slower_without_an_error_is_left_within_five_seconds() {
     world.script("primary", (0..200).map(|call| Reply::Good(usual(call))));
     world.traffic(200, ms(50), |n| (Request::new(), n));
     world.script("primary", [Reply::Good(ms(1_900))]);
-    let began = world.now;
-    let primary = world.table.targets().next().unwrap();
-    for done in world.traffic(400, ms(50), |n| (Request::new(), 1_000 + n)) {
-        assert_eq!(done.end, End::Answered);
-        let to_primary = done.trace.hops.iter().any(|hop| hop.target == primary);
-        let after = done.sent_at - began;
-        assert!(
-            !to_primary || after <= secs(5),
-            "still called after {after:?}"
-        );
-    }
+    world.leaves_the_first(secs(5), 400, Request::new());
 }
 
 #[test]
@@ -47,17 +37,7 @@ fn a_target_that_was_well_for_an_hour_is_left_as_soon_although_it_had_late_calls
     let tried = tried.iter().filter(|done| done.trace.hops.len() > 1);
     assert!(tried.count() <= 720);
     world.script("primary", [Reply::Good(secs(4))]);
-    let began = world.now;
-    let primary = world.table.targets().next().unwrap();
-    for done in world.traffic(400, ms(50), |n| (request, 100_000 + n)) {
-        assert_eq!(done.end, End::Answered);
-        let to_primary = done.trace.hops.iter().any(|hop| hop.target == primary);
-        let after = done.sent_at - began;
-        assert!(
-            !to_primary || after <= secs(5),
-            "still called after {after:?}"
-        );
-    }
+    world.leaves_the_first(secs(5), 400, request);
 }
 
 /// One call after the other with this pause between them, until the primary is left: when it was last called, and what callers

@@ -197,6 +197,25 @@ impl World {
         done
     }
 
+    /// So many requests, 20 a second, of which all are answered and none that is sent later than `within` goes to the first target.
+    pub(crate) fn leaves_the_first(
+        &mut self,
+        within: Duration,
+        count: u64,
+        request: Request,
+    ) -> Vec<Done> {
+        let began = self.now;
+        let first = self.table.targets().next().unwrap();
+        let done = self.traffic(count, ms(50), |n| (request, 1_000_000 + n));
+        for done in &done {
+            assert_eq!(done.end, End::Answered);
+            let to_first = done.trace.hops.iter().any(|hop| hop.target == first);
+            let after = done.sent_at - began;
+            assert!(!to_first || after <= within, "still called after {after:?}");
+        }
+        done
+    }
+
     /// Gives one plan its next event, or the time, and does what it says until it waits.
     fn step(&mut self, call: &mut Active) -> Option<End> {
         let next = call.events.iter().position(|(_, _, at)| *at <= self.now);

@@ -1,33 +1,26 @@
 //! How much one caller may ask for: requests a minute, and calls at once.
 //!
-//! The minute is kept as the time at which all requests so far would be over if they came one by one, evenly (GCRA, the
-//! generic cell rate algorithm): one word, changed by one atomic step, so that callers at once never pass the limit
-//! together. A sixth of a minute's requests may come at once.
+//! The minute is paced as a target's is: a sixth of its requests may come at once, the others evenly, and callers at once never pass
+//! the limit together.
 
 use crate::config::Caller;
 use crate::reply::Problem;
+use llm_resilience::router::{Cost, Limits as Rates, Pace, PaceReadiness};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-/// How much of the allowance may be used at once, as time at the full rate.
-const BURST: Duration = Duration::from_secs(10);
 /// When somebody whose calls are all under way may come again: one of them is over by then, or not.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
 
 /// What one caller may ask for, and has asked for.
 #[derive(Debug)]
 pub(super) struct Limits {
-    /// Between two requests at the full rate, in microseconds; none where there is no limit.
-    every: Option<u64>,
     rpm: Option<u32>,
     concurrency: Option<u32>,
     slots: Arc<Semaphore>,
-    began: Instant,
-    /// When the requests so far are over, in microseconds since `began`.
-    over: AtomicU64,
+    pace: Pace,
 }
 
 /// A call of a caller who may have only so many at once; the next may come when it is dropped.
@@ -41,13 +34,13 @@ impl Limits {
         let slots = caller
             .concurrency
             .map_or(Semaphore::MAX_PERMITS, |most| most as usize);
+        let mut rates = Rates::default();
+        rates.rpm = caller.rpm.map(u64::from);
         Self {
-            every: caller.rpm.map(|rpm| 60_000_000 / u64::from(rpm.max(1))),
             rpm: caller.rpm,
             concurrency: caller.concurrency,
             slots: Arc::new(Semaphore::new(slots.min(Semaphore::MAX_PERMITS))),
-            began: Instant::now(),
-            over: AtomicU64::new(0),
+            pace: Pace::new(rates, now()),
         }
     }
 
@@ -69,32 +62,26 @@ impl Limits {
                 Err(_) => return Err(Problem::CallerBusy(most, BUSY_WAIT)),
             },
         };
-        if let (Some(every), Some(rpm)) = (self.every, self.rpm) {
-            let now = micros(self.began.elapsed());
-            self.take(every, now)
+        if let Some(rpm) = self.rpm {
+            self.take(now())
                 .map_err(|wait| Problem::CallerLimit(rpm, wait))?;
         }
         Ok(Slot { _permit: permit })
     }
 
     /// Books one request at `now`; how long to wait where it is one too many.
-    fn take(&self, every: u64, now: u64) -> Result<(), Duration> {
-        let room = micros(BURST).max(every);
-        let next = |over: u64| over.max(now).saturating_add(every);
-        let booked = self
-            .over
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |over| {
-                Some(next(over)).filter(|next| next - now <= room)
-            });
-        match booked {
+    fn take(&self, now: std::time::Instant) -> Result<(), Duration> {
+        match self.pace.reserve(Cost::default(), 0, now) {
+            // What a request took is never given back.
             Ok(_) => Ok(()),
-            Err(over) => Err(Duration::from_micros(next(over) - now - room)),
+            Err(PaceReadiness::NotBefore(then)) => Err(then.saturating_duration_since(now)),
+            Err(_) => Err(BUSY_WAIT),
         }
     }
 }
 
-fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
 }
 
 #[cfg(test)]
@@ -113,8 +100,8 @@ mod tests {
 
     #[test]
     fn a_sixth_of_a_minute_comes_at_once_and_the_rest_evenly() {
-        let limits = limits(60);
-        let take = |now_ms: u64| limits.take(1_000_000, now_ms * 1_000);
+        let (limits, start) = (limits(60), now());
+        let take = |ms| limits.take(start + Duration::from_millis(ms));
         for _ in 0..10 {
             assert_eq!(take(0), Ok(()));
         }
@@ -129,9 +116,10 @@ mod tests {
 
     #[test]
     fn one_request_a_minute_is_one() {
-        let limits = limits(1);
-        assert!(limits.take(60_000_000, 0).is_ok());
-        assert_eq!(limits.take(60_000_000, 0), Err(Duration::from_secs(60)));
-        assert!(limits.take(60_000_000, 60_000_000).is_ok());
+        let (limits, start) = (limits(1), now());
+        let minute = Duration::from_secs(60);
+        assert_eq!(limits.take(start), Ok(()));
+        assert_eq!(limits.take(start), Err(minute));
+        assert_eq!(limits.take(start + minute), Ok(()));
     }
 }
