@@ -37,12 +37,21 @@ const DAY_NS: u64 = 86_400_000_000_000;
 /// The places of the quotas of requests, by the minute and by the day, among the quotas.
 const REQUESTS: usize = 0;
 const DAILY: usize = 4;
-/// The bits of `Pace::active` above those of the quotas.
+/// The bits of `Spent::active` above those of the quotas.
 const BLOCKED: u32 = 1 << 5;
 /// Some quota of a minute yields less than one unit in the burst, so that it has one of its own.
 const SLOW: u32 = 1 << 6;
+/// There is no limit and no block.
+const UNLIMITED: u32 = 1 << 7;
 /// The longest block that a reply can ask for.
 const MAX_BLOCK: Duration = Duration::from_secs(86_400);
+
+/// Whether paces of these united [`looks`](Pace::looks) can be compared by one number: all have limits, of bursts that are alike, and no
+/// block; or none has a limit.
+#[inline(always)]
+pub(crate) const fn are_alike(looks: u32) -> bool {
+    looks == UNLIMITED || looks & (UNLIMITED | BLOCKED | SLOW | 1 << DAILY) == 0
+}
 
 /// Whether a call may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,10 +101,6 @@ pub struct Pace {
     token_ns: AtomicU64,
     /// The most calls in flight; all bits set: any number.
     concurrency: u32,
-    /// Which quotas have a limit, and whether the block is to be looked at.
-    active: AtomicU32,
-    /// One divided by the burst of every quota but the daily one.
-    per_burst_ns: f64,
     burst_ns: u64,
     spent: Spent,
     /// Nothing is sent before this, whatever the quotas say.
@@ -105,12 +110,14 @@ pub struct Pace {
     origin: Instant,
 }
 
-/// What every call changes, away from what every decision reads.
+/// What every call changes, away from what every decision reads; and on the same cache line what is looked at together with it.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Spent {
     /// The latest TAT of all quotas but the daily one.
     latest_tat: AtomicU64,
+    /// Which quotas have a limit, and whether the block is to be looked at.
+    active: AtomicU32,
     sequence: AtomicU64,
 }
 
@@ -147,12 +154,10 @@ impl Pace {
                 None | Some(0) => u32::MAX,
                 Some(most) => most,
             },
-            active: AtomicU32::new(active),
-            #[expect(clippy::cast_precision_loss, reason = "at most a minute")]
-            per_burst_ns: 1.0 / burst_ns.max(1) as f64,
             burst_ns,
             spent: Spent {
                 latest_tat: AtomicU64::new(0),
+                active: AtomicU32::new(active),
                 sequence: AtomicU64::new(0),
             },
             blocked_until: AtomicU64::new(0),
@@ -175,12 +180,12 @@ impl Pace {
             // A limit that was given before and is not any more is forgotten.
             if quota.configured == 0 && known.configured == 0 && learnt != 0 {
                 quota.set_limit(learnt);
-                next.active.fetch_or(bit, Relaxed);
+                next.spent.active.fetch_or(bit, Relaxed);
             }
             quota.tat.store(known.tat.load(Relaxed), Relaxed);
         }
-        let blocked = self.active.load(Relaxed) & BLOCKED;
-        next.active.fetch_or(blocked, Relaxed);
+        let blocked = self.spent.active.load(Relaxed) & BLOCKED;
+        next.spent.active.fetch_or(blocked, Relaxed);
         for (place, known) in [
             (&next.blocked_until, &self.blocked_until),
             (&next.spent.sequence, &self.spent.sequence),
@@ -197,7 +202,7 @@ impl Pace {
     /// Whether a call of this cost could be sent now, beside `in_flight` others. Takes nothing.
     #[must_use]
     pub fn readiness(&self, cost: Cost, in_flight: u32, now: Instant) -> PaceReadiness {
-        let active = self.active.load(Relaxed);
+        let active = self.spent.active.load(Relaxed);
         let at = self.clock(now);
         let mut wait = match active & BLOCKED {
             0 => 0,
@@ -221,7 +226,8 @@ impl Pace {
     /// Whether [`readiness`](Self::readiness) says that it could be sent now, `at` so many nanoseconds after the origin.
     pub(crate) fn is_ready(&self, cost: Cost, in_flight: u32, at: impl FnOnce() -> u64) -> bool {
         in_flight < self.concurrency
-            && (self.passes_easily(cost) || self.passes(self.active.load(Relaxed), cost, at()))
+            && (self.passes_easily(cost)
+                || self.passes(self.spent.active.load(Relaxed), cost, at()))
     }
 
     /// Whether it is ready by far, so that no quota need be asked by itself.
@@ -270,7 +276,7 @@ impl Pace {
 
     /// The room that the tightest quota leaves at `at`.
     fn least_room(&self, at: u64) -> u64 {
-        self.limited(self.active.load(Relaxed), Cost::default())
+        self.limited(self.spent.active.load(Relaxed), Cost::default())
             .map(|(place, quota, _)| quota.room(place, at))
             .min()
             .unwrap_or(u64::MAX)
@@ -282,7 +288,7 @@ impl Pace {
                 self.token_ns.fetch_max(quota.unit(), Relaxed);
             }
             if place != DAILY && quota.unit() > self.burst_ns {
-                self.active.fetch_or(SLOW, Relaxed);
+                self.spent.active.fetch_or(SLOW, Relaxed);
             }
         }
     }
@@ -295,7 +301,7 @@ impl Pace {
     }
 
     fn is_blocked(&self, at: u64) -> bool {
-        self.active.load(Relaxed) & BLOCKED != 0 && self.blocked_until.load(Relaxed) > at
+        self.spent.active.load(Relaxed) & BLOCKED != 0 && self.blocked_until.load(Relaxed) > at
     }
 
     /// Takes the cost of a call from every quota, or from none.
@@ -310,7 +316,7 @@ impl Pace {
         in_flight: u32,
         now: Instant,
     ) -> Result<Reservation, PaceReadiness> {
-        let active = self.active.load(Relaxed);
+        let active = self.spent.active.load(Relaxed);
         let mut reservation = Reservation {
             took_ns: [0; QUOTAS],
             cost,
@@ -366,7 +372,7 @@ impl Pace {
         reason = "a reservation is settled once"
     )]
     pub fn correct(&self, reservation: Reservation, actual: Cost, now: Instant) {
-        let active = self.active.load(Relaxed);
+        let active = self.spent.active.load(Relaxed);
         if active == 0 {
             return;
         }
@@ -410,7 +416,7 @@ impl Pace {
                 configured => limit.min(configured),
             };
             quota.set_limit(limit);
-            self.active.fetch_or(bit, Relaxed);
+            self.spent.active.fetch_or(bit, Relaxed);
             self.note_prices();
             self.narrow(quota.room(place, self.clock(now)));
         }
@@ -464,7 +470,7 @@ impl Pace {
     /// The same so many nanoseconds after the origin.
     #[inline(never)]
     fn headroom_at(&self, at: u64) -> f64 {
-        let active = self.active.load(Relaxed);
+        let active = self.spent.active.load(Relaxed);
         if active == 0 {
             return 1.0;
         }
@@ -476,34 +482,37 @@ impl Pace {
             .fold(1.0, f64::min)
     }
 
-    /// The used share of the scarcest quota's burst, so many nanoseconds after the origin: what [`headroom`](Self::headroom) leaves of
-    /// 1, or more than that where it is overdrawn.
+    /// The used share of the scarcest quota's burst, so many nanoseconds after the origin: what [`headroom`](Self::headroom) leaves of 1.
     #[inline]
     pub(crate) fn used_share(&self, at: u64) -> f64 {
-        if self.unlike() != 0 {
-            return 1.0 - self.headroom_at(at);
+        1.0 - self.headroom_at(at)
+    }
+
+    /// When all that is spent will have flowed back, in nanoseconds after the origin: of two paces whose quotas are alike and of one
+    /// [`burst_ns`](Self::burst_ns) the one that is whole sooner has more room, at any time.
+    #[inline(always)]
+    pub(crate) fn whole_at(&self) -> u64 {
+        self.spent.latest_tat.load(Relaxed)
+    }
+
+    /// What there is to look at, as bits that can be united with those of others for [`are_alike`].
+    #[inline(always)]
+    pub(crate) fn looks(&self) -> u32 {
+        match self.spent.active.load(Relaxed) {
+            0 => UNLIMITED,
+            active => active,
         }
-        self.used_share_of_like(at)
     }
 
-    /// Not 0 where quotas differ in their bursts, or a block is there, so that each must be asked by itself.
-    #[inline(always)]
-    pub(crate) fn unlike(&self) -> u32 {
-        self.active.load(Relaxed) & (BLOCKED | SLOW | 1 << DAILY)
-    }
-
-    /// The used share where all quotas are alike, by one number.
-    #[inline(always)]
-    pub(crate) fn used_share_of_like(&self, at: u64) -> f64 {
-        let used = self.spent.latest_tat.load(Relaxed).saturating_sub(at);
-        // Signed, as that is quick to make a float of: a TAT is no century from now.
-        used.cast_signed() as f64 * self.per_burst_ns
+    /// The burst of every quota but the daily one.
+    pub(crate) const fn burst_ns(&self) -> u64 {
+        self.burst_ns
     }
 
     fn block(&self, now: Instant, wait: Duration) {
         let until = self.clock(now).saturating_add(nanos(wait.min(MAX_BLOCK)));
         self.blocked_until.fetch_max(until, Relaxed);
-        self.active.fetch_or(BLOCKED, Relaxed);
+        self.spent.active.fetch_or(BLOCKED, Relaxed);
         self.room.fetch_min(0, AcqRel);
     }
 

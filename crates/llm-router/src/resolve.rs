@@ -47,6 +47,7 @@ struct Span {
     homes: Option<Arc<Homes>>,
     /// Who costs the least, where that decides.
     cheapest: Option<Arc<Cheapest>>,
+    one_burst: bool,
 }
 
 /// A target on trial in one route.
@@ -78,6 +79,8 @@ pub(crate) struct Tier<'a> {
     pub(crate) draw: Option<&'a Alias>,
     pub(crate) homes: Option<&'a Homes>,
     pub(crate) cheapest: Option<&'a Cheapest>,
+    /// The rate limits of all are of the same burst.
+    pub(crate) one_burst: bool,
     pub(crate) strategy: Strategy,
 }
 
@@ -173,6 +176,9 @@ impl Draft<'_> {
                 draw: Alias::new(&weights),
                 homes: (strategy == Strategy::Sticky).then(|| Arc::new(Homes::new())),
                 cheapest: (strategy == Strategy::Cheapest).then(|| Arc::new(Cheapest::new())),
+                one_burst: group
+                    .windows(2)
+                    .all(|two| matches!(two, [a, b] if a.pace.burst_ns() == b.pace.burst_ns())),
             };
             first = first.saturating_add(length);
             span
@@ -308,6 +314,7 @@ impl Resolved {
             draw: span.draw.as_ref(),
             homes: span.homes.as_deref(),
             cheapest: span.cheapest.as_deref(),
+            one_burst: span.one_burst,
             strategy: self.policy.strategy,
         })
     }
@@ -330,6 +337,7 @@ impl Resolved {
             draw: span.draw.as_ref(),
             homes: span.homes.as_deref(),
             cheapest: span.cheapest.as_deref(),
+            one_burst: span.one_burst,
             strategy: self.policy.strategy,
         }
     }

@@ -14,6 +14,7 @@ use llm_breaker::Readiness;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+mod favourite;
 mod look;
 
 pub(crate) use self::look::{Look, pick};

@@ -29,7 +29,7 @@ mod least;
 mod tests;
 
 pub(crate) use self::cheapest::Cheapest;
-pub(crate) use self::few::least_of_drawn;
+pub(crate) use self::few::{least_of_drawn, ordered};
 pub(crate) use self::home::{Homes, distance, lot};
 pub(crate) use self::least::least;
 
@@ -137,16 +137,20 @@ pub fn choose(strategy: Strategy, facts: &[Fact], draw: u64, key: u64) -> Option
     let lot = lot(key);
     let least =
         |draw, cost: &dyn Fn(&Fact, f64) -> f64| Some(least(facts, draw, |_| true, cost)?.0);
+    let few = |draw, cost: &dyn Fn(&Fact) -> f64| {
+        let found = least_of_drawn(facts, draw, |fact| ordered(cost(fact)))?;
+        facts.iter().position(|fact| std::ptr::eq(fact, found))
+    };
     match strategy {
         Strategy::Weighted => weighted(facts, draw),
         Strategy::LeastInFlight => {
             let cost = |fact: &Fact| crowding(fact.in_flight, per_weight(fact));
-            least_of_drawn(facts, draw, cost).or_else(|| least(draw, &|fact, _| cost(fact)))
+            few(draw, &cost).or_else(|| least(draw, &|fact, _| cost(fact)))
         }
         Strategy::PowerOfTwo => power_of_two(facts, draw),
         Strategy::HeadRoom => {
             let cost = |fact: &Fact| weightless(fact, 1.0 - fact.headroom);
-            least_of_drawn(facts, draw, cost).or_else(|| least(draw, &|fact, _| cost(fact)))
+            few(draw, &cost).or_else(|| least(draw, &|fact, _| cost(fact)))
         }
         #[expect(
             clippy::cast_precision_loss,
