@@ -16,6 +16,8 @@ const SPENT: Duration = Duration::from_secs(3600);
 const REFUSED: Duration = Duration::from_secs(300);
 /// How long a target whose model is unknown or retired is set aside.
 const MISSING: Duration = Duration::from_secs(600);
+/// A stated wait of less than this holds nobody else back, and says so again at every call: it is taken at its word once.
+const NOTHING: Duration = Duration::from_millis(100);
 /// No set-aside lasts longer without another look.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
@@ -50,8 +52,9 @@ pub(crate) enum Aside {
     None,
     /// Every target of the scope, for the time the provider stated; afterwards as before.
     Hold(Scope, Duration),
-    /// The target, for a time to be computed; afterwards as before.
-    HoldByBackoff,
+    /// The target, for a time to be computed; afterwards as before. A wait of next to nothing may have been stated: then the
+    /// first refusal costs no more than that.
+    HoldByBackoff(Option<Duration>),
     /// Every target of the scope; comes back through a probe.
     Scope(Scope, Duration),
 }
@@ -150,12 +153,17 @@ pub(crate) fn consequence(verdict: &Verdict) -> Consequence {
         | ErrorKind::RateLimitOther => match (verdict.advice.retry, stated) {
             // One request that exceeds a limit by itself says nothing about the next one.
             (Retry::Never, _) => Aside::None,
-            (_, Some(wait)) => Aside::Hold(limited(verdict.scope), wait.min(LONGEST)),
-            (_, None) => Aside::HoldByBackoff,
+            (_, Some(wait)) if wait >= NOTHING => {
+                Aside::Hold(limited(verdict.scope), wait.min(LONGEST))
+            }
+            (_, stated) => Aside::HoldByBackoff(stated),
         },
         ErrorKind::Overloaded => match stated {
-            Some(wait) => Aside::Hold(limited(verdict.scope), wait.min(LONGEST)),
-            None => Aside::None,
+            Some(wait) if wait >= NOTHING => {
+                Aside::Hold(limited(verdict.scope), wait.min(LONGEST))
+            }
+            // Without a wait it counts as a failure, and enough of them set the target aside.
+            _ => Aside::None,
         },
         ErrorKind::QuotaExhausted | ErrorKind::OrgLimit | ErrorKind::Billing => {
             by_scope(verdict, stated.unwrap_or(SPENT).min(LONGEST))

@@ -9,7 +9,7 @@ use crate::reaction::{self, Aside, Lesson};
 use crate::scope;
 use crate::table::{Slot, Table};
 use crate::trace::{HopResult, Tokens, WaitSource};
-use llm_breaker::{Change, Outcome, TripReason};
+use llm_breaker::{Change, Outcome, Readiness, TripReason};
 use llm_errors::{Certainty, ErrorKind, Needs, Phase, Retry, Scope, Verdict};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -183,7 +183,8 @@ impl Plan {
         verdict: &Verdict,
         now: Instant,
     ) {
-        let waited = now.saturating_duration_since(live.sent_at);
+        let sent_at = live.sent_at;
+        let waited = now.saturating_duration_since(sent_at);
         // A 504 that comes at once is a failure like any other, not a silence.
         let silent = verdict.kind == ErrorKind::Timeout
             && verdict.phase != Phase::Connect
@@ -214,7 +215,7 @@ impl Plan {
             // The account or the model failed, not the deployment.
             Aside::Scope(scope, _) if scope != Scope::Deployment => Outcome::Neutral,
             // The hold answers a rate limit; it is no sign of ill health beside that.
-            Aside::Hold(..) | Aside::HoldByBackoff if !live.is_probe() => Outcome::Neutral,
+            Aside::Hold(..) | Aside::HoldByBackoff(_) if !live.is_probe() => Outcome::Neutral,
             _ => consequence.outcome,
         };
         let reason = consequence.reason;
@@ -244,14 +245,7 @@ impl Plan {
                 table.gate_of(slot, scope).hold(now + wait);
                 slot.pace.drain(now, now + wait);
             }
-            Aside::HoldByBackoff => {
-                let in_a_row = slot.health.unhinted_limits.fetch_add(1, Ordering::Relaxed);
-                let hold = UNHINTED_HOLD * 2u32.saturating_pow(in_a_row.min(8));
-                let hold = hold.min(LONGEST_UNHINTED_HOLD);
-                slot.health
-                    .gate
-                    .hold(now + hold / 2 + jitter(&mut self.rng, hold / 2));
-            }
+            Aside::HoldByBackoff(stated) => self.hold_by_backoff(slot, stated, sent_at, now),
             Aside::Scope(scope, wait) => {
                 let change = table
                     .gate_of(slot, scope)
@@ -259,6 +253,32 @@ impl Plan {
                 self.note_change(target, scope, change);
             }
         }
+    }
+
+    /// Holds calls back from a target that is rate limited and does not say for how long, or says next to nothing. Each time
+    /// in a row lasts twice as long.
+    fn hold_by_backoff(
+        &mut self,
+        slot: &Slot,
+        stated: Option<Duration>,
+        sent_at: Instant,
+        now: Instant,
+    ) {
+        let health = &slot.health;
+        // Calls that were under way together are refused together: that is one time.
+        if matches!(health.gate.readiness(sent_at), Readiness::Held(_)) {
+            return;
+        }
+        let in_a_row = health.unhinted_limits.fetch_add(1, Ordering::Relaxed);
+        let hold = match (stated, in_a_row) {
+            (Some(stated), 0) => stated,
+            _ => {
+                let longest = UNHINTED_HOLD * 2u32.saturating_pow(in_a_row.min(8));
+                let longest = longest.min(LONGEST_UNHINTED_HOLD);
+                longest / 2 + jitter(&mut self.rng, longest / 2)
+            }
+        };
+        health.gate.hold(now + hold);
     }
 
     /// An attempt ends without having said anything, and not by its target's doing. If it was

@@ -406,6 +406,45 @@ fn a_hint_of_zero_does_not_switch_protection_off() {
 }
 
 #[test]
+fn a_hint_of_zero_keeps_nobody_from_being_left_alone() {
+    for kind in [K::RateLimitRequests, K::Overloaded] {
+        let mut world = two_tiers();
+        world.script("primary", [bad_for(kind, secs(0))]);
+        let done = world.traffic(100, ms(50), |n| (Request::new(), n));
+        assert!(done.iter().all(|one| one.end == End::Answered), "{kind}");
+        let asked = world.calls_to("primary");
+        assert!(asked <= 30, "{kind}: asked {asked} times");
+    }
+}
+
+#[test]
+fn a_limit_that_is_over_at_once_is_taken_at_its_word_once() {
+    let mut world = two_tiers();
+    world.script(
+        "primary",
+        [bad_for(K::RateLimitTokens, ms(6)), good(), good()],
+    );
+    let (end, trace) = world.call();
+    assert_eq!((end, trace.sends()), (End::Answered, 2));
+    assert!(world.since_start() < ms(510), "no longer than a backoff");
+    world.call();
+    assert_eq!(world.calls_to("primary"), 3);
+}
+
+#[test]
+fn calls_that_are_refused_together_count_once() {
+    let mut world = two_tiers();
+    world.script("primary", [bad(K::RateLimitRequests)]);
+    world.traffic(40, ms(0), |n| (Request::new(), n));
+    // The first hold lasts a second, and not the thirty of the sixth in a row.
+    world.script("primary", [good()]);
+    world.now += secs(5);
+    let before = world.calls_to("primary");
+    world.call();
+    assert_eq!(world.calls_to("primary"), before + 1);
+}
+
+#[test]
 fn the_final_error_names_the_most_actionable_cause() {
     let mut world = two_tiers();
     world.script("primary", [bad(K::AuthInvalidKey)]);
