@@ -4,6 +4,7 @@
 //! `engine.rs`. The reader walks the document by hand instead of deserialising it, because that is the only way to name
 //! line, key and mend for *every* fault in one run rather than for the first one.
 
+mod backoff;
 mod caller;
 mod care;
 mod cloud;
@@ -69,6 +70,8 @@ pub(crate) struct Config {
     pub(crate) token_estimate: Estimate,
     /// How providers are reached.
     pub(crate) proxy: Proxy,
+    /// How often the file is looked at for a change, where it is.
+    pub(crate) watch: Option<Duration>,
     /// At least one.
     pub(crate) targets: Vec<Target>,
     /// At least one; members name targets by index.
@@ -231,6 +234,7 @@ impl Config {
         let cache = server::cache(&mut reader, &top);
         let token_estimate = server::token_estimate(&mut reader, &top);
         let proxy = server::proxy(&mut reader, &top);
+        let watch = server::watch(&mut reader, &top);
         let targets = target::read(&mut reader, &top, world);
         target::check_loops(&mut reader, &top, &targets, listen);
         let routes = route::read(&mut reader, &top, &targets);
@@ -250,6 +254,7 @@ impl Config {
             cache,
             token_estimate,
             proxy,
+            watch,
             targets,
             routes,
             callers,

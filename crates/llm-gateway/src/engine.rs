@@ -14,6 +14,7 @@ use secrecy::ExposeSecret as _;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub(crate) use llm_resilience::backoff::{Backoff, Jitter};
 pub(crate) use llm_resilience::errors::{ErrorKind, Provider, Scope};
 pub(crate) use llm_resilience::list_price;
 pub(crate) use llm_resilience::providers::catalog::{entry as catalog_entry, wire as catalog_wire};
@@ -305,6 +306,8 @@ fn policy(route: &config::Route) -> Policy {
     policy.windows.first_token = given.first_token.unwrap_or(policy.windows.first_token);
     policy.windows.idle = given.idle.unwrap_or(policy.windows.idle);
     policy.windows.whole = given.whole.unwrap_or(policy.windows.whole);
+    policy.windows.stream = given.stream.unwrap_or(policy.windows.stream);
+    policy.backoff = route.backoff.unwrap_or(policy.backoff);
     policy
 }
 
@@ -374,7 +377,7 @@ mod tests {
     #[test]
     fn what_is_given_reaches_the_engine() {
         let policy = policy_of(
-            "deadline = \"9s\"\npatience = \"0s\"\nattempts = 2\nmax_calls = 5\nwindows = { connect = \"1s\", first_token = \"2s\", idle = \"3s\", whole = \"4s\" }",
+            "deadline = \"9s\"\npatience = \"0s\"\nattempts = 2\nmax_calls = 5\nwindows = { connect = \"1s\", first_token = \"2s\", idle = \"3s\", whole = \"4s\", stream = \"5s\" }",
         );
         assert_eq!(
             (policy.deadline, policy.patience),
@@ -387,8 +390,35 @@ mod tests {
             windows.first_token,
             windows.idle,
             windows.whole,
+            windows.stream,
         ];
-        assert_eq!(seconds.map(|window| window.as_secs()), [1, 2, 3, 4]);
+        assert_eq!(seconds.map(|window| window.as_secs()), [1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn each_kind_of_jitter_reaches_the_engine() {
+        for (word, jitter) in [
+            ("full", Jitter::Full),
+            ("equal", Jitter::Equal),
+            ("decorrelated", Jitter::Decorrelated),
+            ("none", Jitter::None),
+        ] {
+            let policy = policy_of(&format!(
+                "backoff = {{ base = \"100ms\", factor = 3, ceiling = \"1s\", jitter = \"{word}\" }}"
+            ));
+            let expected = Backoff::builder()
+                .base(Duration::from_millis(100))
+                .factor(3.0)
+                .ceiling(Duration::from_secs(1))
+                .jitter(jitter)
+                .build();
+            assert_eq!(Ok(policy.backoff), expected, "{word}");
+        }
+        let error = client("backoff = { base = \"20s\" }").unwrap_err();
+        assert!(
+            error.to_string().contains("routes.chat.backoff.base"),
+            "{error}"
+        );
     }
 
     #[test]

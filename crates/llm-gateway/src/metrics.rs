@@ -9,7 +9,7 @@ mod policy;
 use self::policy::Policy;
 use crate::alert::Alerts;
 use crate::config::{Config, Target};
-use crate::engine::{self, Client};
+use crate::engine::{self, Client, Spend};
 use llm_resilience::breaker::{State, TripReason};
 use llm_resilience::router::{Hop, HopResult, Why};
 use llm_resilience::{Observer, Outcome, Report};
@@ -359,6 +359,11 @@ impl Metrics {
             };
             self.callers.get_or_create(&labels).inc();
         }
+    }
+
+    /// Takes in what a call of a caller cost, and whether it crossed an alert of the caller's.
+    pub(crate) fn charged(&self, caller: &Arc<str>, cost: Spend, alert: bool) {
+        self.policy.charged(caller, cost, alert);
     }
 
     /// All metrics in Prometheus' text form, with the health of every target as of `now`.

@@ -1,15 +1,19 @@
-//! SIGHUP: the configuration file is read again and served from then on, without a restart.
+//! The configuration file is read again and served from then on, without a restart: on SIGHUP and, where the file says so
+//! (`watch`), when it has changed.
 //!
 //! Calls under way end as they began, and what was learnt of targets that stay is kept. A file with a fault changes
 //! nothing; every fault is logged. Reloads follow each other: signals that come during one are one more reload.
 
 use crate::config::fault::Faults;
-use crate::config::secret::Process;
+use crate::config::secret::{Process, World};
 use crate::config::{Config, Target};
 use crate::http::App;
 use secrecy::ExposeSecret as _;
-use std::path::PathBuf;
+use std::cell::RefCell;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Waits for signals, from its making on.
 #[derive(Debug)]
@@ -56,6 +60,24 @@ pub(crate) struct Reload {
     present: Config,
     /// Reloads so far.
     turn: u32,
+    /// What was read last, served or not.
+    seen: u64,
+    /// A change that stands since the last look, and is served if it is still there at the next.
+    fresh: Option<u64>,
+}
+
+/// What one reading of the file gave.
+struct Read {
+    /// What stands for its text and for the keys that it names.
+    print: u64,
+    config: Result<Config, Faults>,
+}
+
+/// Why the file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Signal,
+    Look,
 }
 
 impl Reload {
@@ -67,23 +89,49 @@ impl Reload {
             started: config.clone(),
             present: config,
             turn: 0,
+            seen: 0,
+            fresh: None,
         }
     }
 
-    /// Reloads at every signal. Ends only by being dropped.
+    /// Reloads at every signal and, where the configuration says so, when the file has changed. Ends only by being dropped.
     pub(crate) async fn run(mut self, mut hangup: Hangup) {
+        if let Some(read) = self.read().await {
+            self.seen = read.print;
+        }
         loop {
-            hangup.next().await;
-            let path = self.path.clone();
-            // The disk may be slow, and calls are not to wait for it.
-            let read = tokio::task::spawn_blocking(move || Config::load(&path, &Process)).await;
-            match read {
-                Ok(read) => self.take(read),
-                Err(error) => {
-                    tracing::error!(%error, "not reloaded: the file could not be read to its end");
-                }
+            let cause = tokio::select! {
+                () = hangup.next() => Cause::Signal,
+                () = next_look(self.present.watch) => Cause::Look,
+            };
+            if let Some(read) = self.read().await
+                && self.is_due(cause, read.print)
+            {
+                self.take(read.config);
             }
         }
+    }
+
+    async fn read(&self) -> Option<Read> {
+        let path = self.path.clone();
+        // The disk may be slow, and calls are not to wait for it.
+        match tokio::task::spawn_blocking(move || read(&path)).await {
+            Ok(read) => Some(read),
+            Err(error) => {
+                tracing::error!(%error, "not reloaded: the file could not be read to its end");
+                None
+            }
+        }
+    }
+
+    /// Whether what was read is to be served: at a signal always, at a look where it is new and was there at the last one.
+    fn is_due(&mut self, cause: Cause, print: u64) -> bool {
+        let stands = self.fresh.replace(print) == Some(print);
+        let due = cause == Cause::Signal || (stands && print != self.seen);
+        if due {
+            self.seen = print;
+        }
+        due
     }
 
     /// Serves what was read, or says why not.
@@ -111,6 +159,42 @@ impl Reload {
         let (targets, routes) = (next.targets.len(), next.routes.len());
         tracing::info!(targets, routes, "reloaded {}", self.path.display());
         self.present = next;
+    }
+}
+
+/// Comes when it is time to look at the file; never, where nobody is to.
+async fn next_look(every: Option<Duration>) {
+    match every {
+        Some(every) => tokio::time::sleep(every).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Reads the file and the keys that it names.
+fn read(path: &Path) -> Read {
+    let keys = Printed::default();
+    let config = Config::load(path, &keys);
+    let mut print = keys.0.into_inner();
+    // A file that cannot be read is told of by `config`; here it is one that holds nothing.
+    print.write(&std::fs::read(path).unwrap_or_default());
+    let print = print.finish();
+    Read { print, config }
+}
+
+/// The process, and a print of the keys that were fetched from it. The print never leaves the process, and tells nothing of them.
+#[derive(Default)]
+struct Printed(RefCell<DefaultHasher>);
+
+impl World for Printed {
+    fn variable(&self, name: &str) -> Option<String> {
+        Process.variable(name)
+    }
+
+    fn file(&self, path: &Path) -> std::io::Result<String> {
+        let text = Process.file(path);
+        let mut print = self.0.borrow_mut();
+        (path, text.as_ref().ok()).hash(&mut *print);
+        text
     }
 }
 
@@ -161,9 +245,7 @@ fn kept(started: &Config, next: &Config) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::secret::World;
     use crate::config::wellknown;
-    use std::path::Path;
 
     #[derive(Debug)]
     struct Key(&'static str);

@@ -18,7 +18,7 @@ mod wait;
 
 use self::kind::{about_account, phrase, row};
 use crate::body::Body;
-use crate::engine::{Dialect, ErrorKind};
+use crate::engine::{Dialect, ErrorKind, Spend};
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
@@ -101,6 +101,8 @@ pub(crate) enum Problem {
     UnknownKey,
     /// The caller asks for more requests a minute than it may; when to come again.
     CallerLimit(u32, Duration),
+    /// The caller has spent what an hour of its calls may cost; when to come again.
+    CallerSpent(Spend, Duration),
     /// The caller has as many calls under way as it may; when to come again.
     CallerBusy(u32, Duration),
     /// A web page that is not allowed calls, or a name that is not the gateway's was called.
@@ -258,6 +260,10 @@ impl Outline {
                 let message = format!("your key is good for {rpm} requests a minute here");
                 Self::of_kind(ErrorKind::RateLimitRequests, &message, Some(*wait))
             }
+            Problem::CallerSpent(cap, wait) => {
+                let message = format!("your key is good for {cap} an hour here, which is spent");
+                Self::of_kind(ErrorKind::QuotaExhausted, &message, Some(*wait))
+            }
             Problem::CallerBusy(most, wait) => {
                 let message = format!("your key is good for {most} calls at once here");
                 Self::of_kind(ErrorKind::RateLimitConcurrency, &message, Some(*wait))
@@ -361,6 +367,7 @@ impl Outline {
             Problem::UnknownModel { .. } => "unknown_model",
             Problem::UnknownKey => "unknown_key",
             Problem::CallerLimit(..) | Problem::CallerBusy(..) => "caller_limit",
+            Problem::CallerSpent(..) => "caller_spend",
             Problem::Foreign(_) => "foreign",
             Problem::NothingKept => "nothing_kept",
             Problem::UnknownPath(_) => "unknown_path",

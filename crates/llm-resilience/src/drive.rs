@@ -8,7 +8,7 @@ use crate::degrade;
 use crate::error::{Error, What};
 use crate::keep::Keep;
 use crate::loops::Loops;
-use crate::observe::{Outcome, Report, Told};
+use crate::observe::{Observer, Outcome, Report, Told};
 use crate::options::CallOptions;
 use futures_util::future::BoxFuture;
 use llm_errors::{ErrorKind, Phase, RateLimits, Verdict};
@@ -37,6 +37,8 @@ pub(crate) struct Drive {
     at_most_once: bool,
     reported: bool,
     request_id: Box<str>,
+    /// Told beside the client's own.
+    observer: Option<Arc<dyn Observer>>,
     /// At most two an upstream call: its own failure, and that of its stream.
     told: Vec<Told>,
 }
@@ -57,7 +59,7 @@ pub(crate) async fn send(
     if let Some(shadow) = client.table.shadow(route, &request, now()) {
         look_for_recovery(&client, &call, shadow);
     }
-    let mut drive = Drive::new(&client, route, request, options.request_id.clone());
+    let mut drive = Drive::new(&client, route, request, &options);
     let end = drive.run(&call, None, Vec::new()).await;
     let dialect = call.dialect();
     let keep = Keep::of(&client, route, &call, &options);
@@ -129,7 +131,7 @@ pub(crate) enum End {
 }
 
 impl Drive {
-    fn new(client: &Arc<Inner>, route: RouteId, request: Request, request_id: Box<str>) -> Self {
+    fn new(client: &Arc<Inner>, route: RouteId, request: Request, options: &CallOptions) -> Self {
         let started = now();
         let table = Arc::clone(&client.table);
         Self {
@@ -139,7 +141,8 @@ impl Drive {
             streamed: request.streamed,
             at_most_once: request.at_most_once,
             reported: false,
-            request_id,
+            request_id: options.request_id.clone(),
+            observer: options.observer.clone(),
             told: Vec::new(),
         }
     }
@@ -170,6 +173,9 @@ impl Drive {
             took: now().saturating_duration_since(self.started),
         };
         for observer in &self.client.observers {
+            observer.finished(&report);
+        }
+        if let Some(observer) = &self.observer {
             observer.finished(&report);
         }
     }

@@ -94,18 +94,20 @@ impl Observer for Log {
                 let provider_request_id = told.and_then(|told| told.provider_request_id.as_deref());
                 let ended = hop.ended_after.unwrap_or(hop.sent_after);
                 let took_ms = millis(ended.saturating_sub(hop.sent_after));
+                let retry_after_ms = verdict.retry_after().map(millis);
+                let outcome = report.outcome.as_str();
                 if verdict.advice.alert {
                     tracing::error!(
                         request_id, route, target, error.type = verdict.kind.as_str(),
                         scope = verdict.scope.as_str(),
-                        status, provider_request_id, took_ms,
+                        status, provider_request_id, retry_after_ms, took_ms, outcome,
                         "an operator is needed: the target is set aside"
                     );
                 } else {
                     tracing::warn!(
                         request_id, route, target, error.type = verdict.kind.as_str(),
                         phase = verdict.phase.as_str(),
-                        status, provider_request_id, took_ms,
+                        status, provider_request_id, retry_after_ms, took_ms, outcome,
                         "upstream call failed"
                     );
                 }

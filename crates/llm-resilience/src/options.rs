@@ -1,7 +1,9 @@
 //! What one call wants beyond its body.
 
+use crate::observe::Observer;
 use llm_router::{Filter, Spend};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What one call wants beyond its body.
@@ -33,6 +35,8 @@ pub struct CallOptions {
     pub max_cost: Option<Spend>,
     /// Which of the route's targets may be asked: by name, by tag, or without fallback.
     pub targets: Filter,
+    /// Told of this call alone, when it is over, after the client's own observers: what it cost, and whom.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl fmt::Debug for CallOptions {
@@ -77,6 +81,13 @@ impl CallOptions {
     #[must_use]
     pub fn side_effects(mut self) -> Self {
         self.side_effects = true;
+        self
+    }
+
+    /// Has somebody told of this call alone, when it is over.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
         self
     }
 

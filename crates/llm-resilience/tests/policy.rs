@@ -7,8 +7,11 @@ use llm_resilience::providers::{Call, Endpoint, chat};
 use llm_resilience::router::{
     Allowance, CanaryState, Edge, FilterError, Price, Refusal, Spend, Why,
 };
-use llm_resilience::{Answer, CallOptions, Client, Error, RouteSpec, TargetSpec, What};
+use llm_resilience::{
+    Answer, CallOptions, Client, Error, Observer, Report, RouteSpec, TargetSpec, What,
+};
 use llm_sim::{Preset, Rule, Script, Sim, SimHandle};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 async fn sim() -> SimHandle {
@@ -142,6 +145,35 @@ async fn edges_caps_and_trials_are_reached_from_the_builder() {
         .table()
         .spent(client.table().targets().next().unwrap(), std_now());
     assert_eq!(spent, Some(Spend(2_000_000)), "the hour outlives the table");
+}
+
+/// Keeps what each call cost.
+#[derive(Debug, Default)]
+struct Bill(Mutex<Vec<Spend>>);
+
+impl Observer for Bill {
+    fn finished(&self, report: &Report<'_>) {
+        self.0.lock().unwrap().push(report.trace.cost());
+    }
+}
+
+#[tokio::test]
+async fn somebody_may_be_told_of_one_call_alone() {
+    let sim = sim().await;
+    let price = Price {
+        per_request: 2_000_000,
+        ..Price::default()
+    };
+    let client = Client::builder()
+        .target(target("main", &sim).price(price))
+        .route(RouteSpec::new("chat").tier(["main"]))
+        .build()
+        .unwrap();
+    let bill = Arc::new(Bill::default());
+    let told = CallOptions::default().observer(Arc::clone(&bill) as _);
+    ask(&client, told).await.unwrap();
+    ask(&client, CallOptions::default()).await.unwrap();
+    assert_eq!(*bill.0.lock().unwrap(), [Spend(2_000_000)]);
 }
 
 fn std_now() -> std::time::Instant {

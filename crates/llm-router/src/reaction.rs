@@ -159,9 +159,7 @@ pub(crate) fn consequence(verdict: &Verdict) -> Consequence {
             (_, stated) => Aside::HoldByBackoff(stated),
         },
         ErrorKind::Overloaded => match stated {
-            Some(wait) if wait >= NOTHING => {
-                Aside::Hold(limited(verdict.scope), wait.min(LONGEST))
-            }
+            Some(wait) if wait >= NOTHING => Aside::Hold(limited(verdict.scope), wait.min(LONGEST)),
             // Without a wait it counts as a failure, and enough of them set the target aside.
             _ => Aside::None,
         },

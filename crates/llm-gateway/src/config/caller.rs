@@ -4,8 +4,10 @@ use super::Route;
 use super::key::Section;
 use super::reader::{Entries, Reader};
 use super::secret::World;
+use super::spend;
 use super::target::{check_name, source_of};
 use super::wording::unknown_mend;
+use crate::engine::Allowance;
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// The shortest key: whoever can reach the gateway may guess as often as he likes.
@@ -24,6 +26,8 @@ pub(crate) struct Caller {
     pub(crate) rpm: Option<u32>,
     /// Calls under way at once.
     pub(crate) concurrency: Option<u32>,
+    /// What an hour of its calls may cost.
+    pub(crate) spend: Allowance,
 }
 
 /// Reads every caller.
@@ -73,6 +77,7 @@ pub(super) fn read(
             routes: allowed(reader, top, &table, routes),
             rpm: reader.whole(&table, "rpm", 1..1_000_001),
             concurrency: reader.whole(&table, "concurrency", 1..1_000_001),
+            spend: spend::read(reader, &table),
         });
     }
     callers

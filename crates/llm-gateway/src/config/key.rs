@@ -35,6 +35,8 @@ pub(crate) enum Section {
     Member,
     /// The value of `windows`.
     Windows,
+    /// The value of `backoff`.
+    Backoff,
     /// The value of `hold_back`.
     HoldBack,
     /// One entry of `degraded`.
@@ -99,7 +101,7 @@ const fn key(
 
 impl Section {
     /// Every section, in the order of the reference, with what stands above its table there.
-    const ALL: [(Self, &'static str); 17] = [
+    const ALL: [(Self, &'static str); 18] = [
         (Self::Root, "top of the file"),
         (Self::Server, "[server]"),
         (Self::Breaker, "[breaker]"),
@@ -112,6 +114,7 @@ impl Section {
         (Self::Route, "[routes.NAME]"),
         (Self::Member, "a member of a tier"),
         (Self::Windows, "windows = { ... }"),
+        (Self::Backoff, "backoff = { ... }"),
         (Self::On, "on = { ... }"),
         (Self::Canary, "canary = { ... }"),
         (Self::HoldBack, "hold_back = { ... }"),

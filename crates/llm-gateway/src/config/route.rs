@@ -1,5 +1,6 @@
 //! Reads `[routes.NAME]`: what callers ask for, and in what order targets serve it.
 
+use super::backoff;
 use super::care::{self, Care};
 use super::key::Section;
 use super::reader::{Entries, Reader, Value};
@@ -7,7 +8,7 @@ use super::remedy::{self, Remedy};
 use super::stick::{self, StickTo};
 use super::target::{Target, check_name};
 use super::wording::{kind, unknown_mend};
-use crate::engine::{Hedging, Strategy};
+use crate::engine::{Backoff, Hedging, Strategy};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use toml::de::DeValue;
@@ -39,6 +40,8 @@ pub(crate) struct Route {
     pub(crate) max_calls: Option<u8>,
     /// How long one attempt may take.
     pub(crate) windows: Windows,
+    /// The waits between two tries of one target.
+    pub(crate) backoff: Option<Backoff>,
     /// How one of a tier's ready members is chosen.
     pub(crate) strategy: Option<Strategy>,
     /// What calls stick by, where they do.
@@ -86,6 +89,8 @@ pub(crate) struct Windows {
     pub(crate) idle: Option<Duration>,
     /// To the end of an answer that is not streamed.
     pub(crate) whole: Option<Duration>,
+    /// To the end of a stream.
+    pub(crate) stream: Option<Duration>,
 }
 
 /// One way to answer when no target could.
@@ -176,6 +181,7 @@ fn route(
         .whole(table, "max_calls", 1..101)
         .and_then(|n| u8::try_from(n).ok());
     let windows = windows(reader, table);
+    let backoff = backoff::read(reader, table);
     let strategies = Strategy::ALL.map(|strategy| (strategy.as_str(), strategy));
     let strategy = reader.choice(table, "strategy", &strategies);
     let stick_to = stick::read(reader, table, strategy);
@@ -207,6 +213,7 @@ fn route(
         attempts,
         max_calls,
         windows,
+        backoff,
         strategy,
         stick_to,
         hedging,
@@ -396,6 +403,7 @@ fn windows(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Windows {
         ("first_token", &mut windows.first_token),
         ("idle", &mut windows.idle),
         ("whole", &mut windows.whole),
+        ("stream", &mut windows.stream),
     ] {
         *slot = reader.duration(&table, name, SHORTEST);
     }

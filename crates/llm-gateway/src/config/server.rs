@@ -69,6 +69,12 @@ pub(super) fn proxy(reader: &mut Reader<'_>, top: &Entries<'_, '_>) -> Proxy {
     reader.choice(top, "proxy", &ways).unwrap_or_default()
 }
 
+/// How often the file is looked at for a change.
+pub(super) fn watch(reader: &mut Reader<'_>, top: &Entries<'_, '_>) -> Option<Duration> {
+    let every = reader.duration(top, "watch", Duration::ZERO)?;
+    (!every.is_zero()).then_some(every)
+}
+
 /// Whether two addresses cannot both be bound: the same port, on the same address or on all of them.
 pub(super) fn collide(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() != 0

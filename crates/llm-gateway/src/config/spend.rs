@@ -1,11 +1,11 @@
-//! Reads `spend = { per_hour = ..., alerts = [...] }`: what an hour may cost, of a target or of a route.
+//! Reads `spend = { per_hour = ..., alerts = [...] }`: what an hour may cost, of a target, a route or a caller.
 
 use super::key::Section;
 use super::price::{self, dollars};
 use super::reader::{Entries, Reader};
 use crate::engine::{Allowance, Ledger, Spend};
 
-/// Reads the allowance of a target or a route; nothing is counted where there is none.
+/// Reads the allowance of a target, a route or a caller; nothing is counted where there is none.
 pub(super) fn read(reader: &mut Reader<'_>, owner: &Entries<'_, '_>) -> Allowance {
     let mut allowance = Allowance::default();
     let Some(table) = reader.table(owner, "spend", Section::Spend) else {

@@ -76,6 +76,7 @@ pub(super) async fn complete(
         );
     };
     present.metrics.called(who.name(), &named.route);
+    let bill = who.bill(&present.metrics);
     drop(present);
     let route: &str = &named.route;
     for name in FORWARDED {
@@ -102,6 +103,7 @@ pub(super) async fn complete(
         Ok(slot) => slot,
         Err(problem) => return refuse(app, &problem, dialect, id),
     };
+    options.observer = bill;
     let once = options.side_effects;
     tracing::debug!(request_id = id, route, streamed, "request");
     // Below the level that is on by default: a span a request would cost more than the gateway's own work on it.

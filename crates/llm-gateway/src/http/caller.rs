@@ -1,14 +1,18 @@
 //! Whose request it is, and what he may ask for.
 
+mod account;
 mod limit;
 
 pub(super) use self::limit::Slot;
 
+use self::account::Account;
 use self::limit::Limits;
 use super::Present;
 use crate::config::{Config, keys_of};
+use crate::metrics::Metrics;
 use crate::reply::Problem;
 use http::HeaderMap;
+use llm_resilience::Observer;
 use secrecy::ExposeSecret as _;
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -31,6 +35,7 @@ struct Caller {
     /// Every route, where none is named.
     routes: Option<Box<[Box<str>]>>,
     limits: Arc<Limits>,
+    account: Arc<Account>,
 }
 
 /// Whose request it is: one of those, or anyone's where nobody is named.
@@ -45,12 +50,14 @@ impl Callers {
             let routes = caller.routes.as_ref();
             let mut known = before.into_iter().flat_map(|before| before.by_key.values());
             let known = known.find(|known| *known.name == *caller.name);
+            let account = Account::new(caller, known.map(|known| &*known.account));
             let kept = known.filter(|known| known.limits.are_of(caller));
             let limits = kept.map(|known| Arc::clone(&known.limits));
             let known = Arc::new(Caller {
                 name: caller.name.as_str().into(),
                 routes: routes.map(|all| all.iter().map(|name| name.as_str().into()).collect()),
                 limits: limits.unwrap_or_else(|| Arc::new(Limits::new(caller))),
+                account: Arc::new(account),
             });
             for key in &caller.keys {
                 by_key.insert(print(key.expose_secret().as_bytes()), Arc::clone(&known));
@@ -89,8 +96,16 @@ impl Who {
     ///
     /// The limit of the caller's that is reached.
     pub(super) fn enter(&self) -> Result<Slot, Problem> {
-        let limits = self.0.as_ref().map(|caller| &caller.limits);
-        limits.map_or_else(|| Ok(Slot::default()), |limits| limits.enter())
+        let Some(caller) = &self.0 else {
+            return Ok(Slot::default());
+        };
+        caller.account.enter()?;
+        caller.limits.enter()
+    }
+
+    /// Who is told what a call of this caller cost, if callers have names.
+    pub(super) fn bill(&self, metrics: &Arc<Metrics>) -> Option<Arc<dyn Observer>> {
+        Some(self.0.as_ref()?.account.bill(metrics))
     }
 
     /// Whether a route is there for this caller.

@@ -1,7 +1,7 @@
 //! What is counted of money, trials, and of what is passed over: targets, and events that are none.
 
 use super::{TargetLabels, TargetTexts};
-use crate::engine::{Alert, CanaryState, Client, Payer, Scope};
+use crate::engine::{Alert, CanaryState, Client, Payer, Scope, Spend};
 use llm_resilience::Report;
 use llm_resilience::breaker::State;
 use llm_resilience::router::{CanaryVerdict, Refused};
@@ -22,7 +22,7 @@ struct SpendLabels {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AlertLabels {
-    /// `route` or `target`.
+    /// `route`, `target` or `caller`.
     of: &'static str,
     name: Arc<str>,
 }
@@ -47,10 +47,16 @@ struct ScopeLabels {
     scope: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallerLabels {
+    caller: Arc<str>,
+}
+
 /// These counts. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Policy {
     spend: Family<SpendLabels, Counter<f64, AtomicU64>>,
+    caller_spend: Family<CallerLabels, Counter<f64, AtomicU64>>,
     alerts: Family<AlertLabels, Counter>,
     passed_over: Family<PassedOverLabels, Counter>,
     canary_share: Family<SpendLabels, Gauge>,
@@ -68,6 +74,11 @@ impl Policy {
             "spend_usd",
             "What upstream calls cost, in US dollars, by the prices configured",
             self.spend.clone(),
+        );
+        ours.register(
+            "caller_spend_usd",
+            "What upstream calls for a caller cost, in US dollars, by the prices configured",
+            self.caller_spend.clone(),
         );
         ours.register(
             "spend_alerts",
@@ -124,6 +135,22 @@ impl Policy {
         self.alert.clear();
     }
 
+    /// Takes in what a call of this caller cost, and whether it crossed an alert of the caller's.
+    pub(super) fn charged(&self, caller: &Arc<str>, cost: Spend, alert: bool) {
+        let labels = CallerLabels {
+            caller: Arc::clone(caller),
+        };
+        let spend = self.caller_spend.get_or_create(&labels);
+        spend.inc_by(dollars(cost));
+        if alert {
+            let labels = AlertLabels {
+                of: "caller",
+                name: Arc::clone(caller),
+            };
+            self.alerts.get_or_create(&labels).inc();
+        }
+    }
+
     pub(super) fn finished(&self, report: &Report<'_>, route: &Arc<str>, targets: &[TargetTexts]) {
         let name = |index: usize| targets.get(index).map(|texts| Arc::clone(&texts.name));
         let trace = report.trace;
@@ -132,14 +159,9 @@ impl Policy {
                 && let Some(target) = name(hop.target.index())
             {
                 let route = Arc::clone(route);
-                #[expect(
-                    clippy::cast_precision_loss,
-                    reason = "a call costs less than 2^52 millionths"
-                )]
-                let dollars = hop.cost.0 as f64 / 1e6;
                 self.spend
                     .get_or_create(&SpendLabels { route, target })
-                    .inc_by(dollars);
+                    .inc_by(dollars(hop.cost));
             }
             if hop.broken_events > 0
                 && let Some(target) = name(hop.target.index())
@@ -248,4 +270,12 @@ impl Policy {
             }
         }
     }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a call costs less than 2^52 millionths"
+)]
+fn dollars(cost: Spend) -> f64 {
+    cost.0 as f64 / 1e6
 }

@@ -247,6 +247,59 @@ async fn a_caller_gets_no_more_than_its_limits() {
     assert_eq!(ask(OLD).await.status, 200, "there is room again");
 }
 
+/// By the prices of the targets, whoever answers, streams as well.
+#[tokio::test]
+async fn a_caller_who_has_spent_its_hour_is_refused_and_nobody_else() {
+    let set = set("", "").await;
+    let text = std::fs::read_to_string(set.files.last().unwrap()).unwrap();
+    let text = text
+        .replace(
+            "model = \"large\"",
+            "model = \"large\"\nprice = { input = 0, output = 0, per_request = 1 }",
+        )
+        .replace(
+            "[callers.website]\n",
+            "[callers.website]\nspend = { per_hour = 3, alerts = [2] }\n",
+        );
+    set.reload(&text, "turn-1").await;
+    let ask = async |key: &str, stream| {
+        let chat = openai("hi", stream);
+        set.ask("x-api-key", key, "/v1/chat/completions", chat)
+            .await
+    };
+    for stream in [false, true, false] {
+        assert_eq!(ask(WEBSITE, stream).await.status, 200);
+    }
+    let refused = ask(WEBSITE, false).await;
+    assert_eq!(refused.status, 429, "{}", refused.text());
+    let error = &refused.json()["error"];
+    assert_eq!(error["code"], "insufficient_quota", "{error}");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("$3.0000 an hour"), "{message}");
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(ask(RESEARCH, false).await.status, 200);
+    assert_eq!(set.sim.count(), 4, "nothing is sent for who is refused");
+    set.reload(&text, "turn-2").await;
+    assert_eq!(ask(WEBSITE, false).await.status, 429, "no more by a reload");
+    let raised = text.replace("per_hour = 3", "per_hour = 4");
+    set.reload(&raised, "turn-3").await;
+    assert_eq!(ask(WEBSITE, false).await.status, 200);
+    assert_eq!(
+        ask(WEBSITE, false).await.status,
+        429,
+        "what was spent stays"
+    );
+    let metrics = set.get(RESEARCH, "/metrics").await;
+    for line in [
+        "llm_gateway_caller_spend_usd_total{caller=\"website\"} 4",
+        "llm_gateway_caller_spend_usd_total{caller=\"research\"} 1",
+        "llm_gateway_spend_alerts_total{of=\"caller\",name=\"website\"} 1",
+        "llm_gateway_rejected_total{reason=\"caller_spend\"} 3",
+    ] {
+        assert!(metrics.text().contains(line), "{line}\n{}", metrics.text());
+    }
+}
+
 #[tokio::test]
 async fn a_key_that_is_gone_is_refused_from_the_reload_on() {
     let set = set("", "").await;

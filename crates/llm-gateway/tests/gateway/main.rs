@@ -27,6 +27,7 @@ mod responses;
 mod rough_caller;
 mod rough_provider;
 mod schema;
+mod settings;
 mod side_effects;
 mod support;
 mod survives_failures;

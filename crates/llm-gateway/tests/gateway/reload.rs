@@ -1,4 +1,4 @@
-//! SIGHUP: a changed file is served at once, calls under way end well, and a broken file changes nothing.
+//! A file that is read again: a changed file is served at once, calls under way end well, and a broken file changes nothing.
 
 use crate::support::{BINARY, Gateway, Seen, file, openai, two};
 use http_body_util::BodyExt as _;
@@ -57,6 +57,11 @@ impl Set {
         let pid = self.gateway.child.id().to_string();
         let kill = Command::new("kill").args(["-HUP", &pid]).status();
         assert!(kill.unwrap().success());
+        self.logged(end).await
+    }
+
+    /// Waits for the log line that contains `end`; gives back all up to it.
+    async fn logged(&mut self, end: &str) -> Vec<String> {
         let mut seen = Vec::new();
         loop {
             let line = tokio::time::timeout(Duration::from_secs(10), self.log.recv()).await;
@@ -162,6 +167,52 @@ async fn a_broken_file_changes_nothing_and_every_fault_is_logged() {
     let mended = set.text().replace("[routes.chat]", "[routes.talk]");
     set.reload(&mended, "reloaded ").await;
     assert_eq!(set.ask("talk").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_file_that_is_watched_is_served_when_it_has_changed_and_keeps_what_was_learnt() {
+    let mut set = Set::start().await;
+    let key = file("one");
+    let text = set.text().replace(
+        "model = \"other\"",
+        &format!("model = \"other\"\napi_key = {{ file = {key:?} }}"),
+    );
+    let watched = format!("watch = \"50ms\"\n{text}");
+    set.reload(&watched, "reloaded ").await;
+    let spent = Rule::new().preset(Preset::InsufficientQuota);
+    set.sims[0].set_script(Script::builder().rule(spent).build().unwrap());
+    assert_eq!(set.ask("chat").await.header("x-llm-target"), Some("backup"));
+    let asked = set.sims[0].count();
+
+    let changed = watched.replace("[routes.chat]", "[routes.talk]");
+    std::fs::write(&set.path, &changed).unwrap();
+    set.logged("reloaded ").await;
+    let seen = set.ask("talk").await;
+    assert_eq!(seen.header("x-llm-target"), Some("backup"), "{seen:?}");
+    assert_eq!(set.sims[0].count(), asked, "it is still left alone");
+
+    // A slip changes nothing, and is told once however often it is seen.
+    std::fs::write(&set.path, changed.replace("patience", "pateince")).unwrap();
+    let log = set.logged("not reloaded").await.join("\n");
+    assert!(log.contains("did you mean `patience`?"), "{log}");
+    assert_eq!(set.ask("talk").await.status, 200);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    std::fs::write(&set.path, &changed).unwrap();
+    let log = set.logged("reloaded ").await.join("\n");
+    assert!(!log.contains("pateince"), "told again: {log}");
+
+    // So is a key that has changed in its own file, and nothing else.
+    std::fs::write(&key, "two").unwrap();
+    set.logged("reloaded ").await;
+    std::fs::remove_file(key).unwrap();
+    set.ask("talk").await;
+    let received = set.sims[1].received();
+    let keys: Vec<_> = received
+        .iter()
+        .map(|call| call.header("x-api-key"))
+        .collect();
+    assert!(keys.iter().all(Option::is_some), "{keys:?}");
+    assert_ne!(keys.first(), keys.last());
 }
 
 #[tokio::test]

@@ -39,4 +39,11 @@ pub(super) const KEYS: &[Key] = &[
         "no limit",
         "Calls under way at once, streams to their end. What is beyond is answered 429.",
     ),
+    key(
+        Section::Caller,
+        "spend",
+        "table",
+        "no cap, no alert",
+        "What an hour of its calls may cost over all routes and targets, by their `price`. It is counted by this process alone, and over reloads.",
+    ),
 ];

@@ -37,7 +37,7 @@ pub(super) const KEYS: &[Key] = &[
         "per_hour",
         "US dollars",
         "no cap",
-        "What would pass this sum in the last 60 minutes is not sent; for a target the next one is used.",
+        "What would pass this sum in the last 60 minutes is not sent; for a target the next one is used. A caller who has reached it is answered 429 until a part of it is an hour old; what it has under way is answered, and may pass the sum.",
     ),
     key(
         Section::Spend,

@@ -62,6 +62,13 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key(
         Section::Root,
+        "watch",
+        "duration",
+        "`\"0s\"`",
+        "How often the file, and every key file that it names, is looked at for a change, which is then served as by SIGHUP. A change counts when it has stood for two looks, so that a file which is being written is not taken by half. `\"0s\"`: on SIGHUP alone.",
+    ),
+    key(
+        Section::Root,
         "targets",
         "table of tables",
         "required",
@@ -177,7 +184,7 @@ pub(super) const KEYS: &[Key] = &[
         "failure_percent",
         "whole number, 0 to 100",
         "`50`",
-        "The share of failed calls in the last 30 s, of at least 20, that sets a target aside as well; 0: none does.",
+        "The share of failed calls in the last 30 s, of at least 20, that sets a target aside as well; one that was refused for want of capacity counts half. 0: none does.",
     ),
     key(
         Section::Breaker,

@@ -62,6 +62,7 @@ fn the_defaults_told_are_the_defaults_used() {
         (Section::Windows, "first_token", policy.windows.first_token),
         (Section::Windows, "idle", policy.windows.idle),
         (Section::Windows, "whole", policy.windows.whole),
+        (Section::Windows, "stream", policy.windows.stream),
         (Section::Server, "header_timeout", server.header_timeout),
         (Section::Server, "body_timeout", server.body_timeout),
         (Section::Server, "notice", server.notice),

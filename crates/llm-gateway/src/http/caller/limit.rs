@@ -95,6 +95,7 @@ mod tests {
             routes: None,
             rpm: Some(rpm),
             concurrency: None,
+            spend: Default::default(),
         })
     }
 
