@@ -11,14 +11,27 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 const TOKEN: u32 = 1000;
+const TOKEN_F64: f64 = 1000.0;
 
 /// Default capacity, in tokens.
 const CAPACITY: u32 = 100;
+
+/// The largest capacity, in tokens: about two million.
+const CAPACITY_MAX: u32 = u32::MAX / TOKEN / 2;
 
 /// A token bucket shared by all retries and hedges of one failure domain.
 ///
 /// The default allows one retry for five successes (20 %), holds at most 100 and starts with a reserve of 10 so that
 /// the first failures of a new process may be retried.
+///
+/// It can be a `static`, be shared in an `Arc`, or live beside what it protects:
+///
+/// ```
+/// use llm_backoff::RetryBudget;
+///
+/// static DATABASE: RetryBudget = RetryBudget::new(0.1, 10);
+/// assert!(DATABASE.withdraw());
+/// ```
 #[derive(Debug)]
 pub struct RetryBudget {
     balance: AtomicU32,
@@ -33,21 +46,36 @@ impl Default for RetryBudget {
 }
 
 impl RetryBudget {
-    /// A budget of `ratio` retries per success (clamped to `0.0..=1.0`; not a number counts as 0), starting with
+    /// A budget of `ratio` retries per success (clamped to `0.0..=1.0`, to the thousandth; not a number counts as 0), starting with
     /// `reserve` tokens. The bucket holds at most 100 tokens, or the reserve if that is more.
     #[must_use]
-    pub fn new(ratio: f64, reserve: u32) -> Self {
-        Self::with_capacity(ratio, reserve, reserve.max(CAPACITY))
+    pub const fn new(ratio: f64, reserve: u32) -> Self {
+        let capacity = if reserve > CAPACITY {
+            reserve
+        } else {
+            CAPACITY
+        };
+        Self::with_capacity(ratio, reserve, capacity)
     }
 
-    /// The same with the most tokens the bucket may hold; it bounds the burst of retries after a long healthy time.
+    /// The same with the most tokens the bucket may hold (two million at most); it bounds the burst of retries after a long healthy
+    /// time. A reserve above it is cut down to it.
     #[must_use]
-    pub fn with_capacity(ratio: f64, reserve: u32, capacity: u32) -> Self {
-        let capacity = capacity.min(u32::MAX / TOKEN / 2) * TOKEN;
+    pub const fn with_capacity(ratio: f64, reserve: u32, capacity: u32) -> Self {
+        let capacity = if capacity > CAPACITY_MAX {
+            CAPACITY_MAX
+        } else {
+            capacity
+        };
+        let reserve = if reserve > capacity {
+            capacity
+        } else {
+            reserve
+        };
         Self {
-            balance: AtomicU32::new(reserve.saturating_mul(TOKEN).min(capacity)),
+            balance: AtomicU32::new(reserve * TOKEN),
             deposit: thousandths(ratio),
-            capacity,
+            capacity: capacity * TOKEN,
         }
     }
 
@@ -63,10 +91,10 @@ impl RetryBudget {
     }
 
     /// Takes a part of a token, for retries that cost the provider less (a refused request against one that ran).
-    /// `share` is clamped to `0.0..=1.0`.
+    /// `share` is clamped to `0.0..=1.0` and counts to the thousandth; what is no number costs a whole token.
     #[must_use = "a retry that was not paid for must not be sent"]
     pub fn withdraw_part(&self, share: f64) -> bool {
-        self.take(thousandths(share))
+        self.take(thousandths(if share.is_nan() { 1.0 } else { share }))
     }
 
     /// Gives back one token that was withdrawn for a retry that was then not sent.
@@ -77,7 +105,7 @@ impl RetryBudget {
     /// What is left, in tokens.
     #[must_use]
     pub fn balance(&self) -> f64 {
-        f64::from(self.balance.load(Ordering::Relaxed)) / f64::from(TOKEN)
+        f64::from(self.balance.load(Ordering::Relaxed)) / TOKEN_F64
     }
 
     fn add(&self, amount: u32) {
@@ -115,13 +143,13 @@ impl RetryBudget {
 }
 
 /// A ratio as thousandths, rounded, within one token.
-pub(crate) fn thousandths(ratio: f64) -> u32 {
+pub(crate) const fn thousandths(ratio: f64) -> u32 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "clamped to 0..=1000; not a number becomes 0"
     )]
-    let parts = (ratio.clamp(0.0, 1.0) * f64::from(TOKEN)).round() as u32;
+    let parts = (ratio.clamp(0.0, 1.0) * TOKEN_F64).round() as u32;
     parts
 }
 
@@ -158,6 +186,7 @@ mod tests {
         budget.deposit();
         assert_eq!(budget.balance(), 0.0);
         assert_eq!(RetryBudget::new(7.0, u32::MAX).deposit, 1000);
+        assert!(!budget.withdraw_part(f64::NAN), "nor is one for nothing");
     }
 
     #[test]

@@ -14,13 +14,19 @@
 
 use std::ops::Not;
 
-use crate::operator::operators;
+use crate::operator::{operators, pointers};
 
 /// Decides whether a result is worth another attempt.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no condition on a `Result<{T}, {E}>`",
+    note = "a closure becomes one by `on_error(|error: &{E}| ..)` or `on_value(|value: &{T}| ..)`"
+)]
 pub trait Condition<T, E> {
     /// Whether to try again.
     fn retry(&self, result: &Result<T, E>) -> bool;
 }
+
+pointers! { Condition<T, E> => fn retry(&self, result: &Result<T, E>) -> bool; }
 
 /// Any error.
 #[must_use]

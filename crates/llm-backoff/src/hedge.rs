@@ -49,13 +49,16 @@ impl HedgeDelay {
     }
 }
 
+const NANO_OF_MICRO: u64 = 1000;
+
 /// What hedges may cost: a share of calls and a share of spend, both funded by calls that succeeded.
 ///
 /// The default is 10 % of each. Unlike retries, hedges have next to no reserve: without traffic there is nothing to gain.
 #[derive(Debug)]
 pub struct HedgeBudget {
     calls: RetryBudget,
-    spend_micro_usd: AtomicU64,
+    /// In thousandths of the callers' unit, so that a share of the cheapest call is still something.
+    spend_nano_usd: AtomicU64,
     spend_max: u64,
     share: u32,
 }
@@ -70,11 +73,11 @@ impl HedgeBudget {
     /// Hedges of at most `share` (`0.0..=1.0`) of calls and of spend, holding at most 20 hedges and `burst_micro_usd` millionths
     /// of a US dollar in store.
     #[must_use]
-    pub fn new(share: f64, burst_micro_usd: u64) -> Self {
+    pub const fn new(share: f64, burst_micro_usd: u64) -> Self {
         Self {
             calls: RetryBudget::with_capacity(share, 1, 20),
-            spend_micro_usd: AtomicU64::new(0),
-            spend_max: burst_micro_usd,
+            spend_nano_usd: AtomicU64::new(0),
+            spend_max: burst_micro_usd.saturating_mul(NANO_OF_MICRO),
             share: thousandths(share),
         }
     }
@@ -82,7 +85,8 @@ impl HedgeBudget {
     /// Books a call that succeeded, with what it cost in millionths of a US dollar (0 where prices are not known).
     pub fn deposit(&self, cost_micro_usd: u64) {
         self.calls.deposit();
-        let credit = cost_micro_usd.saturating_mul(u64::from(self.share)) / 1000;
+        // The share is in thousandths, too.
+        let credit = cost_micro_usd.saturating_mul(u64::from(self.share));
         if credit > 0 {
             self.update(|spend| Some(spend.saturating_add(credit).min(self.spend_max)));
         }
@@ -91,14 +95,27 @@ impl HedgeBudget {
     /// Takes what a hedge is expected to cost; both parts or nothing. `false`: do not send it.
     #[must_use = "a hedge that was not paid for must not be sent"]
     pub fn withdraw(&self, cost_micro_usd: u64) -> bool {
-        if cost_micro_usd > 0 && !self.update(|spend| spend.checked_sub(cost_micro_usd)) {
+        let cost = cost_micro_usd.saturating_mul(NANO_OF_MICRO);
+        if cost > 0 && !self.update(|spend| spend.checked_sub(cost)) {
             return false;
         }
         let paid = self.calls.withdraw();
-        if !paid && cost_micro_usd > 0 {
-            self.update(|spend| Some(spend.saturating_add(cost_micro_usd).min(self.spend_max)));
+        if !paid {
+            self.give_back(cost);
         }
         paid
+    }
+
+    /// Gives back what was taken for a hedge that was then not sent.
+    pub fn refund(&self, cost_micro_usd: u64) {
+        self.calls.refund();
+        self.give_back(cost_micro_usd.saturating_mul(NANO_OF_MICRO));
+    }
+
+    fn give_back(&self, cost: u64) {
+        if cost > 0 {
+            self.update(|spend| Some(spend.saturating_add(cost).min(self.spend_max)));
+        }
     }
 
     /// Hedges in store, by number.
@@ -108,7 +125,7 @@ impl HedgeBudget {
     }
 
     fn update(&self, next: impl Fn(u64) -> Option<u64>) -> bool {
-        self.spend_micro_usd
+        self.spend_nano_usd
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next)
             .is_ok()
     }
@@ -151,5 +168,18 @@ mod tests {
             "the refused hedge's money was given back"
         );
         assert!(!budget.withdraw(0));
+        budget.refund(900);
+        assert!(budget.withdraw(900), "a hedge that was not sent is free");
+    }
+
+    #[test]
+    fn ten_of_the_cheapest_calls_pay_for_one_more() {
+        let budget = HedgeBudget::default();
+        for _ in 0..10 {
+            budget.deposit(1);
+        }
+        assert!(budget.withdraw(1));
+        assert!(!budget.withdraw(1));
+        assert!(!budget.withdraw(u64::MAX));
     }
 }

@@ -1,4 +1,5 @@
-//! `|` and `&` for rules: each rule type gets both operators, and so does what they make.
+//! What rules of every algebra have in common: `|` and `&` for each type and for what they make, and that a rule behind a pointer is a
+//! rule, so that one can be shared, or chosen while the program runs.
 
 /// Implements `|` (to `Any`) and `&` (to `All`) for the listed types of one algebra.
 macro_rules! operators {
@@ -19,3 +20,20 @@ macro_rules! operators {
     )+};
 }
 pub(crate) use operators;
+
+/// Implements a trait of one method for references, boxes and `Arc`s of what implements it.
+macro_rules! pointers {
+    ($trait:ident $(<$($param:ident),+>)? => fn $method:ident(&self, $($arg:ident: $type:ty),+) -> $output:ty;) => {
+        pointers! { @ $trait [$($($param),+)?] (&P) fn $method($($arg: $type),+) -> $output }
+        pointers! { @ $trait [$($($param),+)?] (Box<P>) fn $method($($arg: $type),+) -> $output }
+        pointers! { @ $trait [$($($param),+)?] (std::sync::Arc<P>) fn $method($($arg: $type),+) -> $output }
+    };
+    (@ $trait:ident [$($param:ident),*] ($pointer:ty) fn $method:ident($($arg:ident: $type:ty),+) -> $output:ty) => {
+        impl<$($param,)* P: $trait<$($param),*> + ?Sized> $trait<$($param),*> for $pointer {
+            fn $method(&self, $($arg: $type),+) -> $output {
+                (**self).$method($($arg),+)
+            }
+        }
+    };
+}
+pub(crate) use pointers;

@@ -9,7 +9,7 @@ use crate::backoff::Backoff;
 /// | | attempts | base | ceiling | whole call | one attempt | longest hint waited out |
 /// |---|---|---|---|---|---|---|
 /// | [`interactive`](Self::interactive) | 3 | 0.5 s | 10 s | 30 s | 30 s | 10 s |
-/// | [`background`](Self::background) | 6 | 0.5 s | 60 s | 15 min | 5 min | 5 min |
+/// | [`background`](Self::background) | 6 | 0.5 s | 60 s | 10 min | 5 min | 5 min |
 /// | [`agent`](Self::agent) | 5 | 0.5 s | 20 s | 3 min | 2 min | 60 s |
 ///
 /// A person in front of a screen leaves after half a minute; a nightly job would rather be late than wrong; an agent has
@@ -48,7 +48,7 @@ impl Preset {
         Self {
             backoff: Backoff::default().with_ceiling(Duration::from_secs(60)),
             attempts: 6,
-            total: Duration::from_secs(15 * 60),
+            total: Duration::from_secs(10 * 60),
             attempt: Duration::from_secs(5 * 60),
             hint_max: Duration::from_secs(5 * 60),
         }

@@ -100,7 +100,7 @@ impl Quantile {
         if let Some(bucket) = half.buckets.get(index(value)) {
             bucket.fetch_add(1, Ordering::Relaxed);
         }
-        let total = half.total.fetch_add(1, Ordering::Relaxed) + 1;
+        let total = half.total.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         if total.is_multiple_of(REFRESH) || self.known_us.load(Ordering::Relaxed) == 0 {
             self.refresh();
         }

@@ -2,12 +2,10 @@
 //!
 //! Order after a result that is worth another attempt: hooks (*after*); the wait is computed, raised to the server's
 //! hint; then the first of these that applies ends the call: the hint is longer than the caller waits for, the stop rule,
-//! the deadline would pass during the wait, the budget is spent. Only then does it sleep. So there is never a sleep after
-//! the last attempt, and never one that outlasts the deadline.
+//! the deadline would pass during the wait or leave the attempt no time, the budget is spent. Only then does it sleep. So there is
+//! never a sleep after the last attempt, and never one that outlasts the deadline.
 
-use std::future::poll_fn;
 use std::pin::pin;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use rand::{SeedableRng, rngs::SmallRng};
@@ -25,10 +23,16 @@ use crate::wait::Wait;
 use crate::window::AttemptWindow;
 
 mod parts;
+mod polling;
 
 pub use self::parts::{Event, Hint, Limit, NoHint, NoLimit, Observer, Unobserved, Within};
+use self::polling::{first, give_way};
 
 /// A retry policy, ready to run any asynchronous operation. It is reusable, and allocates nothing.
+///
+/// Kept in a struct it is `Retry<'static, TokioSleep>`, with its rules' types behind that where they are not the preset's; a rule that is
+/// chosen while the program runs is a `Box<dyn Stop + Send + Sync>`. What it borrows, a budget or a tally, is a `static` or is added
+/// where it runs: `self.retry.budget(&self.budget).run(..)`.
 ///
 /// ```
 /// # #[cfg(feature = "tokio")] {
@@ -253,6 +257,29 @@ impl<'a, Z: Sleep, W, S, C, G, L, O> Retry<'a, Z, W, S, C, G, L, O> {
 impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
     /// Runs the operation until its result is accepted or something forbids another attempt. The first attempt is always made.
     ///
+    /// The operation may borrow from around it. What it needs to *change* goes into a lock, since the future of one attempt is not
+    /// known to be gone when the next begins:
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")] {
+    /// # use llm_backoff::{Retry, TokioSleep};
+    /// # struct Connection { queries: u32 }
+    /// # impl Connection {
+    /// #     async fn query(&mut self) -> Result<u32, &'static str> { self.queries += 1; Ok(self.queries) }
+    /// # }
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let mut connection = Connection { queries: 0 };
+    /// let connection = tokio::sync::Mutex::new(&mut connection);
+    /// let rows = Retry::interactive(TokioSleep)
+    ///     .run(|_| async { connection.lock().await.query().await })
+    ///     .await;
+    /// # assert_eq!(rows, Ok(1));
+    /// # }); }
+    /// ```
+    ///
+    /// (An `AsyncFnMut` could lend it out instead, but as of Rust 1.95 a future that holds one cannot be shown to be `Send` for every
+    /// lifetime, so that it cannot be spawned.)
+    ///
     /// # Errors
     ///
     /// The last attempt's error.
@@ -357,7 +384,7 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
             let hint = result.as_ref().err().and_then(|e| self.hint.hint(e));
             let own = self.wait.wait(&progress, rng);
             progress.wait = hint.map_or(own, |hint| floor_with_hint(own, hint, rng));
-            let paid = match self.pay(&progress, hint, deadline) {
+            let paid = match self.pay::<E>(&progress, hint, deadline) {
                 Ok(paid) => paid,
                 Err(reason) => {
                     self.observer
@@ -367,11 +394,14 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
             };
             self.observer
                 .observe(Event::BeforeSleep(&progress, &result));
-            if !progress.wait.is_zero() {
+            if progress.wait.is_zero() {
+                // A call that fails at once must not keep everybody else from their turn.
+                give_way().await;
+            } else {
                 self.sleep.sleep(progress.wait).await;
                 progress.slept = progress.slept.saturating_add(progress.wait);
-                progress.now = self.sleep.now();
             }
+            progress.now = self.sleep.now();
             // A busy runtime may wake us late.
             if deadline.is_some_and(|deadline| deadline.is_past(progress.now)) {
                 let reason = StopReason::Deadline;
@@ -471,17 +501,28 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
     }
 
     /// Pays for another attempt, or says what forbids it.
-    fn pay(
+    fn pay<E>(
         &self,
         progress: &Progress,
         hint: Option<Duration>,
         deadline: Option<Deadline>,
-    ) -> Result<Paid<'_>, StopReason> {
+    ) -> Result<Paid<'_>, StopReason>
+    where
+        S: Stop,
+        L: Limit<E>,
+    {
+        // An attempt whose window the reserve has eaten would only be sent to be cancelled.
+        let is_over = |deadline: Deadline| {
+            let begins = progress.now.checked_add(progress.wait);
+            let window = begins.zip(self.limit.window());
+            let window = window.map(|(at, limit)| limit.at(at, Some(deadline), progress.timeouts));
+            !deadline.allows(progress.now, progress.wait) || window == Some(Duration::ZERO)
+        };
         if hint.is_some_and(|hint| hint > self.limits.hint_max) {
             Err(StopReason::Hint)
         } else if self.stop.stop(progress) {
             Err(StopReason::Rule)
-        } else if deadline.is_some_and(|d| !d.allows(progress.now, progress.wait)) {
+        } else if deadline.is_some_and(is_over) {
             Err(StopReason::Deadline)
         } else if self.limits.budget.is_some_and(|budget| !budget.withdraw()) {
             Err(StopReason::Budget)
@@ -521,15 +562,4 @@ impl Drop for Paid<'_> {
             budget.refund();
         }
     }
-}
-
-/// The future's output, or nothing if the timer ends before it.
-async fn first<F: Future>(future: F, timer: impl Future<Output = ()>) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut timer = pin!(timer);
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
-    })
-    .await
 }

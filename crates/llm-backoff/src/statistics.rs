@@ -65,6 +65,17 @@ impl Totals {
 }
 
 impl Tally {
+    /// All at zero; can be a `static`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            calls: AtomicU64::new(0),
+            attempts: AtomicU64::new(0),
+            gave_up: AtomicU64::new(0),
+            slept_ms: AtomicU64::new(0),
+        }
+    }
+
     /// Adds a call.
     pub fn add(&self, statistics: &Statistics, stopped: Option<StopReason>) {
         self.calls.fetch_add(1, Ordering::Relaxed);

@@ -14,20 +14,20 @@
 
 use std::time::Duration;
 
-use crate::operator::operators;
+use crate::operator::{operators, pointers};
 use crate::progress::Progress;
 
 /// Decides whether the attempt that has just failed was the last.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no rule for stopping",
+    note = "a number becomes one by `stop::attempts(number)`, a closure by `stop::when(|progress| ..)`"
+)]
 pub trait Stop {
     /// Whether to stop now.
     fn stop(&self, progress: &Progress) -> bool;
 }
 
-impl<S: Stop + ?Sized> Stop for &S {
-    fn stop(&self, progress: &Progress) -> bool {
-        (**self).stop(progress)
-    }
-}
+pointers! { Stop => fn stop(&self, progress: &Progress) -> bool; }
 
 /// Stops after this many attempts, the first included.
 #[must_use]

@@ -18,19 +18,20 @@ use std::time::Duration;
 use rand::Rng;
 
 use crate::backoff::{Backoff, between};
+use crate::operator::pointers;
 use crate::progress::Progress;
 
 /// Decides how long to wait before the next attempt.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no rule for waiting",
+    note = "a time becomes one by `wait::fixed(time)`, a closure by `wait::by(|progress| ..)`"
+)]
 pub trait Wait {
     /// The wait after the attempt that has just failed. `progress.wait` is the wait before that attempt.
     fn wait(&self, progress: &Progress, rng: &mut dyn Rng) -> Duration;
 }
 
-impl<W: Wait + ?Sized> Wait for &W {
-    fn wait(&self, progress: &Progress, rng: &mut dyn Rng) -> Duration {
-        (**self).wait(progress, rng)
-    }
-}
+pointers! { Wait => fn wait(&self, progress: &Progress, rng: &mut dyn Rng) -> Duration; }
 
 impl Wait for Backoff {
     fn wait(&self, progress: &Progress, rng: &mut dyn Rng) -> Duration {

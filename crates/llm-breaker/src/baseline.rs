@@ -50,8 +50,9 @@ impl Baseline {
 
     /// Counts a time, whatever it says.
     pub(crate) fn see(&self) {
+        // Four thousand million are as good as all: from there on only the turns to halving are told.
+        let seen = self.seen().checked_add(1).unwrap_or(u32::MAX - HALVE + 1);
         // A lost race between two threads loses one observation of a statistic; that is not worth a loop.
-        let seen = self.seen().saturating_add(1);
         self.seen.store(seen, Ordering::Relaxed);
     }
 
@@ -171,4 +172,26 @@ fn bin_of(x: f32) -> usize {
     )]
     let bin = place.clamp(0.0, last) as usize;
     bin
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_learnt_outlasts_the_count_of_calls() {
+        let usual = Baseline::new();
+        let teach = |calls: u32| {
+            for _ in 0..calls {
+                usual.learn(0.0);
+                usual.see();
+            }
+        };
+        teach(HALVE);
+        usual.seen.store(u32::MAX - HALVE / 2, Ordering::Relaxed);
+        teach(3 * HALVE);
+        let counted = usual.density(bin_of(0.0));
+        assert!(counted > 1000.0, "{counted}");
+        assert!(usual.is_known());
+    }
 }

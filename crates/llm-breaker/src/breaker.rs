@@ -412,6 +412,22 @@ impl Breaker {
         }
     }
 
+    /// Ends a hold, and lets the next call be the probe of what is open: for whoever knows that the cause is gone (a bill paid, a key
+    /// renewed, a limit raised).
+    pub fn recall(&self, now: Instant) -> Option<Change> {
+        let held = self.hot.hold.swap(0, Ordering::Relaxed);
+        self.note_change(held == 0, true);
+        let t = self.tick(now);
+        let mut gate = Gate(self.hot.gate.load(Ordering::Acquire));
+        while gate.phase() == Phase::Open && gate.until() > t {
+            match self.swap(gate, gate.stay(Phase::Open, gate.reason(), t)) {
+                Ok(()) => return Some(Change::HalfOpened),
+                Err(seen) => gate = seen,
+            }
+        }
+        None
+    }
+
     /// Opens it for its next cooldown on evidence judged elsewhere (latency beside its peers, hanging calls, a wider scope).
     /// Does nothing unless calls are passing.
     pub fn trip(&self, now: Instant, reason: TripReason) -> Option<Change> {

@@ -267,6 +267,91 @@ mod tests {
         );
     }
 
+    /// What the manual's table and each setter say is what the code does.
+    #[test]
+    fn every_default_is_as_it_is_told() {
+        let c = BreakerConfig::default();
+        let percent = |share: f64| format!("{:.0} %", share * 100.0);
+        let s = |span: Duration| format!("{} s", span.as_secs());
+        let (ratio, shadow) = (c.ratio.unwrap(), c.shadow_every.unwrap());
+        let manual = include_str!("lib.rs");
+        let told = |setting: &str| {
+            let mut cells = manual
+                .lines()
+                .filter_map(|line| line.strip_prefix("//! | "));
+            let row = cells.find(|row| row.starts_with(&format!("`{setting}`")));
+            row.and_then(|row| row.split(" | ").nth(1))
+                .unwrap()
+                .to_owned()
+        };
+        for (setting, default) in [
+            (
+                "failures",
+                format!("{} in {}", c.failures, s(c.failure_window)),
+            ),
+            (
+                "ratio",
+                format!("{} of ≥ {} in {}", percent(ratio), c.samples, s(c.window)),
+            ),
+            (
+                "cooldown",
+                format!("{}, doubling to {}", s(c.cooldown), s(c.cooldown_max)),
+            ),
+            ("heal", s(c.heal)),
+            ("lease", s(c.lease)),
+            (
+                "ramp_step",
+                format!("{} or {} good", s(c.ramp_step), c.ramp_good),
+            ),
+            ("shadow_every", s(shadow)),
+            (
+                "alerts",
+                format!("{}, {}", percent(c.alert), percent(c.escalate)),
+            ),
+        ] {
+            assert_eq!(told(setting), default, "{setting}");
+        }
+        for line in [
+            format!(
+                "{0} hard failures or {0} bad answers in a row inside {1}",
+                c.failures,
+                s(c.failure_window)
+            ),
+            format!("half of >= {} results in {} failed", c.samples, s(c.window)),
+        ] {
+            assert!(manual.contains(&line), "the diagram lacks: {line}");
+        }
+        let source = include_str!("config.rs");
+        for (setter, default) in [
+            ("failures", c.failures.to_string()),
+            ("failure_window", s(c.failure_window)),
+            ("cooldown", s(c.cooldown)),
+            ("cooldown_max", s(c.cooldown_max)),
+            ("lease", s(c.lease)),
+            ("heal", s(c.heal)),
+            ("ratio", ratio.to_string()),
+            ("samples", c.samples.to_string()),
+            ("window", s(c.window)),
+            ("ramp_step", s(c.ramp_step)),
+            ("ramp_good", c.ramp_good.to_string()),
+            ("shadow_every", s(shadow)),
+            ("alerts", format!("{} and {}", c.alert, c.escalate)),
+        ] {
+            let (before, _) = source
+                .split_once(&format!("pub const fn {setter}(mut self"))
+                .unwrap();
+            let told = before
+                .rsplit("\n\n")
+                .next()
+                .unwrap()
+                .replace("\n    /// ", " ");
+            assert!(
+                told.contains(&format!("Default {default}")),
+                "{setter}: {told}"
+            );
+        }
+    }
+
     #[test]
     fn every_bad_field_is_named() {
         let error = BreakerConfig::builder()

@@ -40,6 +40,8 @@
 //!   beside all of it: hold(until), a rate limit waited out. It refuses, and changes nothing.
 //! ```
 //!
+//! Who knows that a cause is gone (the bill is paid) brings the probe forward by [`Breaker::recall`].
+//!
 //! No state but *closed* lasts unless somebody acts: an opening ends at its instant, a probe's lease expires, a ramp goes by the
 //! clock. A lost call, a panic or a cancelled future can therefore not leave a target shut for good.
 //!

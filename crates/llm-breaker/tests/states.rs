@@ -533,3 +533,26 @@ fn settings_change_without_losing_state_or_evidence() {
     clock.pass(5.0);
     assert_eq!(breaker.readiness(clock.now), Readiness::Probe);
 }
+
+#[test]
+fn who_knows_that_the_cause_is_gone_need_not_wait_for_the_stated_end() {
+    let clock = Clock::new();
+    let breaker = breaker(&clock);
+    assert_eq!(breaker.recall(clock.now), None);
+    breaker.open_until(clock.now, after(&clock, 3600.0), TripReason::Billing);
+    breaker.hold(after(&clock, 60.0));
+    assert!(breaker.acquire(clock.now).is_err());
+    assert_eq!(breaker.recall(clock.now), Some(Change::HalfOpened));
+    assert_eq!(breaker.readiness(clock.now), Readiness::Probe);
+    assert_eq!(
+        call(&breaker, Outcome::Success, &clock),
+        Some(Change::Ramping)
+    );
+    // A probe that is out keeps its lease.
+    let breaker = tripped(&clock);
+    breaker.recall(clock.now);
+    let probe = breaker.acquire(clock.now).expect("the probe");
+    assert_eq!(breaker.recall(clock.now), None);
+    assert!(breaker.acquire(clock.now).is_err());
+    breaker.abandon(probe);
+}

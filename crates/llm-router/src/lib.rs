@@ -25,6 +25,9 @@
 //! # }
 //! ```
 //!
+//! A failure is told as a [`Verdict`](llm_errors::Verdict). `llm-errors` reads it from the reply of a language model; for any other
+//! service say yourself what happened: `Verdict::new(ErrorKind::Overloaded, Phase::Sent)`, with a hint where it named one.
+//!
 //! # What a failure leads to
 //!
 //! | failure | this target | then |

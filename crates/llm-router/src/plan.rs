@@ -38,7 +38,7 @@ use crate::cut::Form;
 use crate::pace::Seen;
 use crate::reaction::Lesson;
 use crate::request::Request;
-use crate::route::{Policy, RouteId};
+use crate::route::{LONGEST, Policy, RouteId};
 use crate::scope::Passes;
 use crate::select::{Fit, Set};
 use crate::table::{Slot, Table};
@@ -184,8 +184,9 @@ impl Plan {
         seed: u64,
     ) -> Self {
         let policy = table.policy(route);
+        let allowed = request.deadline.unwrap_or(policy.deadline).min(LONGEST);
         Self {
-            deadline: Deadline::after(now, request.deadline.unwrap_or(policy.deadline)),
+            deadline: Deadline::after(now, allowed),
             patience: request.patience.unwrap_or(policy.patience),
             fit: Fit::of(policy, &request),
             side: Side::Undrawn,

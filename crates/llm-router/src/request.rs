@@ -29,7 +29,7 @@ pub struct Request {
     /// The call must not be run twice: after a failure that may have come when it had been executed, nobody is asked
     /// again. Said together with `side_effects`, which keeps copies from being sent beside it.
     pub at_most_once: bool,
-    /// Replaces the route's deadline.
+    /// Replaces the route's deadline. More than a year counts as a year.
     pub deadline: Option<Duration>,
     /// Replaces the route's patience.
     pub patience: Option<Duration>,

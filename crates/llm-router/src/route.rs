@@ -69,7 +69,7 @@ impl<T: Into<Box<str>>> From<T> for Member {
 }
 
 /// What the times of a policy are cut down to: as good as none.
-const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 /// How long one attempt may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,6 +20,10 @@ pub enum Event<'a, T, E> {
 }
 
 /// Told of every [`Event`]; implemented by functions.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot watch calls that end with `Result<{T}, {E}>`",
+    note = "a closure can that says what it is told of: `|event: Event<'_, {T}, {E}>| ..`"
+)]
 pub trait Observer<T, E> {
     /// Takes note.
     fn observe(&self, event: Event<'_, T, E>);
@@ -40,6 +44,10 @@ impl<T, E> Observer<T, E> for Unobserved {
 }
 
 /// Reads how long the server asked to wait from an error; implemented by functions.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` reads no hint from a `{E}`",
+    note = "a closure does that says what it reads: `|error: &{E}| ..`, of type `Option<Duration>`"
+)]
 pub trait Hint<E> {
     /// The wait asked for, if any.
     fn hint(&self, error: &E) -> Option<Duration>;

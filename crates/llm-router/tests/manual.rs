@@ -1,0 +1,111 @@
+//! What the manual and the page on tuning say of defaults and results is what the code and the simulation give.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+use llm_router::{MAX_CANDIDATES, Policy};
+use std::time::Duration;
+
+const TUNING: &str = include_str!("../../../docs/tuning.md");
+const SIMULATION: &str = include_str!("../../../docs/simulation.md");
+
+/// The cells of the table row that begins with `name`, as they are written.
+fn row(page: &str, name: &str) -> Vec<String> {
+    let mut rows = page.lines().filter_map(|line| {
+        let (_, row) = line.trim_end_matches('|').split_once("| ")?;
+        Some(
+            row.split('|')
+                .map(|cell| cell.trim().to_owned())
+                .collect::<Vec<_>>(),
+        )
+    });
+    rows.find(|cells| cells.first().is_some_and(|cell| cell == name))
+        .unwrap_or_else(|| panic!("no row `{name}`"))
+}
+
+#[test]
+fn the_table_of_limits() {
+    let manual = include_str!("../src/lib.rs");
+    let said = |name| row(manual, name)[1].clone();
+    let policy = Policy::default();
+    let seconds = |time: Duration| format!("{} s", time.as_secs());
+    assert_eq!(said("wall clock of a request"), seconds(policy.deadline));
+    assert_eq!(said("tries of one target"), policy.attempts.to_string());
+    assert_eq!(
+        said("upstream calls of one request"),
+        policy.max_sends.to_string()
+    );
+    assert_eq!(
+        said("wait for a target's own tier"),
+        seconds(policy.patience)
+    );
+    assert_eq!(said("candidates of a route"), MAX_CANDIDATES.to_string());
+    let built = include_str!("../src/resolve.rs");
+    assert_eq!(
+        said("repeated calls of one route"),
+        "15 % of its requests, 20 saved up"
+    );
+    assert!(built.contains("RetryBudget::with_capacity(0.15, 10, 20)"));
+}
+
+#[test]
+fn the_numbers_of_chat_batch_and_agents() {
+    let presets = [Policy::interactive(), Policy::background(), Policy::agent()];
+    let each = |show: fn(&Policy) -> String| presets.each_ref().map(show).to_vec();
+    let said = |name| row(TUNING, name)[1..].to_vec();
+    assert_eq!(
+        said("`deadline`"),
+        each(|p| format!("`\"{}s\"`", p.deadline.as_secs()))
+    );
+    assert_eq!(
+        said("`patience`"),
+        each(|p| format!("`\"{}s\"`", p.patience.as_secs()))
+    );
+    assert_eq!(said("`attempts`"), each(|p| p.attempts.to_string()));
+    assert_eq!(said("`max_calls`"), each(|p| p.max_sends.to_string()));
+    let first_token = each(|p| format!("`\"{}s\"`", p.windows.first_token.as_secs()));
+    assert_eq!(said("`windows.first_token`"), first_token);
+}
+
+/// One figure of a policy in a scenario of the simulation.
+fn figure(scenario: &str, policy: &str, column: &str) -> String {
+    let (_, section) = SIMULATION
+        .split_once(&format!("\n### {scenario}\n"))
+        .unwrap();
+    let names = row(section, "policy");
+    let place = names.iter().position(|name| name == column).unwrap();
+    row(section, policy).swap_remove(place)
+}
+
+#[test]
+fn the_figures_are_those_of_the_simulation() {
+    let text = TUNING.replace('\n', " ");
+    for scenario in ["stragglers, hedged", "stragglers, half from the request"] {
+        let [before, after] =
+            ["no protection", "llm-router"].map(|policy| figure(scenario, policy, "p99 s"));
+        let told = format!("from {before} s to {after} s");
+        assert!(text.contains(&told), "{scenario}: {told}");
+    }
+    let limited = "three times the limit, told";
+    let [calls, blind] = ["llm-router", "three blind retries"]
+        .map(|policy| figure(limited, policy, "calls/request"));
+    let told = format!("({calls} a request instead of {blind})");
+    assert!(text.contains(&told), "{told}");
+}
+
+#[test]
+fn every_plot_is_there() {
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/");
+    let plots: Vec<&str> = TUNING
+        .split("](")
+        .skip(1)
+        .filter_map(|link| link.split(')').next())
+        .filter(|link| link.ends_with(".svg"))
+        .collect();
+    assert!(plots.len() >= 8, "{plots:?}");
+    for plot in plots {
+        assert!(std::path::Path::new(docs).join(plot).is_file(), "{plot}");
+    }
+}
