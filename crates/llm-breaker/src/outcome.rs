@@ -51,3 +51,25 @@ pub enum Change {
     /// All calls pass again.
     Closed,
 }
+
+impl Change {
+    /// Its name in logs and metrics. Stable.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "opened",
+            Self::HalfOpened => "half_opened",
+            Self::Ramping => "ramping",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// Why it opened; [`TripReason::None`] of any other change.
+    #[must_use]
+    pub const fn reason(self) -> TripReason {
+        match self {
+            Self::Opened { reason } => reason,
+            _ => TripReason::None,
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use crate::config::{self, Config, Preset, Proxy};
 use anyhow::Context as _;
 pub(crate) use llm_resilience::breaker::{Alert, Mode};
-use llm_resilience::breaker::{BreakerConfig, Snapshot, State};
+use llm_resilience::breaker::{BreakerConfig, Snapshot, State, TripReason};
 use llm_resilience::cache::{Cache, CacheConfig};
 use llm_resilience::providers::{
     AwsCredential, AwsKeys, Endpoint, EndpointBuilder, ReqwestTransport,
@@ -316,6 +316,9 @@ fn policy(route: &config::Route) -> Policy {
 pub(crate) fn health(client: &Client, target: TargetId, now: Instant) -> Snapshot {
     let table = client.table();
     let own = table.gate(target).snapshot(now);
+    if own.state != State::Closed {
+        return own;
+    }
     let shared = [
         Scope::Credential,
         Scope::Organisation,
@@ -323,15 +326,24 @@ pub(crate) fn health(client: &Client, target: TargetId, now: Instant) -> Snapsho
         Scope::Region,
         Scope::Provider,
     ];
-    let mut shared = shared
-        .map(|scope| table.scope_gate(target, scope).snapshot(now))
-        .into_iter();
-    if own.state != State::Closed {
-        return own;
+    let shared = shared.map(|scope| table.scope_gate(target, scope).snapshot(now));
+    let shut = shared.iter().find(|seen| seen.state != State::Closed);
+    // A rate limit that is waited out closes nothing.
+    let held = || shared.iter().find(|seen| seen.held_until.is_some());
+    match shut {
+        Some(shut) => *shut,
+        None if own.held_until.is_some() => own,
+        None => held().copied().unwrap_or(own),
     }
-    shared
-        .find(|seen| seen.state != State::Closed)
-        .unwrap_or(own)
+}
+
+/// What keeps calls away, as far as this tells: why it is not closed, or a rate limit that is waited out.
+pub(crate) fn reason(seen: &Snapshot) -> TripReason {
+    match seen.state {
+        State::Closed if seen.held_until.is_some() => TripReason::RateLimit,
+        State::Closed => TripReason::None,
+        _ => seen.reason,
+    }
 }
 
 #[cfg(test)]

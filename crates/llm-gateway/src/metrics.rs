@@ -381,12 +381,7 @@ impl Metrics {
                     .get_or_create(&labels)
                     .set(i64::from(state == seen.state));
             }
-            let held = seen.held_until.is_some().then_some(TripReason::RateLimit);
-            let reason = if seen.state == State::Closed {
-                held
-            } else {
-                Some(seen.reason)
-            };
+            let reason = engine::reason(&seen);
             for known in TripReason::ALL
                 .iter()
                 .filter(|known| **known != TripReason::None)
@@ -395,7 +390,7 @@ impl Metrics {
                     target: Arc::clone(&name),
                     reason: known.as_str(),
                 };
-                let now_so = reason == Some(*known);
+                let now_so = reason == *known;
                 let known_so = self.aside.get(&labels).is_some();
                 if now_so || known_so {
                     self.aside.get_or_create(&labels).set(i64::from(now_so));

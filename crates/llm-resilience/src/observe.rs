@@ -1,5 +1,6 @@
 //! Who is told how each request went.
 
+use llm_breaker::TripReason;
 use llm_errors::ErrorKind;
 use llm_providers::Facts;
 use llm_router::{CanaryVerdict, Payer, Table, Trace};
@@ -115,8 +116,10 @@ impl Observer for Log {
         }
         for seen in &report.trace.changes {
             let target = report.table.target_name(seen.target);
-            let (scope, change) = (seen.scope.as_str(), seen.change);
-            tracing::warn!(route, target, scope, ?change, "health changed");
+            let (scope, change) = (seen.scope.as_str(), seen.change.as_str());
+            let reason = seen.change.reason();
+            let reason = (reason != TripReason::None).then_some(reason.as_str());
+            tracing::warn!(route, target, scope, change, reason, "health changed");
         }
         if let Some((target, verdict)) = report.trace.canary {
             let target = report.table.target_name(target);

@@ -225,8 +225,11 @@ impl fmt::Display for Considered<'_> {
             Some(refusal) => write!(f, "not used: {refusal}")?,
         }
         let shut = |seen: &&(Scope, Snapshot)| seen.1.state == State::Open;
+        let mut all = self.shared.iter().map(|(_, seen)| seen);
+        let held = all.any(|seen| seen.held_until.is_some()) || self.health.held_until.is_some();
         let reason = match self.shared.iter().find(shut) {
             Some((_, shared)) => shared.reason,
+            None if held && self.health.state == State::Closed => TripReason::RateLimit,
             None => self.health.reason,
         };
         if self.refusal.is_some() && reason != TripReason::None {

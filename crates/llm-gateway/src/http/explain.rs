@@ -4,7 +4,7 @@
 use super::caller::Who;
 use super::{App, ask, call, receive, refuse};
 use crate::body::Body;
-use crate::engine::Dialect;
+use crate::engine::{self, Dialect};
 use crate::reply::{self, Outline, Problem};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -151,7 +151,7 @@ fn health(seen: &Snapshot, now: Instant) -> Value {
     let left = until.map(|until| until.saturating_duration_since(now).as_millis());
     json!({
         "state": seen.state.as_str(),
-        "reason": seen.reason.as_str(),
+        "reason": engine::reason(seen).as_str(),
         "until_ms": left.and_then(|left| u64::try_from(left).ok()),
         "error_rate": seen.error_rate,
     })

@@ -30,7 +30,13 @@ pub(super) fn ready(app: &App, face: Face) -> Response<Body> {
         .targets()
         .map(|target| {
             let seen = engine::health(&app.client, target, now);
-            let state = json!({ "breaker": seen.state.as_str(), "reason": seen.reason.as_str() });
+            let until = seen.held_until.max(seen.retry_at);
+            let left = until.map(|until| until.saturating_duration_since(now).as_millis());
+            let state = json!({
+                "breaker": seen.state.as_str(),
+                "reason": engine::reason(&seen).as_str(),
+                "back_in_ms": left.and_then(|left| u64::try_from(left).ok()),
+            });
             (table.target_name(target).to_owned(), state)
         })
         .collect();

@@ -42,6 +42,14 @@ struct EventLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ChangeLabels {
+    target: Arc<str>,
+    scope: &'static str,
+    change: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ScopeLabels {
     target: Arc<str>,
     scope: &'static str,
@@ -62,6 +70,7 @@ pub(super) struct Policy {
     canary_share: Family<SpendLabels, Gauge>,
     canary_events: Family<EventLabels, Counter>,
     scope_open: Family<ScopeLabels, Gauge>,
+    changes: Family<ChangeLabels, Counter>,
     spared: Family<TargetLabels, Counter>,
     error_rate: Family<TargetLabels, Gauge<f64, AtomicU64>>,
     alert: Family<TargetLabels, Gauge>,
@@ -104,6 +113,11 @@ impl Policy {
             "scope_open",
             "1 where what a target shares with others is set aside",
             self.scope_open.clone(),
+        );
+        ours.register(
+            "health_changes",
+            "Changes of a breaker: of a target's own, or of one for what it shares with others",
+            self.changes.clone(),
         );
         ours.register(
             "spared",
@@ -173,6 +187,17 @@ impl Policy {
             self.passed_over(&hop.passed_over, targets);
         }
         self.passed_over(&trace.refused, targets);
+        for seen in &trace.changes {
+            if let Some(target) = name(seen.target.index()) {
+                let labels = ChangeLabels {
+                    target,
+                    scope: seen.scope.as_str(),
+                    change: seen.change.as_str(),
+                    reason: seen.change.reason().as_str(),
+                };
+                self.changes.get_or_create(&labels).inc();
+            }
+        }
         for alert in &trace.alerts {
             let (of, name) = match alert.payer {
                 Payer::Route => ("route", Some(Arc::clone(route))),

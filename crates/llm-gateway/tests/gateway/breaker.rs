@@ -59,6 +59,12 @@ async fn a_breaker_that_only_observes_keeps_no_call_away() {
         let metrics = gateway.get("/metrics").await;
         let open = "llm_gateway_breaker_state{target=\"primary\",state=\"open\"} 1";
         assert!(metrics.text().contains(open), "{mode}: {}", metrics.text());
+        let changed = "llm_gateway_health_changes_total{target=\"primary\",scope=\"deployment\",change=\"opened\",reason=\"streak\"} 1";
+        assert!(
+            metrics.text().contains(changed),
+            "{mode}: {}",
+            metrics.text()
+        );
     }
 }
 

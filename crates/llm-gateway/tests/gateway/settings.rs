@@ -98,6 +98,26 @@ async fn a_limit_that_the_provider_tells_is_kept_as_well() {
 }
 
 #[tokio::test]
+async fn a_limit_that_is_waited_out_is_told_with_its_end() {
+    let limited = "[[rule]]\npreset = \"rate_limit\"\nretry_after = \"20s\"";
+    let world = World::tiers(limited, "", "").await;
+    world.calls(1).await;
+    let ready = world.gateway.get("/readyz").await.json();
+    let a = &ready["targets"]["a"];
+    assert_eq!(
+        (&a["breaker"], &a["reason"]),
+        (&"closed".into(), &"rate_limit".into())
+    );
+    let left = a["back_in_ms"].as_u64().unwrap();
+    assert!((10_000..=20_000).contains(&left), "{ready}");
+    assert!(ready["targets"]["b"]["back_in_ms"].is_null(), "{ready}");
+    let told = world.gateway.get("/explain/chat").await.json();
+    let words = told["words"][0].as_str().unwrap();
+    assert!(words.contains("(rate_limit), back in "), "{words}");
+    assert_eq!(told["candidates"][0]["health"]["reason"], "rate_limit");
+}
+
+#[tokio::test]
 async fn no_more_calls_are_under_way_than_a_target_takes() {
     let slow = "[[rule]]\nslow = { latency = \"500ms\" }";
     let world = World::tiers(slow, "limits = { concurrency = 1 }", "patience = \"0s\"").await;

@@ -57,6 +57,13 @@ fn rate_limits() -> Vec<Scenario> {
         )
         .route("patience = \"0s\"")
         .ask(Answer(SECOND), 1..=1, 1..=1),
+        // Some calls until it is known, and then none: not one for each of the forty.
+        Scenario::new(
+            "503, retry after 0 s, for ever: left alone all the same",
+            "[[rule]]\npreset = \"unavailable_503\"\nretry_after = \"0s\"\n",
+        )
+        .ask(Answer(SECOND), 20..=30, 40..=40)
+        .but(|ask| ask.times = 40),
         Scenario::new(
             "429 for tokens a minute",
             "[[rule]]\npreset = \"rate_limit_tokens\"\nretry_after = \"20s\"\n",
