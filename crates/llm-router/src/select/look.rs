@@ -261,8 +261,15 @@ impl Table {
             ..route.first_tier()?
         };
         let at = || self.moment(now).ns;
-        let usable = |one: &Candidate| is_at_hand(self, one, request);
-        Some(favourite(tier, request, draw, at, usable)?.target)
+        let favourite = favourite(
+            tier,
+            request,
+            draw,
+            at,
+            #[inline(always)]
+            |one| is_at_hand(self, one, request),
+        );
+        Some(favourite?.target)
     }
 
     /// The same for any request, tier by tier.
