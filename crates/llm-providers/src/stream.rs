@@ -18,6 +18,7 @@
 
 mod around;
 mod course;
+mod flow;
 mod glance;
 mod joint;
 mod plain;
@@ -28,6 +29,7 @@ mod translate;
 
 pub(crate) use self::around::{Around, Filler};
 pub(crate) use self::course::Course;
+use self::flow::Flow;
 pub use self::glance::Facts;
 pub(crate) use self::glance::{
     Glance, is_done, is_filled, parse, text_of, unescape, unescape_inner,
@@ -104,6 +106,7 @@ pub struct ReplyStream {
     release_at: Option<Instant>,
     /// Events with content so far.
     content_events: u32,
+    flow: Flow,
     idle_at: Instant,
     /// A sign of life has come: the silence begins anew when more is waited for.
     alive: bool,
@@ -173,6 +176,7 @@ impl ReplyStream {
             hold: parts.hold,
             release_at: None,
             content_events: 0,
+            flow: Flow::default(),
             provider: parts.provider,
             status: parts.status,
             clocks: parts.clocks,
@@ -243,6 +247,16 @@ impl ReplyStream {
         &self.facts
     }
 
+    /// The time that each token of the answer took after the first, as far as that was the target's doing; `None` where the answer was too
+    /// short to tell, or its reader seldom waited for it.
+    #[must_use]
+    pub fn time_per_token(&self) -> Option<Duration> {
+        let usage = &self.facts.usage;
+        // Reasoning that is not shown is over when the first content comes; what is shown comes in pieces.
+        let shown = usage.output_tokens.saturating_sub(usage.reasoning_tokens);
+        self.flow.per_token(shown, self.content_events)
+    }
+
     /// Handles one event, or reads one chunk where none is at hand.
     async fn step(&mut self) {
         match self.frames.next() {
@@ -263,6 +277,7 @@ impl ReplyStream {
         });
         // What is there already needs neither timer nor clock.
         if let Some(item) = ready.await {
+            self.flow.forget_wait();
             self.take_chunk(item);
             return;
         }
@@ -274,8 +289,14 @@ impl ReplyStream {
         if let Some(release) = release {
             limit = limit.min(release);
         }
+        if self.spoke {
+            self.flow.begin_wait(Instant::now());
+        }
         match timeout_at(limit, body.next()).await {
-            Ok(item) => self.take_chunk(item),
+            Ok(item) => {
+                self.flow.end_wait(Instant::now());
+                self.take_chunk(item);
+            }
             Err(_) if release.is_some_and(|release| release <= limit) => self.committed = true,
             Err(_) => self.fail_transport(TransportFault::Timeout),
         }

@@ -325,6 +325,9 @@ impl AnswerStream {
         drive
             .plan
             .lost(self.attempt, &facts.dropped, facts.broken_events);
+        if let Some(time) = self.upstream.time_per_token() {
+            drive.plan.flowed(self.attempt, time, now());
+        }
         drive.plan.on(event, now());
         let mut facts = facts.clone();
         facts.usage = self.upstream.usage();

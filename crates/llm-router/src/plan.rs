@@ -16,6 +16,7 @@
 mod beside;
 mod change;
 mod end;
+mod flow;
 mod learn;
 mod live;
 mod pay;

@@ -5,6 +5,7 @@
 //! apart, for nothing else makes them comparable.
 
 use crate::crowd::Crowd;
+use crate::flow::Flow;
 use crate::request::Request;
 use crate::route::Windows;
 use llm_backoff::{AdaptiveWindow, HedgeDelay, SizeClass};
@@ -35,6 +36,7 @@ pub(crate) struct Vitals {
     /// All calls in flight, by the same classes: each is weighed against its like.
     hang: HangDetector,
     crowd: Crowd,
+    flow: Flow,
     origin: Instant,
     /// Milliseconds since the origin at which trouble was last forgotten: calls sent before it
     /// say nothing about the time after.
@@ -147,6 +149,7 @@ impl Vitals {
             window: AdaptiveWindow::new(Duration::MAX, origin),
             hang: HangDetector::new(SizeClass::COUNT, origin),
             crowd: Crowd::new(origin),
+            flow: Flow::new(),
             origin,
             forgotten_at: AtomicU64::new(0),
         }
@@ -223,6 +226,24 @@ impl Vitals {
             let score = kind.slow.observe_in(class(request).index(), took);
             kind.note(score, class(request), took, self.millis(now));
         }
+    }
+
+    /// The tokens of a stream that was sent at `sent_at` took so long each.
+    pub(crate) fn flowed(
+        &self,
+        usual: &LatencyDetector,
+        per_token: Duration,
+        sent_at: Instant,
+        now: Instant,
+    ) {
+        if self.millis(sent_at) >= self.forgotten_at.load(Ordering::Relaxed) {
+            self.flow.observe(usual, per_token, self.millis(now));
+        }
+    }
+
+    /// Whether its streams flow much slower than they did.
+    pub(crate) fn flows_slowly(&self, usual: &LatencyDetector, now: Instant) -> bool {
+        self.flow.is_slow(usual, self.millis(now))
     }
 
     fn millis(&self, at: Instant) -> u64 {
@@ -375,6 +396,7 @@ impl Vitals {
     pub(crate) fn recovered(&self, now: Instant) {
         self.forgotten_at.store(self.millis(now), Ordering::Relaxed);
         self.hang.reset(now);
+        self.flow.forget();
         for kind in [&self.streamed, &self.whole] {
             kind.forget_trouble();
         }

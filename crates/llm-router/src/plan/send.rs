@@ -239,7 +239,7 @@ impl Plan {
     }
 
     /// The candidates that this request has not called, could be called now, and do not hang.
-    fn ready_others<'t>(
+    pub(super) fn ready_others<'t>(
         &self,
         table: &'t Table,
         route: &'t Resolved,

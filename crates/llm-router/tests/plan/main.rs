@@ -15,6 +15,7 @@ mod changes;
 mod choosing;
 mod edges;
 mod failover;
+mod flow;
 mod honesty;
 mod laws;
 mod money;
