@@ -23,7 +23,7 @@
 //!
 //! | question | part |
 //! |---|---|
-//! | how long to wait? | [`Backoff`], [`Jitter`]; compose with [`wait`]: `fixed`, `uniform`, `incrementing`, `chain`, `then`, `+` |
+//! | how long to wait? | [`Backoff`], [`Jitter`]; compose with [`wait`]: `fixed`, `uniform`, `incrementing`, `chain`, `then`, `by`, `+` |
 //! | what if the server said how long? | [`Backoff::delay_with_hint`], [`floor_with_hint`]: a hint is a floor, spread upwards |
 //! | when to stop? | [`stop`]: `attempts`, `elapsed`, `before`, `never`, `when`, <code>\|</code>, `&` |
 //! | which results are worth it? | [`condition`]: `on_error`, `on_value`, `on_cause`, <code>\|</code>, `&`, `!` |
@@ -32,6 +32,47 @@
 //! | may we afford it? | [`RetryBudget`], funded by successes |
 //! | when is a second request worth sending? | [`HedgeDelay`], [`HedgeBudget`] |
 //! | what happened? | [`Event`]s, [`Statistics`] of a call, [`Tally`] over all calls |
+//!
+//! # In your code
+//!
+//! | to | |
+//! |---|---|
+//! | change something between attempts | put it into a lock: [`Retry::run`] |
+//! | keep a policy in a struct, or rules that the configuration chooses | [`Retry`] |
+//! | share a budget | `static` or `Arc`: [`RetryBudget`] |
+//! | test without waiting | a clock that jumps: [`Sleep`] |
+//! | log and count | [`Retry::observe`], [`Retry::report`], [`Retry::tally`] |
+//! | hold attempts to a time | [`Retry::limit`]; without it they are only told what is left |
+//!
+//! In a `tower` stack, where `tower::retry` repeats the call, the parts serve its policy:
+//!
+//! ```
+//! # #[cfg(feature = "tokio")] {
+//! use llm_backoff::{Backoff, RetryBudget};
+//! use std::sync::Arc;
+//!
+//! #[derive(Clone, Default)]
+//! struct Policy { waits: Backoff, budget: Arc<RetryBudget>, retries: u32 }
+//!
+//! impl<Q: Clone, T, E> tower::retry::Policy<Q, T, E> for Policy {
+//!     type Future = tokio::time::Sleep;
+//!
+//!     fn retry(&mut self, _: &mut Q, result: &mut Result<T, E>) -> Option<Self::Future> {
+//!         if result.is_ok() {
+//!             self.budget.deposit();
+//!             return None;
+//!         }
+//!         let wait = self.waits.delay(self.retries, &mut rand::rng());
+//!         self.retries += 1;
+//!         (self.retries <= 2 && self.budget.withdraw()).then(|| tokio::time::sleep(wait))
+//!     }
+//!
+//!     fn clone_request(&mut self, request: &Q) -> Option<Q> {
+//!         Some(request.clone())
+//!     }
+//! }
+//! # }
+//! ```
 //!
 //! # Formulas
 //!

@@ -6,6 +6,7 @@ use crate::route::Windows;
 use crate::target::TargetId;
 use crate::trace::Tokens;
 use llm_errors::{ErrorKind, Verdict};
+use std::fmt;
 use std::time::Instant;
 
 /// Names one upstream call of one plan.
@@ -59,6 +60,14 @@ pub struct Cause {
     /// request.
     pub retry_at: Option<Instant>,
 }
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no target could answer: {}", self.kind)
+    }
+}
+
+impl std::error::Error for Cause {}
 
 /// What happened to an attempt.
 #[derive(Debug, Clone, Copy, PartialEq)]
