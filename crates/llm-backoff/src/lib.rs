@@ -99,7 +99,7 @@
 //! | base, factor, ceiling | 0.5 s, 2, 10 s | the first retry is soon, the third has left a blip behind |
 //! | jitter | full | fewest calls under contention; the ceiling holds after jitter |
 //! | attempts | 3 (6 in the background, 5 for agents) | what three tries do not cure another target should |
-//! | whole call | 30 s (10 min, 3 min) | after that nobody is waiting any more; see [`Preset`] |
+//! | whole call | 30 s (10 min, 3 min) | after that nobody is waiting any more; see [`Preset`]. For a model that thinks before it speaks give more: 10 min, and 5 of them an attempt |
 //! | longest hint waited out | 10 s (5 min, 60 s) | beyond it, set the target aside and move on |
 //! | retry budget | 20 % of successes, 10 in reserve, 100 at most | while some calls fail, load is at most 1.2 of the usual one; when all do, what is in store is spent once |
 //! | hedge budget | 10 % of calls and of spend | what a p90 costs, and not more |

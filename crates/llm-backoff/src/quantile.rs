@@ -85,11 +85,21 @@ impl Quantile {
                 share.clamp(0.0, 1.0)
             },
             samples: samples.max(1),
-            half_ms: u64::try_from(half.as_millis()).unwrap_or(u64::MAX).max(1),
+            half_ms: 1,
             origin,
             turn: AtomicU64::new(0),
             known_us: AtomicU64::new(0),
             halves: [Half::new(), Half::new()],
+        }
+        .over(half)
+    }
+
+    /// The same over halves of another length.
+    #[must_use]
+    pub fn over(self, half: Duration) -> Self {
+        Self {
+            half_ms: u64::try_from(half.as_millis()).unwrap_or(u64::MAX).max(1),
+            ..self
         }
     }
 

@@ -31,13 +31,15 @@
 //!
 //! `tests/hang.rs` tries it all, on shapes that none of the numbers was chosen on as well.
 //!
-//! Everything is bounded: 256 slots of an eighth of a second; calls older than the ring (32 s) are forgotten.
+//! Everything is bounded: 256 slots of an eighth of a second; calls older than the ring (32 s) are forgotten. Where a model thinks for
+//! minutes before it speaks, slots of a second remember for four minutes, and see a hang a second later.
 
 use std::time::{Duration, Instant};
 
 use crate::sync::{AtomicU64, Ordering};
 
 const SLOT_MS: u64 = 125;
+const LONG_SLOT_MS: u64 = 1000;
 const RING: usize = 256;
 const SLOTS: u64 = 256;
 const COUNT: u64 = 0xffff;
@@ -50,6 +52,8 @@ const ANSWERED: f32 = -2.9957;
 const LEAST_SHARE: f32 = 0.02;
 /// Ages count this much less: a target that has grown a little slower does not hang.
 const SLACK: f32 = 1.3;
+/// The same where calls are long because a model thinks: what is asked may be harder than it was before.
+const LONG_SLACK: f32 = 3.0;
 /// The score of an alarm, where nothing is known of waves.
 const ALARM: f32 = 10.0;
 /// So many times as high as the highest score of a wave must that of an alarm be, but no higher than the limit.
@@ -68,7 +72,7 @@ const WAVY: f32 = 2.0;
 /// What [`SLACK`] is beside that where there are waves, and what the score must be then.
 const SLACK_IN_WAVES: f32 = 6.0;
 const ALARM_IN_WAVES: f32 = 5.0;
-/// How many slots the calls of a second are counted over: four seconds.
+/// How many slots the calls of a second are counted over: four seconds, or half a minute.
 const RATE_SLOTS: u64 = 32;
 /// The shortest silence that can be a hang: a pause of the provider's own is none.
 const LEAST_SILENCE_MS: u64 = 2250;
@@ -86,6 +90,10 @@ pub struct HangDetector {
     waves: AtomicU64,
     /// Calls of slots before this one are not weighed.
     since: AtomicU64,
+    /// How long a slot is.
+    slot_ms: u64,
+    /// Ages count so many times less.
+    slack: f32,
     origin: Instant,
 }
 
@@ -107,14 +115,28 @@ impl HangDetector {
             weighed: AtomicU64::new(0),
             waves: AtomicU64::new(0),
             since: AtomicU64::new(0),
+            slot_ms: SLOT_MS,
+            slack: SLACK,
             origin,
+        }
+    }
+
+    /// The same for calls that may be silent for minutes, because a model thinks before it speaks: slots of a second in place of an
+    /// eighth, so that calls are watched for 256 s in place of 32; and they may take three times as long as usual in place of 1.3
+    /// times, since how long one thinks depends on what is asked.
+    #[must_use]
+    pub fn for_long_calls(classes: usize, origin: Instant) -> Self {
+        Self {
+            slot_ms: LONG_SLOT_MS,
+            slack: LONG_SLACK,
+            ..Self::new(classes, origin)
         }
     }
 
     /// A call of this class begins. One of a class that does not exist is not watched.
     pub fn begin(&self, class: usize, now: Instant) -> Waiting {
         let call = Waiting {
-            slot: low(self.tick(now) / SLOT_MS),
+            slot: low(self.tick(now) / self.slot_ms),
             class: u32::try_from(class).unwrap_or(u32::MAX),
         };
         self.update(call, |begun, silent| {
@@ -164,7 +186,7 @@ impl HangDetector {
         }
         let waves = waves.clamp(1.0, WAVES_MAX);
         let alike = self.alike(t, waves);
-        let (score, silence_ms) = self.weigh(t, alike, SLACK, &slower);
+        let (score, silence_ms) = self.weigh(t, alike, self.slack, &slower);
         // A wave that made the last answers so much slower may have gone on rising.
         let slack = SLACK_IN_WAVES.max(level * level);
         let wave = || waves >= WAVY && self.weigh(t, 1.0, slack, &slower).0 < ALARM_IN_WAVES;
@@ -178,7 +200,7 @@ impl HangDetector {
 
     /// How many of the calls that begin now say what one independent call would.
     fn alike(&self, t: u64, waves: f32) -> f32 {
-        let newest = t / SLOT_MS;
+        let newest = t / self.slot_ms;
         let slots = newest.saturating_sub(RATE_SLOTS - 1)..=newest;
         let begun = |ring| {
             slots
@@ -188,7 +210,7 @@ impl HangDetector {
         };
         let calls: u32 = self.rings.iter().map(begun).sum();
         #[expect(clippy::cast_precision_loss, reason = "some thousands")]
-        let per_second = calls as f32 * 1000.0 / (RATE_SLOTS * SLOT_MS) as f32;
+        let per_second = calls as f32 * 1000.0 / (RATE_SLOTS * self.slot_ms) as f32;
         1.0 + (waves - 1.0) * (per_second / WAVES_CALLS).max(1.0)
     }
 
@@ -219,7 +241,7 @@ impl HangDetector {
     /// Forgets all calls so far: after the target was left, and after a recovery.
     pub fn reset(&self, now: Instant) {
         let t = self.tick(now);
-        self.since.store(t / SLOT_MS + 1, Ordering::Relaxed);
+        self.since.store(t / self.slot_ms + 1, Ordering::Relaxed);
         self.weighed.store(pack(t / WEIGH_MS, 0), Ordering::Relaxed);
         self.waves
             .fetch_and(!u64::from(u32::MAX), Ordering::Relaxed);
@@ -234,7 +256,7 @@ impl HangDetector {
         slack: f32,
         slower: &impl Fn(usize) -> Option<S>,
     ) -> (f32, u64) {
-        let newest = t / SLOT_MS;
+        let newest = t / self.slot_ms;
         let oldest = (newest + 1)
             .saturating_sub(SLOTS)
             .max(self.since.load(Ordering::Relaxed));
@@ -252,7 +274,7 @@ impl HangDetector {
                 *weight += f32::from(begun.saturating_sub(silent)) * ANSWERED;
                 if silent > 0 {
                     // The age of the slot's youngest call.
-                    let age = t.saturating_sub((slot + 1) * SLOT_MS);
+                    let age = t.saturating_sub((slot + 1) * self.slot_ms);
                     let share = slower(Duration::from_millis(age).div_f32(slack));
                     let share = share.clamp(LEAST_SHARE, 1.0);
                     *weight += f32::from(silent) * ((1.0 - HUNG) + HUNG / share).ln() / alike;
@@ -262,7 +284,7 @@ impl HangDetector {
         let (mut score, mut silent_since) = (0.0f32, t);
         for (slot, weight) in (oldest..=newest).zip(&weights) {
             if score == 0.0 {
-                silent_since = ((slot + 1) * SLOT_MS).min(t);
+                silent_since = ((slot + 1) * self.slot_ms).min(t);
             }
             score = (score + weight).clamp(0.0, SCORE_MAX);
         }

@@ -16,7 +16,6 @@ use std::time::Instant;
 
 pub(crate) use llm_resilience::backoff::{Backoff, Jitter};
 pub(crate) use llm_resilience::errors::{ErrorKind, Provider, Scope};
-pub(crate) use llm_resilience::list_price;
 pub(crate) use llm_resilience::providers::catalog::{entry as catalog_entry, wire as catalog_wire};
 pub(crate) use llm_resilience::providers::model::{self, Model};
 pub(crate) use llm_resilience::providers::{
@@ -25,9 +24,10 @@ pub(crate) use llm_resilience::providers::{
 pub(crate) use llm_resilience::quality::{Finding, Language};
 pub(crate) use llm_resilience::router::{
     Allowance, Canary, CanaryState, Edge, FailOpen, Filter, Hedging, Ledger, Limits,
-    MAX_CANDIDATES, OnCut, Payer, Policy, Price, Spend, Strategy, Truncate,
+    MAX_CANDIDATES, OnCut, Payer, Policy, Price, Spend, Strategy, Thinking, Truncate,
 };
 pub(crate) use llm_resilience::{Client, Quality};
+pub(crate) use llm_resilience::{habit, list_price};
 
 /// Builds the client that a configuration describes. Targets and routes keep their order, so that their indices are
 /// those of the configuration.
@@ -195,6 +195,7 @@ fn target_spec(target: &config::Target) -> anyhow::Result<TargetSpec> {
     let mut spec = TargetSpec::new(target.name.as_str(), endpoint.build()?)
         .limits(target.limits)
         .breaker(target.breaker)
+        .thinks(target.thinks)
         .price(target.price.unwrap_or_default());
     if let Some(label) = &target.credential {
         spec = match target.key_turn {
@@ -285,14 +286,17 @@ fn route_spec(route: &config::Route, targets: &[config::Target]) -> RouteSpec {
     spec
 }
 
-fn policy(route: &config::Route) -> Policy {
+pub(crate) fn policy(route: &config::Route) -> Policy {
     let mut policy = match route.preset {
         Preset::Interactive => Policy::interactive(),
         Preset::Background => Policy::background(),
         Preset::Agent => Policy::agent(),
     };
     let given = &route.windows;
-    policy.deadline = route.deadline.unwrap_or(policy.deadline);
+    if let Some(deadline) = route.deadline {
+        // Who says how long a call may take says it of every call.
+        (policy.deadline, policy.thinking_deadline) = (deadline, deadline);
+    }
     policy.patience = route.patience.unwrap_or(policy.patience);
     policy.attempts = route.attempts.unwrap_or(policy.attempts);
     policy.max_sends = route.max_calls.unwrap_or(policy.max_sends);
@@ -308,6 +312,7 @@ fn policy(route: &config::Route) -> Policy {
     policy.windows.whole = given.whole.unwrap_or(policy.windows.whole);
     policy.windows.stream = given.stream.unwrap_or(policy.windows.stream);
     policy.backoff = route.backoff.unwrap_or(policy.backoff);
+    policy.windows.thinking = given.thinking.unwrap_or(policy.windows.thinking);
     policy
 }
 
@@ -389,7 +394,7 @@ mod tests {
     #[test]
     fn what_is_given_reaches_the_engine() {
         let policy = policy_of(
-            "deadline = \"9s\"\npatience = \"0s\"\nattempts = 2\nmax_calls = 5\nwindows = { connect = \"1s\", first_token = \"2s\", idle = \"3s\", whole = \"4s\", stream = \"5s\" }",
+            "deadline = \"9s\"\npatience = \"0s\"\nattempts = 2\nmax_calls = 5\nwindows = { connect = \"1s\", first_token = \"2s\", idle = \"3s\", whole = \"4s\", stream = \"5s\", thinking = \"6s\" }",
         );
         assert_eq!(
             (policy.deadline, policy.patience),
@@ -403,8 +408,10 @@ mod tests {
             windows.idle,
             windows.whole,
             windows.stream,
+            windows.thinking,
         ];
-        assert_eq!(seconds.map(|window| window.as_secs()), [1, 2, 3, 4, 5]);
+        assert_eq!(seconds.map(|window| window.as_secs()), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(policy.thinking_deadline, policy.deadline);
     }
 
     #[test]

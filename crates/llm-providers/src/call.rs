@@ -267,6 +267,12 @@ impl Call {
         self.scan.features
     }
 
+    /// Whether the model is to think before it speaks, where the request says so; `None` where that is left to the model.
+    #[must_use]
+    pub fn thinking(&self) -> Option<bool> {
+        self.scan.thinking
+    }
+
     /// Whether a stream on OpenAI's wire is to end with a usage chunk.
     pub(crate) fn include_usage(&self) -> bool {
         self.scan.include_usage

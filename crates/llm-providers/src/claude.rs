@@ -1,5 +1,7 @@
 //! What the name of a Claude model tells, wherever it is served.
 
+use crate::model::Thinking;
+
 /// The version in a model's name: `claude-3-5-haiku-20241022` is of 3.5, `claude-opus-4@20250514` of 4.0,
 /// `us.anthropic.claude-sonnet-4-6-v1` of 4.6. `None` where it is no Claude or says no number.
 pub(crate) fn version(model: &str) -> Option<(u32, u32)> {
@@ -45,6 +47,16 @@ pub(crate) fn rest(model: &str) -> Rest {
         Some(version) if version >= (5, 0) => Rest::Disabled,
         _ => Rest::Unsaid,
     }
+}
+
+/// When it thinks. `None` where it is no Claude or says no number.
+pub(crate) fn thinking(model: &str) -> Option<Thinking> {
+    version(model)?;
+    Some(match rest(model) {
+        Rest::Unsaid => Thinking::WhenAsked,
+        Rest::Disabled => Thinking::ByDefault,
+        Rest::BetweenTools | Rest::Never => Thinking::Always,
+    })
 }
 
 /// True where a tool may be demanded: Opus and Sonnet 5.5 and Fable and Mythos 5.1 answer `tool_choice` of type `any` or

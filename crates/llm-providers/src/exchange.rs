@@ -34,9 +34,11 @@ pub struct Windows {
     pub idle: Duration,
     /// The whole attempt.
     pub total: Duration,
+    /// Streams: how much longer than `idle` the silence may be as long as nothing but thoughts has come.
+    pub thinking: Duration,
 }
 
-/// 5 s to connect, 30 s to the first token, 15 s between tokens, 600 s in all.
+/// 5 s to connect, 30 s to the first token, 15 s between tokens, 600 s in all, no more for a model that thinks.
 impl Default for Windows {
     fn default() -> Self {
         Self {
@@ -44,6 +46,7 @@ impl Default for Windows {
             first_token: Duration::from_secs(30),
             idle: Duration::from_secs(15),
             total: Duration::from_secs(600),
+            thinking: Duration::ZERO,
         }
     }
 }
@@ -191,6 +194,7 @@ pub async fn exchange_reading(
     let clocks = Clocks {
         first,
         idle: windows.idle,
+        thinking: windows.thinking,
         total,
     };
     let stream = attempt.stream(body, facts, clocks, reading).await?;

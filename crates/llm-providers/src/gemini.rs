@@ -19,4 +19,5 @@ mod request;
 mod stream;
 mod wire;
 
+pub(crate) use self::model::thinking;
 pub(crate) use self::wire::Gemini;

@@ -15,6 +15,10 @@
 //! # Ok::<(), &str>(())
 //! ```
 
+mod thinking;
+
+pub use self::thinking::{Thinking, thinking};
+
 use crate::call::Features;
 use llm_errors::Provider;
 

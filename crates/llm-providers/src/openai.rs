@@ -18,7 +18,7 @@ mod wire;
 
 pub(crate) use self::extra::{extra_for, is_native};
 pub(crate) use self::fitted::fitted;
-pub(crate) use self::model::Model;
+pub(crate) use self::model::{Model, thinking};
 pub use self::quirk::{MaxTokensField, Quirks, ReasoningField};
 pub use self::reply::{decode_reply, encode_reply};
 pub use self::request::{decode_request, encode_request};

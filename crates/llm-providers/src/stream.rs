@@ -83,6 +83,8 @@ pub(crate) struct Clocks {
     pub(crate) first: Instant,
     /// The longest silence between two signs of life afterwards.
     pub(crate) idle: Duration,
+    /// How much longer it may be as long as nothing but thoughts has come, or it is not known what has.
+    pub(crate) thinking: Duration,
     /// Everything must be over by then.
     pub(crate) total: Instant,
 }
@@ -266,7 +268,17 @@ impl ReplyStream {
         }
     }
 
+    /// The silence that is allowed now.
+    fn idle(&self) -> Duration {
+        let Clocks { idle, thinking, .. } = self.clocks;
+        match self.text() {
+            Some(text) if !text.is_empty() => idle,
+            _ => idle + thinking,
+        }
+    }
+
     async fn read(&mut self) {
+        let idle = self.alive.then(|| self.idle());
         let Some(body) = &mut self.body else {
             self.take_end();
             return;
@@ -281,8 +293,9 @@ impl ReplyStream {
             self.take_chunk(item);
             return;
         }
-        if std::mem::take(&mut self.alive) {
-            self.idle_at = Instant::now() + self.clocks.idle;
+        if let Some(idle) = idle {
+            self.alive = false;
+            self.idle_at = Instant::now() + idle;
         }
         let mut limit = self.idle_at.min(self.clocks.total);
         let release = self.release_at.filter(|_| !self.committed);

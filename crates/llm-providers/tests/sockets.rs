@@ -25,6 +25,7 @@ const WINDOWS: Windows = Windows {
     first_token: Duration::from_millis(1_500),
     idle: Duration::from_millis(700),
     total: Duration::from_secs(20),
+    thinking: Duration::ZERO,
 };
 
 async fn start(rule: &str) -> SimHandle {

@@ -38,6 +38,7 @@ pub(crate) fn attempt_on(
         connect: windows.connect,
         first_token: windows.first_token,
         idle: windows.idle,
+        thinking: windows.thinking,
         total: if call.is_stream() {
             windows.stream
         } else {

@@ -8,12 +8,14 @@ use crate::observe::{Log, Observer};
 use crate::rewrite::Rewrite;
 use llm_breaker::{BreakerConfig, Mode};
 use llm_cache::{Cache, CacheConfig};
+use llm_errors::Provider;
 use llm_providers::{
     Endpoint, Estimate, Features, Hold, Prefill, Purpose, ReqwestTransport, Transport,
     TransportBuildError, catalog, model,
 };
 use llm_router::{
     Abilities, Allowance, Edge, Limits, Member, Policy, Price, Route, Table, TableError, Target,
+    Thinking,
 };
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -36,17 +38,19 @@ pub struct TargetSpec {
     price: Price,
     allowance: Allowance,
     breaker: Mode,
+    thinks: Thinking,
 }
 
 impl TargetSpec {
-    /// The target `name`, served by `endpoint`. Window, abilities and price are those that public
-    /// pages state of the model ([`model::lookup`]), where they do; the setters replace them.
+    /// The target `name`, served by `endpoint`. Window, abilities, price and when it thinks are those that public
+    /// pages state of the model ([`model::lookup`], [`model::thinking`]), where they do; the setters replace them.
     #[must_use]
     pub fn new(name: impl Into<Box<str>>, endpoint: Endpoint) -> Self {
         let known = model::lookup(endpoint.provider(), endpoint.model());
         let stated = known.and_then(|known| known.price);
         Self {
             name: name.into(),
+            thinks: habit(endpoint.provider(), endpoint.model()),
             endpoint,
             credential: None,
             context_window: known.and_then(|known| known.context_window).unwrap_or(0),
@@ -143,11 +147,30 @@ impl TargetSpec {
         self
     }
 
+    /// When the model thinks before it speaks: such calls may be silent for longer, and are learnt apart
+    /// ([`Windows::thinking`](llm_router::Windows::thinking)). Defaults to what is known of the model.
+    #[must_use]
+    pub fn thinks(mut self, habit: Thinking) -> Self {
+        self.thinks = habit;
+        self
+    }
+
     /// What the model can do. Defaults to everything but what pages state that it cannot.
     #[must_use]
     pub fn features(mut self, features: Features) -> Self {
         self.features = Some(features);
         self
+    }
+}
+
+/// When a model thinks before it speaks, as the router knows it.
+#[must_use]
+pub fn habit(provider: Provider, model: &str) -> Thinking {
+    match model::thinking(provider, model) {
+        model::Thinking::Never => Thinking::Never,
+        model::Thinking::WhenAsked => Thinking::WhenAsked,
+        model::Thinking::ByDefault => Thinking::ByDefault,
+        model::Thinking::Always => Thinking::Always,
     }
 }
 
@@ -406,7 +429,8 @@ impl ClientBuilder {
                 .limits(spec.limits)
                 .price(spec.price)
                 .allowance(spec.allowance)
-                .breaker(spec.breaker);
+                .breaker(spec.breaker)
+                .thinks(spec.thinks);
             if let Some(label) = spec.organisation {
                 target = target.organisation(label);
             }

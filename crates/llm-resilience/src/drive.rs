@@ -208,7 +208,10 @@ impl Drive {
                         self.plan.on(Event::Failed(attempt, verdict), now());
                         continue;
                     };
-                    let reading = self.reading(&changed, form, seam);
+                    let mut reading = self.reading(&changed, form, seam);
+                    // Between the end of its thoughts and the end of the answer stands what is told by the text.
+                    let thinks = !windows.thinking.is_zero();
+                    reading.keep_text |= thinks && changed.is_stream() && changed.is_continuable();
                     let how = How {
                         windows,
                         reading,
@@ -487,6 +490,7 @@ pub(crate) fn demand(
     if call.is_stream() {
         request = request.streamed();
     }
+    request.thinking = call.thinking();
     // What the provider runs or keeps happens once more with every copy of the call.
     let lasting = [Features::SERVER_TOOLS, Features::STATE];
     if options.side_effects {
@@ -495,6 +499,7 @@ pub(crate) fn demand(
         request = request.side_effects();
     }
     request.deadline = options.deadline;
+    request.thinking_deadline = options.thinking_deadline;
     request.patience = options.patience;
     request.attempts = options.attempts;
     request.max_sends = options.max_calls;

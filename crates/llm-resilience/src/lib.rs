@@ -88,7 +88,7 @@ pub use llm_quality as quality;
 pub use llm_router as router;
 
 pub use self::answer::{Answer, AnswerStream, Body, Served};
-pub use self::builder::{BuildError, ClientBuilder, RouteSpec, TargetSpec, list_price};
+pub use self::builder::{BuildError, ClientBuilder, RouteSpec, TargetSpec, habit, list_price};
 pub use self::client::Client;
 pub use self::degrade::{Degraded, Mode, StaticAnswer};
 pub use self::error::{Error, What};

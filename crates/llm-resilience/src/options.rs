@@ -18,6 +18,9 @@ pub struct CallOptions {
     pub request_id: Box<str>,
     /// Replaces the route's deadline.
     pub deadline: Option<Duration>,
+    /// Replaces the route's deadline for calls in which a model thinks before it speaks; `None` stands for `deadline`, where that
+    /// is given.
+    pub thinking_deadline: Option<Duration>,
     /// Under the sticky strategy, calls of the same number go to the same target as long as it is
     /// there: a hash of the caller, session or prompt.
     pub stick_to: u64,
@@ -44,6 +47,7 @@ impl fmt::Debug for CallOptions {
         f.debug_struct("CallOptions")
             .field("request_id", &self.request_id)
             .field("deadline", &self.deadline)
+            .field("thinking_deadline", &self.thinking_deadline)
             .field("stick_to", &self.stick_to)
             .field("side_effects", &self.side_effects)
             .field("patience", &self.patience)

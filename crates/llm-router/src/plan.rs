@@ -65,6 +65,10 @@ pub struct Plan {
     rng: SmallRng,
     started: Instant,
     deadline: Deadline,
+    /// The beginning, or the break that is being mended.
+    searching_since: Instant,
+    /// A target was asked whose model thinks first.
+    thought: bool,
     patience: Duration,
     fit: Fit,
     side: Side,
@@ -188,6 +192,8 @@ impl Plan {
         let allowed = request.deadline.unwrap_or(policy.deadline).min(LONGEST);
         Self {
             deadline: Deadline::after(now, allowed),
+            searching_since: now,
+            thought: false,
             patience: request.patience.unwrap_or(policy.patience),
             fit: Fit::of(policy, &request),
             side: Side::Undrawn,
@@ -224,7 +230,8 @@ impl Plan {
         &self.trace
     }
 
-    /// The instant at which the search ends at the latest.
+    /// The instant at which the search ends at the latest. It moves when a target is asked whose model thinks first, and when another
+    /// is asked after it.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         self.deadline
@@ -424,7 +431,7 @@ impl Plan {
         now: Instant,
     ) -> Option<Change> {
         let Settled { own, spared, used } = outcome;
-        live.leave(slot);
+        live.leave(slot, &self.request);
         match used {
             Used::Tokens(tokens) => {
                 slot.pace.correct(live.reservation, tokens.as_cost(), now);
@@ -512,14 +519,14 @@ impl Drop for Plan {
                 let (marks, sent_at) = (std::mem::take(&mut live.earmarks), live.sent_at);
                 let spent = pay::bill(slot, &self.request, HopResult::Cancelled);
                 pay::book(route, slot, marks, spent, sent_at);
-                abandon(&table, slot, live);
+                abandon(&table, slot, live, &self.request);
             }
         }
     }
 }
 
-fn abandon(table: &Table, slot: &Slot, live: Live) {
-    live.leave(slot);
+fn abandon(table: &Table, slot: &Slot, live: Live, request: &Request) {
+    live.leave(slot, request);
     if let Some(tickets) = live.tickets {
         slot.health.gate.abandon(tickets.own);
         table.abandon_passes(slot, tickets.shared);

@@ -23,6 +23,8 @@ pub struct Request {
     pub key: u64,
     /// The answer is streamed: it counts as given at its first token.
     pub streamed: bool,
+    /// Whether the model is to think before it speaks, where the request says so: see [`Thinking`](crate::Thinking).
+    pub thinking: Option<bool>,
     /// The call does something in the world beyond answering: it is never sent to two targets at
     /// once.
     pub side_effects: bool,
@@ -31,6 +33,8 @@ pub struct Request {
     pub at_most_once: bool,
     /// Replaces the route's deadline. More than a year counts as a year.
     pub deadline: Option<Duration>,
+    /// Replaces the route's deadline for calls in which a model thinks first; `None` stands for `deadline`, where that is given.
+    pub thinking_deadline: Option<Duration>,
     /// Replaces the route's patience.
     pub patience: Option<Duration>,
     /// Replaces the route's tries of one target.
@@ -88,6 +92,13 @@ impl Request {
     #[must_use]
     pub fn streamed(mut self) -> Self {
         self.streamed = true;
+        self
+    }
+
+    /// Says whether the model is to think before it speaks.
+    #[must_use]
+    pub fn thinking(mut self, asked: bool) -> Self {
+        self.thinking = Some(asked);
         self
     }
 

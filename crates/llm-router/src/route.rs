@@ -85,11 +85,39 @@ pub struct Windows {
     /// To the end of a stream, counted from the send. The deadline does not shorten it: a stream
     /// that has begun is an answer.
     pub stream: Duration,
+    /// How much longer `first_token`, `whole` and `stream` are, and `idle` as long as nothing but thoughts has come, where the model
+    /// [thinks](crate::Thinking) before it speaks.
+    pub thinking: Duration,
+}
+
+impl Windows {
+    /// Those of a call in which the model thinks first, or does not.
+    pub(crate) fn where_it_thinks(self, thinks: bool) -> Self {
+        let thinking = if thinks {
+            self.thinking
+        } else {
+            Duration::ZERO
+        };
+        Self {
+            first_token: self.first_token + thinking,
+            whole: self.whole + thinking,
+            stream: self.stream + thinking,
+            thinking,
+            ..self
+        }
+    }
 }
 
 impl Default for Windows {
     /// 2 s to connect, 10 s to the first token, 30 s between tokens, 120 s for a whole reply, 10 min
-    /// for a stream. The request's deadline shortens all that precede the first token.
+    /// for a stream; 5 min more where the model thinks first. The request's deadline shortens all that precede the first token.
+    ///
+    /// How long they think: `gpt-5-mini` and `gpt-5.2` at their highest efforts 44 to 92 s for one question
+    /// (<https://qiita.com/FukuharaYohei/items/8143f4d51fc30624c39f>), `gpt-5` 32 s without an event where it succeeded
+    /// (<https://github.com/2389-research/tracker/issues/577>), `gpt-5.6-sol` beyond 120 s to the first event
+    /// (<https://github.com/gptme/gptme/pull/3247>), the hardest problems "several minutes"
+    /// (<https://developers.openai.com/api/docs/guides/background>). Codex waits 300 s for the next event of a stream
+    /// (<https://github.com/gptme/gptme/pull/3248>). All read 2026-11-26.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(2),
@@ -97,6 +125,7 @@ impl Default for Windows {
             idle: Duration::from_secs(30),
             whole: Duration::from_secs(120),
             stream: Duration::from_secs(600),
+            thinking: Duration::from_secs(300),
         }
     }
 }
@@ -155,6 +184,9 @@ pub struct Policy {
     /// Wall clock for the whole call: attempts, waits and fallbacks. A stream must have begun
     /// inside it.
     pub deadline: Duration,
+    /// The same from the moment on at which a target is asked whose model [thinks](crate::Thinking) before it speaks; at least `deadline`,
+    /// and counted from the beginning as well. A request's own deadline holds all the same.
+    pub thinking_deadline: Duration,
     /// The longest wait for a target's own tier before another tier is used; 0 means never wait.
     pub patience: Duration,
     /// Tries of one target.
@@ -219,11 +251,16 @@ pub enum Truncate {
 }
 
 impl Policy {
-    /// For a caller who waits: 30 s, 3 attempts a target, 2 s of patience.
+    /// For a caller who waits: 30 s, 10 min where a model thinks first, 3 attempts a target, 2 s of patience.
+    ///
+    /// The ten minutes are room for two targets that think, and what callers are used to: the official SDKs wait as long
+    /// (<https://github.com/openai/openai-python#timeouts>, <https://github.com/anthropics/anthropic-sdk-python#timeouts>, read
+    /// 2026-11-26).
     #[must_use]
     pub fn interactive() -> Self {
         Self {
             deadline: Duration::from_secs(30),
+            thinking_deadline: Duration::from_secs(600),
             patience: Duration::from_secs(2),
             attempts: 3,
             max_sends: 8,
@@ -243,35 +280,39 @@ impl Policy {
         let windows = &mut self.windows;
         for time in [
             &mut self.deadline,
+            &mut self.thinking_deadline,
             &mut self.patience,
             &mut windows.connect,
             &mut windows.first_token,
             &mut windows.idle,
             &mut windows.whole,
             &mut windows.stream,
+            &mut windows.thinking,
         ] {
             *time = (*time).min(LONGEST);
         }
         self
     }
 
-    /// For work in the background: ten minutes, 6 attempts a target, 10 s of patience.
+    /// For work in the background: ten minutes, half an hour where a model thinks first, 6 attempts a target, 10 s of patience.
     #[must_use]
     pub fn background() -> Self {
         Self {
             deadline: Duration::from_secs(600),
+            thinking_deadline: Duration::from_secs(30 * 60),
             patience: Duration::from_secs(10),
             attempts: 6,
             max_sends: 16,
             windows: Windows {
                 first_token: Duration::from_secs(60),
+                thinking: Duration::from_secs(600),
                 ..Windows::default()
             },
             ..Self::interactive()
         }
     }
 
-    /// For one step of many, which a failure would throw away: three minutes, 5 attempts a target, 5 s of patience, which
+    /// For one step of many, which a failure would throw away: three minutes, ten where a model thinks first, 5 attempts a target, 5 s of patience, which
     /// keeps it where its prompt is cached.
     #[must_use]
     pub fn agent() -> Self {

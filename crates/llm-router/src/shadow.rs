@@ -17,8 +17,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// The longest that a shadow probe may take: at one every 5 s, this bounds how many are in flight.
+/// The longest that a shadow probe may take: at one every 5 s, this bounds how many are in flight. Of those that the model thinks about
+/// only one is.
 const LONGEST: Duration = Duration::from_secs(30);
+const LONGEST_THOUGHT: Duration = Duration::from_secs(120);
 
 /// What was left for its slowness is well again when it takes no more than twice its old usual time, or this.
 const AS_EVER: Duration = Duration::from_millis(100);
@@ -30,6 +32,7 @@ pub struct Shadow {
     table: Arc<Table>,
     target: TargetId,
     windows: Windows,
+    thinks: bool,
     tickets: Option<(Option<Ticket>, Passes)>,
 }
 
@@ -59,18 +62,23 @@ impl Table {
         in_turn.take(count).find_map(|candidate| {
             let slot = self.slot(candidate.target);
             select::fits(self, candidate, request, fit, now).ok()?;
+            let vitals = &slot.health.vitals;
+            let thinks = vitals.thinks(request);
+            if !vitals.may_shadow(request) {
+                return None;
+            }
             let (own, shared) = self.shadow_of(slot, now)?;
+            vitals.shadow(thinks, true);
             self.shadows.fetch_add(1, Ordering::Relaxed);
             // An answer that is late by the target's own measure is no sign of health.
-            let silence = slot.health.vitals.suspicious_silence(request, now);
-            let longest = silence.map_or(LONGEST, |silence| silence.min(LONGEST));
+            let most = if thinks { LONGEST_THOUGHT } else { LONGEST };
+            let silence = vitals.suspicious_silence(request, now);
+            let longest = silence.map_or(most, |silence| silence.min(most));
             let slow = slot.health.gate.snapshot(now).reason == TripReason::Latency;
-            let typical = slot.health.vitals.typical(request).filter(|_| slow);
+            let typical = vitals.typical(request).filter(|_| slow);
             let longest = typical.map_or(longest, |typical| longest.min(AS_EVER.max(typical * 2)));
-            let windows = slot
-                .health
-                .vitals
-                .windows(request, route.policy.windows, now);
+            let allowed = vitals.allowed(request, route.policy.windows);
+            let windows = vitals.windows(request, allowed, now);
             Some(Shadow {
                 table: Arc::clone(self),
                 target: candidate.target,
@@ -79,6 +87,7 @@ impl Table {
                     whole: windows.whole.min(longest),
                     ..windows
                 },
+                thinks,
                 tickets: Some((own, shared)),
             })
         })
@@ -145,8 +154,9 @@ impl Shadow {
 
 impl Drop for Shadow {
     fn drop(&mut self) {
+        let slot = self.table.slot(self.target);
+        slot.health.vitals.shadow(self.thinks, false);
         if let Some((own, shared)) = self.tickets.take() {
-            let slot = self.table.slot(self.target);
             if let Some(ticket) = own {
                 slot.health.gate.abandon(ticket);
             }

@@ -14,6 +14,7 @@ use crate::route::{Policy, RouteId};
 use crate::scope::{Memberships, Shared, SharedState};
 use crate::strategy::PeakEwma;
 use crate::target::{RetryDomain, Target, TargetId};
+use crate::thinking::Thinking;
 use crate::vitals::Vitals;
 use llm_backoff::RetryBudget;
 use llm_breaker::{Breaker, BreakerConfig, Unrest};
@@ -109,10 +110,10 @@ impl Health {
     }
 
     /// Of a target that is new at `now`. Its latency is compared with others', so that it has one origin with them.
-    fn new(config: BreakerConfig, origin: Instant, now: Instant) -> Self {
+    fn new(config: BreakerConfig, habit: Thinking, origin: Instant, now: Instant) -> Self {
         Self {
             gate: Breaker::new(config, now),
-            vitals: Vitals::new(now),
+            vitals: Vitals::new(habit, now),
             ewma: PeakEwma::new(origin),
             in_flight: AtomicU32::new(0),
             unhinted_limits: AtomicU32::new(0),

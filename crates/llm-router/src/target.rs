@@ -2,6 +2,7 @@
 
 use crate::money::{Allowance, Price};
 use crate::pace::Limits;
+use crate::thinking::Thinking;
 use llm_breaker::Mode;
 use std::fmt;
 
@@ -78,6 +79,7 @@ pub struct Target {
     pub(crate) tags: Vec<Box<str>>,
     pub(crate) prefill: bool,
     pub(crate) breaker: Mode,
+    pub(crate) thinks: Thinking,
 }
 
 impl Target {
@@ -104,6 +106,7 @@ impl Target {
             tags: Vec::new(),
             prefill: false,
             breaker: Mode::Enforce,
+            thinks: Thinking::default(),
         }
     }
 
@@ -218,6 +221,14 @@ impl Target {
     #[must_use]
     pub const fn breaker(mut self, mode: Mode) -> Self {
         self.breaker = mode;
+        self
+    }
+
+    /// Says when its model thinks before it speaks: such calls may be silent for longer, and are learnt apart. Defaults to
+    /// [`Thinking::WhenAsked`].
+    #[must_use]
+    pub const fn thinks(mut self, habit: Thinking) -> Self {
+        self.thinks = habit;
         self
     }
 

@@ -2,15 +2,18 @@
 //! grown slow, and whether it has stopped answering.
 //!
 //! Times are to the first token for streams and to the end for whole answers; the two are learnt
-//! apart, for nothing else makes them comparable.
+//! apart, for nothing else makes them comparable. So are calls in which the model thinks before it speaks: by design they are silent for
+//! ten to a hundred times as long as the others, and what is slow, late or hanging there is another matter.
 
 use crate::crowd::Crowd;
 use crate::flow::Flow;
 use crate::request::Request;
 use crate::route::Windows;
+use crate::thinking::Thinking;
 use llm_backoff::{AdaptiveWindow, HedgeDelay, SizeClass};
 use llm_breaker::{HangDetector, LatencyDetector, SLOW, Waiting};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The shortest silence that says something of one call by itself.
@@ -26,21 +29,45 @@ const BEYOND_WAVES: u32 = 20;
 /// Trials in a row that another target must win before a slow one is left.
 const TRIALS: u32 = 4;
 
-/// The learnt facts of one target. About 50 KiB.
+/// Half of the thoughts of which nothing is known are taken to be longer.
+const MEDIAN_UNKNOWN_SECONDS: f32 = 120.0;
+/// For so long, and as long again, the times of calls are kept in which the model thinks: there are few of them.
+const THINKING_HALF: Duration = Duration::from_secs(30 * 60);
+
+/// The learnt facts of one target. About 50 KiB, and as much again once it has been asked for something it thinks about.
 #[derive(Debug)]
 pub(crate) struct Vitals {
-    streamed: Kind,
-    whole: Kind,
-    /// How times are spread, by size class, streamed and whole ones apart.
-    window: AdaptiveWindow,
-    /// All calls in flight, by the same classes: each is weighed against its like.
-    hang: HangDetector,
+    plain: Times,
+    /// Of calls in which the model thinks first.
+    thinking: OnceLock<Box<Times>>,
+    habit: Thinking,
+    /// A shadow probe is under way that its model thinks about.
+    shadow_thinks: AtomicBool,
+    /// Those who wait for an answer without a thought: who waits for a thought stands in no line.
     crowd: Crowd,
     flow: Flow,
     origin: Instant,
     /// Milliseconds since the origin at which trouble was last forgotten: calls sent before it
     /// say nothing about the time after.
     forgotten_at: AtomicU64,
+}
+
+/// The facts of calls that take comparable times.
+#[derive(Debug)]
+struct Times {
+    streamed: Kind,
+    whole: Kind,
+    /// How times are spread, by size class, streamed and whole ones apart.
+    window: AdaptiveWindow,
+    /// All calls in flight, by the same classes: each is weighed against its like.
+    hang: HangDetector,
+}
+
+/// A call in flight that has been silent so far.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Silence {
+    waiting: Waiting,
+    thinks: bool,
 }
 
 /// The facts of one kind of call.
@@ -132,6 +159,12 @@ impl Kind {
     }
 }
 
+/// The share of thoughts that are taken to be longer than this where nothing is learnt of them yet: slower than any that were measured
+/// (see [`Windows`]), so that it takes many silent calls to doubt a target.
+fn unknown_thoughts(age: Duration) -> f32 {
+    1.0 / (1.0 + (age.as_secs_f32() / MEDIAN_UNKNOWN_SECONDS).powi(2))
+}
+
 /// How long ago this was, where it is anything.
 fn lasted(since: &AtomicU64, now_ms: u64) -> Duration {
     match since.load(Ordering::Relaxed) {
@@ -140,14 +173,75 @@ fn lasted(since: &AtomicU64, now_ms: u64) -> Duration {
     }
 }
 
-impl Vitals {
-    pub(crate) fn new(origin: Instant) -> Self {
+impl Times {
+    fn new(origin: Instant) -> Self {
         Self {
             streamed: Kind::new(origin),
             whole: Kind::new(origin),
             // The route's own window is the cap; it is applied where the window is used.
             window: AdaptiveWindow::new(Duration::MAX, origin),
             hang: HangDetector::new(SizeClass::COUNT, origin),
+        }
+    }
+
+    fn of_thoughts(origin: Instant) -> Self {
+        let kind = || {
+            let kind = Kind::new(origin);
+            Kind {
+                usual: kind.usual.over(THINKING_HALF),
+                ..kind
+            }
+        };
+        Self {
+            streamed: kind(),
+            whole: kind(),
+            window: AdaptiveWindow::new(Duration::MAX, origin).over(THINKING_HALF),
+            hang: HangDetector::for_long_calls(SizeClass::COUNT, origin),
+        }
+    }
+
+    /// How many calls say the same, and how slow the last ones were.
+    fn waves(&self) -> (f32, f32) {
+        let waves = self.streamed.slow.waves().max(self.whole.slow.waves());
+        let level = self.streamed.slow.level().max(self.whole.slow.level());
+        (waves, level)
+    }
+
+    fn is_hanging(&self, now: Instant) -> bool {
+        let (waves, level) = self.waves();
+        self.hang.is_hanging(now, waves, level, |class| {
+            let slower = self.window.slower(class, now)?;
+            Some(move |age| slower.than(age))
+        })
+    }
+
+    /// The same of calls in which the model thinks. They come to their end in the order of their length, whenever they began: the long ones
+    /// among them are no wave.
+    fn is_hanging_in_thought(&self, now: Instant) -> bool {
+        self.hang.is_hanging(now, 1.0, 1.0, |class| {
+            let slower = self.window.slower(class, now);
+            Some(move |age| match &slower {
+                Some(slower) => slower.than(age),
+                None => unknown_thoughts(age),
+            })
+        })
+    }
+
+    fn recovered(&self, now: Instant) {
+        self.hang.reset(now);
+        for kind in [&self.streamed, &self.whole] {
+            kind.forget_trouble();
+        }
+    }
+}
+
+impl Vitals {
+    pub(crate) fn new(habit: Thinking, origin: Instant) -> Self {
+        Self {
+            plain: Times::new(origin),
+            thinking: OnceLock::new(),
+            habit,
+            shadow_thinks: AtomicBool::new(false),
             crowd: Crowd::new(origin),
             flow: Flow::new(),
             origin,
@@ -155,36 +249,93 @@ impl Vitals {
         }
     }
 
-    fn of(&self, request: &Request) -> &Kind {
-        if request.streamed {
-            &self.streamed
+    /// Whether the model thinks before it speaks in answer to this request.
+    pub(crate) fn thinks(&self, request: &Request) -> bool {
+        self.habit.about(request.thinking)
+    }
+
+    /// Whether a shadow probe may copy this request: of those that the model thinks about one at a time, since each is paid for
+    /// in full.
+    pub(crate) fn may_shadow(&self, request: &Request) -> bool {
+        !self.thinks(request) || !self.shadow_thinks.load(Ordering::Relaxed)
+    }
+
+    /// A probe that the model thinks about, or does not, is under way or over.
+    pub(crate) fn shadow(&self, thinks: bool, under_way: bool) {
+        if thinks {
+            self.shadow_thinks.store(under_way, Ordering::Relaxed);
+        }
+    }
+
+    fn times(&self, thinks: bool) -> &Times {
+        if thinks {
+            // Allocated once in the life of a target.
+            let times = || Box::new(Times::of_thoughts(self.origin));
+            self.thinking.get_or_init(times)
         } else {
-            &self.whole
+            &self.plain
+        }
+    }
+
+    /// The times of this request's like.
+    fn like(&self, request: &Request) -> &Times {
+        self.times(self.thinks(request))
+    }
+
+    fn of(&self, request: &Request) -> &Kind {
+        let times = self.like(request);
+        if request.streamed {
+            &times.streamed
+        } else {
+            &times.whole
+        }
+    }
+
+    /// The class of a request's size. How long a model thinks depends on the question, not on its length.
+    fn class(&self, request: &Request) -> SizeClass {
+        let tokens = if self.thinks(request) {
+            0
+        } else {
+            u64::from(request.context_tokens)
+        };
+        if request.streamed {
+            SizeClass::streamed(tokens)
+        } else {
+            SizeClass::whole(tokens)
         }
     }
 
     /// A call begins.
-    pub(crate) fn begin(&self, request: &Request, now: Instant) -> Waiting {
-        self.crowd.join();
-        self.hang.begin(class(request).index(), now)
+    pub(crate) fn begin(&self, request: &Request, now: Instant) -> Silence {
+        let thinks = self.thinks(request);
+        if !thinks {
+            self.crowd.join();
+        }
+        let class = self.class(request).index();
+        Silence {
+            waiting: self.times(thinks).hang.begin(class, now),
+            thinks,
+        }
     }
 
     /// A call that has begun does not wait for its first token any more: it has it, or was given up. Once a call.
-    pub(crate) fn leave(&self) {
-        self.crowd.leave();
+    pub(crate) fn leave(&self, request: &Request) {
+        if !self.thinks(request) {
+            self.crowd.leave();
+        }
     }
 
     /// A call has shown that somebody is there; nothing where it had done so before.
-    pub(crate) fn end_silence(&self, waiting: Option<Waiting>) {
-        if let Some(waiting) = waiting {
-            self.hang.answered(waiting);
+    pub(crate) fn end_silence(&self, silence: Option<Silence>) {
+        if let Some(Silence { waiting, thinks }) = silence {
+            self.times(thinks).hang.answered(waiting);
         }
     }
 
     /// A call was given up before its silence meant anything; nothing where it was not silent any more.
-    pub(crate) fn forget_silence(&self, waiting: Option<Waiting>) {
-        if let Some(waiting) = waiting {
-            self.hang.withdrawn(waiting);
+    pub(crate) fn forget_silence(&self, silence: Option<Silence>) {
+        if let Some(Silence { waiting, thinks }) = silence {
+            self.times(thinks).hang.withdrawn(waiting);
         }
     }
 
@@ -196,11 +347,13 @@ impl Vitals {
 
     /// A call gave its first token, or its whole answer, so long after it was sent.
     pub(crate) fn answered(&self, request: &Request, took: Duration, now: Instant) {
-        self.crowd.answered(took, now);
-        self.window.record(class(request), took, now);
-        let kind = self.of(request);
+        if !self.thinks(request) {
+            self.crowd.answered(took, now);
+        }
+        let (kind, class) = (self.of(request), self.class(request));
+        self.like(request).window.record(class, took, now);
         if kind
-            .doubtful_after(class(request), now)
+            .doubtful_after(class, now)
             .is_none_or(|doubtful| took <= doubtful)
         {
             kind.won();
@@ -213,8 +366,8 @@ impl Vitals {
         let sent = now.checked_sub(age).map_or(0, |sent| self.millis(sent));
         if sent >= self.forgotten_at.load(Ordering::Relaxed) {
             let kind = self.of(request);
-            let score = kind.slow.outlasted_in(class(request).index(), age);
-            kind.note(score, class(request), age, self.millis(now));
+            let score = kind.slow.outlasted_in(self.class(request).index(), age);
+            kind.note(score, self.class(request), age, self.millis(now));
         }
     }
 
@@ -223,8 +376,8 @@ impl Vitals {
         let sent = now.checked_sub(took).map_or(0, |sent| self.millis(sent));
         if sent >= self.forgotten_at.load(Ordering::Relaxed) {
             let kind = self.of(request);
-            let score = kind.slow.observe_in(class(request).index(), took);
-            kind.note(score, class(request), took, self.millis(now));
+            let score = kind.slow.observe_in(self.class(request).index(), took);
+            kind.note(score, self.class(request), took, self.millis(now));
         }
     }
 
@@ -255,22 +408,29 @@ impl Vitals {
     pub(crate) fn timed_out(&self, request: &Request, window: Duration, now: Instant) {
         let kind = self.of(request);
         kind.usual.record(window, now);
-        self.window.record(class(request), window, now);
+        self.like(request)
+            .window
+            .record(self.class(request), window, now);
         self.observe(request, window, now);
     }
 
-    /// The learnt window for the first token or the whole answer, inside the route's.
-    pub(crate) fn windows(&self, request: &Request, route: Windows, now: Instant) -> Windows {
-        let learnt = self.window.window(class(request), now);
+    /// The route's windows for this request: longer where the model thinks first.
+    pub(crate) fn allowed(&self, request: &Request, route: Windows) -> Windows {
+        route.where_it_thinks(self.thinks(request))
+    }
+
+    /// The learnt window for the first token or the whole answer, inside the [allowed](Self::allowed) ones.
+    pub(crate) fn windows(&self, request: &Request, allowed: Windows, now: Instant) -> Windows {
+        let learnt = self.like(request).window.window(self.class(request), now);
         if request.streamed {
             Windows {
-                first_token: route.first_token.min(learnt),
-                ..route
+                first_token: allowed.first_token.min(learnt),
+                ..allowed
             }
         } else {
             Windows {
-                whole: route.whole.min(learnt),
-                ..route
+                whole: allowed.whole.min(learnt),
+                ..allowed
             }
         }
     }
@@ -278,13 +438,13 @@ impl Vitals {
     /// How long to wait for a first token where there is nobody else to ask: `usual` or, where this target is known to need more,
     /// more.
     pub(crate) fn patience(&self, request: &Request, usual: Duration, now: Instant) -> Duration {
-        match self.window.window(class(request), now) {
+        match self.like(request).window.window(self.class(request), now) {
             Duration::MAX => usual,
             learnt => learnt.max(usual),
         }
     }
 
-    /// Whether it is known to be as quick as ever.
+    /// Whether it is known to be as quick as ever, for calls of this request's like.
     pub(crate) fn is_quick(&self, request: &Request) -> bool {
         self.typical(request).is_some() && !self.is_slow(request)
     }
@@ -293,6 +453,9 @@ impl Vitals {
     /// same would help nobody: it would come too late, and so would those after it.
     pub(crate) fn is_crowded(&self, request: &Request, left: Duration, now: Instant) -> bool {
         // What is slow for long is taken for usual in the end, and is no less crowded.
+        if self.thinks(request) {
+            return false;
+        }
         let in_line = self.crowd.is_crowd(left / 4);
         match self.crowd.wait(now) {
             Some(wait) => (in_line || self.is_slow(request)) && wait > left * 9 / 10,
@@ -302,8 +465,8 @@ impl Vitals {
     }
 
     /// Whether it answers, some calls every few seconds, and whoever joins now would wait for at least half as long as this.
-    pub(crate) fn works_slowly(&self, waited: Duration, now: Instant) -> bool {
-        self.crowd.wait(now).is_some_and(|wait| wait >= waited / 2)
+    pub(crate) fn works_slowly(&self, request: &Request, waited: Duration, now: Instant) -> bool {
+        !self.thinks(request) && self.crowd.wait(now).is_some_and(|wait| wait >= waited / 2)
     }
 
     /// Whether a call is let in that comes beside the usual ones, with all others that do.
@@ -335,35 +498,36 @@ impl Vitals {
 
     /// Whether one call has been silent for longer than its target ever is, as good as: by itself that is a reason to ask another one.
     pub(crate) fn is_late(&self, request: &Request, age: Duration, now: Instant) -> bool {
-        let longest = self.window.longest(class(request), now);
+        let longest = self.like(request).window.longest(self.class(request), now);
         longest.is_some_and(|longest| age >= LEAST_SILENCE.max(longest * 2))
     }
 
     /// After how long another target should be asked beside a call that is sent now: half again the old usual time of a target that has
     /// grown slow, or as long as the other one last took, where that is more; half again the p90 where the last calls were very late;
-    /// `None` where nothing is wrong.
+    /// `None` where nothing is wrong, or nothing can be told: how long a model thinks is the request's doing.
     pub(crate) fn doubtful_after(&self, request: &Request, now: Instant) -> Option<Duration> {
-        self.of(request).doubtful_after(class(request), now)
+        if self.thinks(request) {
+            return None;
+        }
+        self.of(request).doubtful_after(self.class(request), now)
     }
 
     /// Its usual time, as learnt while it was well; `None` while too little is known.
     pub(crate) fn typical(&self, request: &Request) -> Option<Duration> {
-        self.of(request).slow.typical_in(class(request).index())
+        self.of(request)
+            .slow
+            .typical_in(self.class(request).index())
     }
 
-    /// Whether it has grown slow beside its own past.
+    /// Whether it has grown slow beside its own past; never by how long its model thinks.
     pub(crate) fn is_slow(&self, request: &Request) -> bool {
-        self.of(request).slow.is_slow()
+        !self.thinks(request) && self.of(request).slow.is_slow()
     }
 
     /// Whether calls go in and nothing comes out, as far as all those in flight can tell together.
     pub(crate) fn is_hanging(&self, now: Instant) -> bool {
-        let waves = self.streamed.slow.waves().max(self.whole.slow.waves());
-        let level = self.streamed.slow.level().max(self.whole.slow.level());
-        self.hang.is_hanging(now, waves, level, |class| {
-            let slower = self.window.slower(class, now)?;
-            Some(move |age| slower.than(age))
-        })
+        let thinking = self.thinking.get();
+        self.plain.is_hanging(now) || thinking.is_some_and(|times| times.is_hanging_in_thought(now))
     }
 
     /// Another target, asked beside this one, answered first, after so long.
@@ -377,7 +541,8 @@ impl Vitals {
     /// Whether that has happened so often in a row that this one, slow beside its own past and by more than a wave, should be left.
     pub(crate) fn is_outrun(&self, request: &Request, now: Instant) -> bool {
         let kind = self.of(request);
-        kind.lost_trials.load(Ordering::Relaxed) >= TRIALS
+        !self.thinks(request)
+            && kind.lost_trials.load(Ordering::Relaxed) >= TRIALS
             && kind.is_lastingly_slow(self.millis(now))
     }
 
@@ -395,19 +560,10 @@ impl Vitals {
     /// After a recovery: what was learnt of trouble is forgotten, usual times are kept.
     pub(crate) fn recovered(&self, now: Instant) {
         self.forgotten_at.store(self.millis(now), Ordering::Relaxed);
-        self.hang.reset(now);
         self.flow.forget();
-        for kind in [&self.streamed, &self.whole] {
-            kind.forget_trouble();
+        self.plain.recovered(now);
+        if let Some(times) = self.thinking.get() {
+            times.recovered(now);
         }
-    }
-}
-
-fn class(request: &Request) -> SizeClass {
-    let tokens = u64::from(request.context_tokens);
-    if request.streamed {
-        SizeClass::streamed(tokens)
-    } else {
-        SizeClass::whole(tokens)
     }
 }

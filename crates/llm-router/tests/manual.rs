@@ -32,6 +32,14 @@ fn the_table_of_limits() {
     let policy = Policy::default();
     let seconds = |time: Duration| format!("{} s", time.as_secs());
     assert_eq!(said("wall clock of a request"), seconds(policy.deadline));
+    assert_eq!(
+        said("the same once a target was asked whose model thinks first"),
+        seconds(policy.thinking_deadline)
+    );
+    assert_eq!(
+        said("how much longer where the model thinks first"),
+        seconds(policy.windows.thinking)
+    );
     assert_eq!(said("tries of one target"), policy.attempts.to_string());
     assert_eq!(
         said("upstream calls of one request"),
@@ -59,6 +67,12 @@ fn the_numbers_of_chat_batch_and_agents() {
         said("`deadline`"),
         each(|p| format!("`\"{}s\"`", p.deadline.as_secs()))
     );
+    assert_eq!(
+        said("the same where a model thinks first"),
+        each(|p| format!("`\"{}s\"`", p.thinking_deadline.as_secs()))
+    );
+    let thinking = each(|p| format!("`\"{}s\"`", p.windows.thinking.as_secs()));
+    assert_eq!(said("`windows.thinking`"), thinking);
     assert_eq!(
         said("`patience`"),
         each(|p| format!("`\"{}s\"`", p.patience.as_secs()))

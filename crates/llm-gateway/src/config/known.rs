@@ -2,7 +2,7 @@
 //! has to be seen once, and a model that is unknown too.
 
 use super::{Config, Target};
-use crate::engine::Price;
+use crate::engine::{Price, Thinking};
 use std::time::{Duration, SystemTime};
 
 /// How long before a model's last day `check` begins to warn.
@@ -28,6 +28,11 @@ fn line(target: &Target) -> String {
             dollars(price.input),
             dollars(price.output)
         ));
+    }
+    match target.thinks {
+        Thinking::ByDefault => said.push("thinks before it speaks unless told not to".to_owned()),
+        Thinking::Always => said.push("thinks before it speaks".to_owned()),
+        Thinking::Never | Thinking::WhenAsked => {}
     }
     let lacks: Vec<_> = target.lacks.names().collect();
     if !lacks.is_empty() {
@@ -157,7 +162,7 @@ mod tests {
             lines(&config(TWO)),
             [
                 "targets.a: claude-haiku-4-5: reads 200000 tokens, writes 64000, $1 in and $5 out a million tokens",
-                "targets.b: claude-opus-5: reads 1000000 tokens, writes 128000, $5 in and $25 out a million tokens, lacks prefill",
+                "targets.b: claude-opus-5: reads 1000000 tokens, writes 128000, $5 in and $25 out a million tokens, thinks before it speaks unless told not to, lacks prefill",
             ]
         );
     }
@@ -171,7 +176,7 @@ mod tests {
         ));
         assert_eq!(
             lines(&config)[1],
-            "targets.b: claude-opus-5: reads 9 tokens, writes 128000, $3 in and $4.5 out a million tokens"
+            "targets.b: claude-opus-5: reads 9 tokens, writes 128000, $3 in and $4.5 out a million tokens, thinks before it speaks unless told not to"
         );
     }
 

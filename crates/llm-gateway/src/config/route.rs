@@ -91,6 +91,8 @@ pub(crate) struct Windows {
     pub(crate) whole: Option<Duration>,
     /// To the end of a stream.
     pub(crate) stream: Option<Duration>,
+    /// How much longer where the model thinks first.
+    pub(crate) thinking: Option<Duration>,
 }
 
 /// One way to answer when no target could.
@@ -404,6 +406,7 @@ fn windows(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Windows {
         ("idle", &mut windows.idle),
         ("whole", &mut windows.whole),
         ("stream", &mut windows.stream),
+        ("thinking", &mut windows.thinking),
     ] {
         *slot = reader.duration(&table, name, SHORTEST);
     }

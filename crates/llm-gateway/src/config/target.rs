@@ -9,8 +9,8 @@ use super::reader::{Entries, Reader, Value};
 use super::secret::{Source, World};
 use super::wording::unknown_mend;
 use crate::engine::{
-    Features, Limits, Mode, Model, Prefill, Price, Provider, Wire, catalog_entry, embedding,
-    list_price, model,
+    Features, Limits, Mode, Model, Prefill, Price, Provider, Thinking, Wire, catalog_entry,
+    embedding, habit, list_price, model,
 };
 use http::{HeaderName, HeaderValue, Uri};
 use secrecy::SecretString;
@@ -57,6 +57,8 @@ pub(crate) struct Target {
     pub(crate) prefill: Option<Prefill>,
     /// Whether the opinion of its breaker counts.
     pub(crate) breaker: Mode,
+    /// When its model thinks before it speaks.
+    pub(crate) thinks: Thinking,
     /// What it cannot do.
     pub(crate) lacks: Features,
     /// Rate limits of the key.
@@ -185,6 +187,11 @@ fn target(
         ("open", Mode::ForcedOpen),
     ];
     let breaker = reader.choice(table, "breaker", &modes).unwrap_or_default();
+    let habits: Vec<_> = Thinking::ALL
+        .iter()
+        .map(|habit| (habit.as_str(), *habit))
+        .collect();
+    let thinks = reader.choice(table, "thinks", &habits);
     let lacks = lacks(reader, table);
     let limits = limit::read(reader, table);
     let price = price::read(reader, table);
@@ -202,6 +209,7 @@ fn target(
     let stated = known.unwrap_or(model::UNKNOWN);
     Some(Target {
         name: name.to_owned(),
+        thinks: thinks.unwrap_or_else(|| habit(provider, &model)),
         provider,
         model,
         base_url,

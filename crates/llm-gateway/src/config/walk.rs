@@ -1,6 +1,7 @@
 //! Walks every fallback path and names what would surprise on the day it is used.
 
 mod remedy;
+mod thinking;
 
 use super::{Config, Degraded, Route, Target};
 use crate::engine::{Features, OnCut, Strategy, catalog_entry, catalog_wire, takes_beginning};
@@ -44,6 +45,7 @@ pub(crate) fn warnings(config: &Config) -> Vec<String> {
     for route in &config.routes {
         walk(config, route, &mut warnings);
         warnings.extend(remedy::warnings(config, route));
+        warnings.extend(thinking::warnings(config, route));
     }
     warnings
 }

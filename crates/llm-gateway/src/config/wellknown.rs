@@ -7,7 +7,7 @@ use super::secret::{Source, World};
 use super::stick::StickTo;
 use super::target::Target;
 use super::{Breaker, Cache, Config, DEFAULT_LISTEN, Proxy, Server};
-use crate::engine::{Estimate, Limits, Mode, Provider, catalog_entry, list_price, model};
+use crate::engine::{Estimate, Limits, Mode, Provider, catalog_entry, habit, list_price, model};
 
 /// Targets in the order of fallback: name, provider, and its current small general model or the stable alias of it.
 /// Those of Gemini and DeepSeek are from the vendors' pages, those of OpenAI, Anthropic and xAI from third-party lists
@@ -77,6 +77,7 @@ pub(crate) fn from_environment(world: &dyn World) -> Option<Config> {
                 default_max_tokens: None,
                 prefill: None,
                 breaker: Mode::Enforce,
+                thinks: habit(provider, model_name),
                 lacks: stated.cannot,
                 limits: Limits::default(),
                 price: stated.price.map(list_price),

@@ -37,9 +37,9 @@ pub(super) fn put(
     options: &mut CallOptions,
 ) -> Result<(), Problem> {
     let ask = Ask(headers);
-    options.deadline = ask
-        .duration(DEADLINE, Duration::from_millis(1))?
-        .map(|asked| asked.min(policy.deadline));
+    let deadline = ask.duration(DEADLINE, Duration::from_millis(1))?;
+    options.deadline = deadline.map(|asked| asked.min(policy.deadline));
+    options.thinking_deadline = deadline.map(|asked| asked.min(policy.thinking_deadline));
     options.patience = ask
         .duration(PATIENCE, Duration::ZERO)?
         .map(|asked| asked.min(policy.patience));
@@ -196,6 +196,13 @@ mod tests {
         assert_ne!(options.stick_to, 0);
         let long = asked(&[(DEADLINE, "10m")]).unwrap();
         assert_eq!(long.deadline, Some(Policy::interactive().deadline));
+        let thinking = |asks: &str| asked(&[(DEADLINE, asks)]).unwrap().thinking_deadline;
+        assert_eq!(thinking("5s"), Some(Duration::from_secs(5)));
+        assert_eq!(thinking("2m"), Some(Duration::from_secs(120)));
+        assert_eq!(
+            thinking("1h"),
+            Some(Policy::interactive().thinking_deadline)
+        );
         assert!(asked(&[]).unwrap().targets.is_none());
     }
 

@@ -31,4 +31,5 @@ mod settings;
 mod side_effects;
 mod support;
 mod survives_failures;
+mod thinking;
 mod tokens;

@@ -35,6 +35,8 @@ pub(super) struct Scan {
     /// OpenAI's `stream_options.include_usage`.
     pub(super) include_usage: bool,
     pub(super) features: Features,
+    /// Whether the model is to think, where that is said.
+    pub(super) thinking: Option<bool>,
     pub(super) max_tokens: Option<u32>,
     pub(super) estimated_input_tokens: u32,
     /// What targets of the same wire must not see: see [`foreign_items`] and [`foreign_citations`].
@@ -52,6 +54,7 @@ impl Scan {
             stream: false,
             include_usage: false,
             features: Features::EMBEDDINGS,
+            thinking: Some(false),
             max_tokens: None,
             estimated_input_tokens: scan.estimated_input_tokens,
             foreign: Vec::new(),
@@ -88,6 +91,8 @@ struct Body<'a> {
     reasoning_effort: Option<&'a RawValue>,
     #[serde(borrow)]
     thinking: Option<&'a RawValue>,
+    #[serde(borrow)]
+    enable_thinking: Option<&'a RawValue>,
     #[serde(borrow)]
     modalities: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -252,16 +257,23 @@ pub(super) fn scan(dialect: Dialect, body: &[u8]) -> Result<Scan, BadRequest> {
         .thinking
         .and_then(typed)
         .and_then(|thinking| thinking.kind);
-    let thinks = thinking.is_some_and(|kind| kind.get() != "\"disabled\"");
-    let reasoning = parsed.reasoning.filter(|_| is_responses).and_then(typed);
+    let thinks = thinking.map(|kind| kind.get() != "\"disabled\"");
+    let reasoning = parsed.reasoning.and_then(typed);
+    let of_object = reasoning.and_then(|reasoning| reasoning.effort);
     let effort = parsed
         .reasoning_effort
         .or(output.and_then(|output| output.effort))
-        .or(reasoning.and_then(|reasoning| reasoning.effort));
+        .or(of_object.filter(|_| is_responses));
+    let strains = |effort: &RawValue| effort.get() != "\"none\"";
+    let said =
+        |effort: Option<&RawValue>| effort.filter(|effort| effort.get() != "null").map(strains);
     features.add_if(
-        thinks || effort.is_some_and(|effort| !matches!(effort.get(), "\"none\"" | "null")),
+        thinks == Some(true) || said(effort) == Some(true),
         Features::REASONING,
     );
+    // A switch says more than an effort. OpenRouter's object and Qwen's switch say it as well.
+    let switch = parsed.enable_thinking.map(|raw| raw.get() == "true");
+    let thinking = thinks.or(switch).or(said(effort.or(of_object)));
 
     let tokens = seen
         .text_bytes
@@ -275,6 +287,7 @@ pub(super) fn scan(dialect: Dialect, body: &[u8]) -> Result<Scan, BadRequest> {
         stream,
         include_usage,
         features,
+        thinking,
         max_tokens: parsed
             .max_output_tokens
             .filter(|_| is_responses)

@@ -150,3 +150,91 @@ fn dialects_round_trip() {
         assert_eq!(dialect.to_string().parse(), Ok(*dialect));
     }
 }
+
+#[test]
+fn whether_the_model_is_to_think_is_read_from_every_dialect() {
+    let asked = |dialect: Dialect, more: &str| {
+        let turns = match dialect {
+            Dialect::OpenAiResponses => "input",
+            _ => "messages",
+        };
+        let body = format!(r#"{{"model":"m",{more}"{turns}":[{{"role":"user","content":"hi"}}]}}"#);
+        Call::parse(dialect, body.into()).unwrap().thinking()
+    };
+    for (dialect, more, expected) in [
+        (Dialect::OpenAiChat, "", None),
+        (
+            Dialect::OpenAiChat,
+            r#""reasoning_effort":"low","#,
+            Some(true),
+        ),
+        (
+            Dialect::OpenAiChat,
+            r#""reasoning_effort":"none","#,
+            Some(false),
+        ),
+        (Dialect::OpenAiChat, r#""reasoning_effort":null,"#, None),
+        (
+            Dialect::OpenAiChat,
+            r#""reasoning":{"effort":"high"},"#,
+            Some(true),
+        ),
+        (
+            Dialect::OpenAiChat,
+            r#""reasoning":{"effort":"none"},"#,
+            Some(false),
+        ),
+        (
+            Dialect::OpenAiChat,
+            r#""enable_thinking":true,"#,
+            Some(true),
+        ),
+        (
+            Dialect::OpenAiChat,
+            r#""enable_thinking":false,"#,
+            Some(false),
+        ),
+        (
+            Dialect::OpenAiChat,
+            r#""thinking":{"type":"disabled"},"#,
+            Some(false),
+        ),
+        (Dialect::OpenAiResponses, "", None),
+        (
+            Dialect::OpenAiResponses,
+            r#""reasoning":{"effort":"xhigh"},"#,
+            Some(true),
+        ),
+        (
+            Dialect::OpenAiResponses,
+            r#""reasoning":{"effort":"none"},"#,
+            Some(false),
+        ),
+        (
+            Dialect::OpenAiResponses,
+            r#""reasoning":{"summary":"auto"},"#,
+            None,
+        ),
+        (Dialect::AnthropicMessages, "", None),
+        (
+            Dialect::AnthropicMessages,
+            r#""thinking":{"type":"enabled","budget_tokens":1024},"#,
+            Some(true),
+        ),
+        (
+            Dialect::AnthropicMessages,
+            r#""thinking":{"type":"adaptive"},"#,
+            Some(true),
+        ),
+        (
+            Dialect::AnthropicMessages,
+            r#""thinking":{"type":"disabled"},"output_config":{"effort":"high"},"#,
+            Some(false),
+        ),
+    ] {
+        assert_eq!(asked(dialect, more), expected, "{dialect} {more}");
+    }
+    let body = r#"{"model":"m","input":"hi"}"#;
+    let call = Call::embeddings(body.into()).unwrap();
+    assert_eq!(call.thinking(), Some(false));
+}

@@ -1,5 +1,7 @@
 //! What must be known of a model's generation before a request is written.
 
+use crate::model::Thinking as Habit;
+
 /// How a model is told to think.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Thinking {
@@ -52,6 +54,18 @@ impl<'a> Model<'a> {
         let number = rest.split('-').next()?;
         let (major, minor) = number.split_once('.').unwrap_or((number, "0"));
         Some((major.parse().ok()?, minor.parse().ok()?))
+    }
+}
+
+/// When a model thinks where nothing is said of it: Gemini from 2.5 on does, but for 2.5 Flash-Lite, and a pro cannot be told not to
+/// (<https://ai.google.dev/gemini-api/docs/thinking>, read 2026-11-26). `None` of other models.
+pub(crate) fn thinking(name: &str) -> Option<Habit> {
+    let model = Model::new(name);
+    match (model.thinking(), model.generation()?) {
+        (Thinking::Other, _) => Some(Habit::WhenAsked),
+        _ if model.is_pro() => Some(Habit::Always),
+        (Thinking::Budget, _) if model.0.contains("lite") => Some(Habit::WhenAsked),
+        _ => Some(Habit::ByDefault),
     }
 }
 

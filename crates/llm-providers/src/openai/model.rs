@@ -16,6 +16,7 @@
 //! All read 2026-11-26.
 
 use crate::chat::Reasoning;
+use crate::model::Thinking;
 
 /// One of OpenAI's models, wherever it is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +85,17 @@ impl Model {
         matches!(self.kind, Kind::Reasoner | Kind::Stubborn)
     }
 
+    /// When it reasons. `None` where it is none of OpenAI's.
+    fn thinking(self) -> Option<Thinking> {
+        match self.kind {
+            Kind::Other if self.version == (0, 0) => None,
+            Kind::Other => Some(Thinking::WhenAsked),
+            Kind::Stubborn => Some(Thinking::Always),
+            Kind::Reasoner if self.version < (5, 5) => Some(Thinking::WhenAsked),
+            Kind::Reasoner | Kind::Chat => Some(Thinking::ByDefault),
+        }
+    }
+
     /// Whether it can be told not to reason.
     pub(crate) fn can_rest(self) -> bool {
         self.kind == Kind::Reasoner
@@ -114,6 +126,12 @@ impl Model {
             _ => BesideTools::Nothing,
         }
     }
+}
+
+/// When a model reasons, wherever it is served: at Bedrock its name has `openai.` in it. `None` where it is none of OpenAI's.
+pub(crate) fn thinking(name: &str) -> Option<Thinking> {
+    let own = name.rsplit("openai.").next().unwrap_or(name);
+    Model::named(own).thinking()
 }
 
 #[cfg(test)]

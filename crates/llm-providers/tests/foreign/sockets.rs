@@ -95,6 +95,7 @@ pub(crate) async fn send(endpoint: &Endpoint, call: &Call) -> Result<Exchange, F
         first_token: Duration::from_millis(1_500),
         idle: Duration::from_millis(700),
         total: Duration::from_secs(20),
+        thinking: Duration::ZERO,
         ..Windows::default()
     };
     exchange(&transport, endpoint, call, &windows, now).await

@@ -91,6 +91,7 @@ pub(crate) const WINDOWS: Windows = Windows {
     first_token: Duration::from_secs(10),
     idle: Duration::from_secs(5),
     total: Duration::from_secs(60),
+    thinking: Duration::ZERO,
 };
 
 /// A short request in `dialect`.

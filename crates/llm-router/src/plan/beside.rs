@@ -2,12 +2,12 @@
 //!
 //! | the first attempt | the second starts | paid from |
 //! |---|---|---|
-//! | is a breaker's probe | at the usual time (5 s where none is known) | nothing: it is the call the caller would have made |
+//! | is a breaker's probe | at the usual time (5 s where none is known, 60 s where the model thinks first) | nothing: it is the call the caller would have made |
 //! | has been silent for 1 s or more, and twice its target's p99 | then | the second target's retry budget |
 //! | goes to a target whose last calls were as late as that | at half again its p90 | the second target's retry budget |
 //! | goes to a target grown slow | at half again its old usual time, or when the other one would have answered by its last time | the second target's retry budget |
 //! | has been silent for 1 s or more, and its target hangs or its breaker has opened meanwhile | then; one by one at a target that has healed in the last 30 s | nothing: it is the call the caller would have made |
-//! | is ordinary, and the route hedges | at the p90 | the route's hedge budget |
+//! | is ordinary, without a thought, and the route hedges | at the p90 | the route's hedge budget |
 //!
 //! Never for a request with side effects, never after a first token, at most one at a time. The
 //! first good answer wins; an error never does. The loser is cancelled.
@@ -24,8 +24,9 @@ use llm_errors::Scope;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// When to cover a probe of a target whose usual time is not known.
+/// When to cover a probe of a target whose usual time is not known, and one that its model thinks about.
 const UNKNOWN_USUAL: Duration = Duration::from_secs(5);
+const UNKNOWN_THOUGHT: Duration = Duration::from_secs(60);
 
 /// When an attempt that is silent is first looked at, and how often then: sooner while it is young.
 const LOOK: Duration = Duration::from_secs(1);
@@ -51,15 +52,22 @@ impl Plan {
             return None;
         }
         let usual = slot.health.vitals.usual(&self.request, now);
+        let thinks = slot.health.vitals.thinks(&self.request);
         if probe {
-            let at = now + usual.unwrap_or(UNKNOWN_USUAL);
+            let unknown = if thinks {
+                UNKNOWN_THOUGHT
+            } else {
+                UNKNOWN_USUAL
+            };
+            let at = now + usual.unwrap_or(unknown);
             return Some(Beside {
                 at,
                 why: Why::Cover,
             });
         }
         let doubtful = slot.health.vitals.doubtful_after(&self.request, now);
-        let hedged = usual.filter(|_| route.policy.hedging == Hedging::AtP90);
+        // Another one would think as long, and both are paid.
+        let hedged = usual.filter(|_| route.policy.hedging == Hedging::AtP90 && !thinks);
         let slow = slot.health.vitals.is_slow(&self.request);
         let (after, why) = match (doubtful, hedged) {
             (_, Some(hedge)) if !slow => (hedge, Why::Hedge),
@@ -209,12 +217,12 @@ impl Plan {
             }
             Some(Why::Trial) => {
                 let position = loser.position;
-                abandon(table, slot, loser);
+                abandon(table, slot, loser, &self.request);
                 let took = took.unwrap_or_default();
                 slot.health.vitals.lost_trial(&self.request, took);
                 self.leave_if_outrun(table, slot, position, now);
             }
-            _ => abandon(table, slot, loser),
+            _ => abandon(table, slot, loser, &self.request),
         }
     }
 

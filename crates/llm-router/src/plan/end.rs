@@ -28,7 +28,7 @@ impl Plan {
         while let Some(mut live) = self.lives.take_other(None) {
             let slot = self.close_hop(&table, &mut live, HopResult::Cancelled, now);
             self.leave_silence(slot, &live, now);
-            abandon(&table, slot, live);
+            abandon(&table, slot, live, &self.request);
         }
     }
 

@@ -19,6 +19,10 @@ impl Plan {
         let table = Arc::clone(&self.table);
         let route = table.resolved(self.route);
         let health = &table.slot(target).health;
+        if health.vitals.thinks(&self.request) {
+            // Between its thoughts it rests for as long as the question is hard.
+            return;
+        }
         let usual = health.gate.per_token();
         health.vitals.flowed(usual, per_token, sent_at, now);
         if !health.vitals.flows_slowly(usual, now) {

@@ -65,12 +65,15 @@ impl Plan {
         {
             let slot = table.slot(candidate.target);
             slot.health.vitals.end_silence(waiting);
-            slot.health.vitals.leave();
+            slot.health.vitals.leave(&self.request);
             if replayed {
                 return;
             }
             slot.health.vitals.answered(&self.request, took, now);
-            slot.health.ewma.record(took, now);
+            // How long a model thinks is no measure of how busy its target is.
+            if !slot.health.vitals.thinks(&self.request) {
+                slot.health.ewma.record(took, now);
+            }
             // The delay until a hedge is that of the target which is asked first.
             if let Some(first) = first.and_then(|first| route.candidates.get(first)) {
                 let vitals = &table.slot(first.target).health.vitals;
@@ -194,7 +197,7 @@ impl Plan {
         } else if !live.fair {
             // The deadline left it no fair chance: that is no evidence against it.
             slot.health.vitals.forget_silence(live.waiting);
-            abandon(table, slot, live);
+            abandon(table, slot, live, &self.request);
             return;
         } else if !live.spoke {
             slot.health
@@ -203,7 +206,7 @@ impl Plan {
             if self.stood_in_line(table, slot, &live, now) {
                 // To keep callers away from it would answer nobody sooner.
                 slot.health.vitals.forget_silence(live.waiting);
-                abandon(table, slot, live);
+                abandon(table, slot, live, &self.request);
                 return;
             }
         }

@@ -3,9 +3,11 @@
 use super::AttemptId;
 use super::pay::Earmarks;
 use crate::pace::Reservation;
+use crate::request::Request;
 use crate::scope::Passes;
 use crate::table::Slot;
-use llm_breaker::{Ticket, Waiting};
+use crate::vitals::Silence;
+use llm_breaker::Ticket;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -19,7 +21,7 @@ pub(super) struct Live {
     pub(super) tickets: Option<Tickets>,
     pub(super) reservation: Reservation,
     /// Gone once the target has shown that somebody is there: told twice, it would speak for another call.
-    pub(super) waiting: Option<Waiting>,
+    pub(super) waiting: Option<Silence>,
     pub(super) sent_at: Instant,
     /// How long it may take until its first token, or its end.
     pub(super) window: Duration,
@@ -54,10 +56,10 @@ impl Tickets {
 
 impl Live {
     /// Is over: nobody counts on it any more.
-    pub(super) fn leave(&self, slot: &Slot) {
+    pub(super) fn leave(&self, slot: &Slot, request: &Request) {
         slot.health.in_flight.fetch_sub(1, Ordering::Relaxed);
         if !self.spoke {
-            slot.health.vitals.leave();
+            slot.health.vitals.leave(request);
         }
     }
 

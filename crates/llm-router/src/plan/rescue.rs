@@ -75,13 +75,15 @@ impl Plan {
         let slot = self.close_billed(&table, &mut live, results, now);
         self.punish(&table, slot, live, &verdict, now);
         self.learn(slot, position, &verdict, now);
+        let windows = slot.health.vitals.allowed(&self.request, policy.windows);
         let until = match self.cut {
             Some(cut) => cut.until,
-            None => sent_at + policy.windows.stream,
+            None => sent_at + windows.stream,
         };
         let most = self.request.deadline.unwrap_or(policy.deadline);
         let left = until.saturating_duration_since(now);
         self.deadline = Deadline::after(now, most.min(left));
+        self.searching_since = now;
         self.patience = policy.patience;
         self.fit.prefill = policy.on_cut == OnCut::Continue && broken.mend == Mend::Prefill;
         self.cut = Some(Cut {

@@ -45,10 +45,11 @@ impl Plan {
     ) -> bool {
         let route = table.resolved(self.route);
         !live.is_probe()
-            && slot
-                .health
-                .vitals
-                .works_slowly(now.saturating_duration_since(live.sent_at), now)
+            && slot.health.vitals.works_slowly(
+                &self.request,
+                now.saturating_duration_since(live.sent_at),
+                now,
+            )
             && !self.another_takes_all(table, route, live.position, now)
     }
 

@@ -4,11 +4,12 @@ use super::live::Tickets;
 use super::{Action, AttemptId, Live, Plan, RESERVE, State, abandon, pay};
 use crate::money::Spend;
 use crate::resolve::Resolved;
-use crate::route::{Edge, Windows};
+use crate::route::{Edge, LONGEST, Windows};
 use crate::select::{self, Set};
 use crate::table::{Slot, Table};
 use crate::target::TargetId;
 use crate::trace::{Hop, HopResult, Refused, Why};
+use llm_backoff::Deadline;
 use llm_breaker::TripReason;
 use llm_errors::Scope;
 use std::sync::Arc;
@@ -96,6 +97,7 @@ impl Plan {
             cost: Spend::default(),
             passed_over: self.passed_over(&table, route, position, now),
         });
+        self.leave_room_to_think(route, slot, now);
         let (windows, fair, cut) = self.windows(&table, route, position, now);
         let live = Live {
             attempt,
@@ -123,7 +125,7 @@ impl Plan {
             // Two are under way already; nothing asks for a third.
             let marks = std::mem::take(&mut live.earmarks);
             pay::book(route, slot, marks, Spend::default(), now);
-            abandon(&table, slot, live);
+            abandon(&table, slot, live, &self.request);
             return None;
         }
         self.state = State::Running;
@@ -133,6 +135,30 @@ impl Plan {
             windows,
             form: self.form(),
         })
+    }
+
+    /// Gives a call in which the model thinks first the time that it needs, or as much of it as the caller has; and one after it to a
+    /// target that does not think as much as it would have had alone, within that.
+    fn leave_room_to_think(&mut self, route: &Resolved, slot: &Slot, now: Instant) {
+        let (policy, request) = (&route.policy, &self.request);
+        let thinks = slot.health.vitals.thinks(request);
+        if !thinks && (!self.thought || self.lives.count() > 0) {
+            return;
+        }
+        self.thought = true;
+        let usual = request.deadline.unwrap_or(policy.deadline).min(LONGEST);
+        let asked = request.thinking_deadline.or(request.deadline);
+        let most = asked.unwrap_or(policy.thinking_deadline).max(usual);
+        let last = Deadline::after(self.searching_since, most.min(LONGEST));
+        let last = match &self.cut {
+            Some(cut) => last.earlier(Deadline::at(cut.until)),
+            None => last,
+        };
+        self.deadline = if thinks {
+            last
+        } else {
+            last.earlier(Deadline::after(now, usual))
+        };
     }
 
     /// Opens the breaker of a target that has stopped answering, where another one takes all that comes. Alone,
@@ -269,7 +295,8 @@ impl Plan {
     /// | no | by then answers others as usual | the route's, or what was learnt where that is more |
     /// | no | by then has grown slow, or is not known | the deadline: who is cut off here has nowhere to go |
     ///
-    /// Half as much again after a timeout of the same target.
+    /// Half as much again after a timeout of the same target. The route's windows are longer where the model
+    /// [thinks](crate::Thinking) first.
     pub(super) fn windows(
         &self,
         table: &Table,
@@ -292,9 +319,10 @@ impl Plan {
             let window = if timed_out { window * 3 / 2 } else { window };
             window.min(left)
         };
-        let policy = route.policy.windows;
         let candidate = route.candidates.get(usize::from(position));
         let vitals = candidate.map(|candidate| &table.slot(candidate.target).health.vitals);
+        let policy = route.policy.windows;
+        let policy = vitals.map_or(policy, |vitals| vitals.allowed(&self.request, policy));
         let usual = match vitals {
             // The learnt window cuts rare long answers short: it is for those who have somewhere else
             // to go, and not for a second try after it.
@@ -316,6 +344,7 @@ impl Plan {
                 Some(cut) => usual.stream.min(cut.until.saturating_duration_since(now)),
                 None => usual.stream,
             },
+            thinking: usual.thinking,
         };
         let fair = if self.request.streamed {
             windows.first_token * 2 >= usual.first_token

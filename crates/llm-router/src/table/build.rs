@@ -107,7 +107,7 @@ impl TableBuilder {
         self
     }
 
-    /// Takes over what `before` has learnt: a target of the same name, provider, credential and identity keeps
+    /// Takes over what `before` has learnt: a target of the same name, provider, credential, identity and habit of thinking keeps
     /// its health, a credential or a wider scope its set-aside, a provider's region its retry budget, a route
     /// its budgets for hedges and repeated calls and its trial, both their spend of the hour. Settings
     /// and limits are those of the new table from then on. Calls that are under way on `before` end there, and count here.
@@ -143,7 +143,9 @@ impl TableBuilder {
             slots.push(Arc::new(Slot {
                 health: before
                     .and_then(|before| before.health_of(&target))
-                    .unwrap_or_else(|| Arc::new(Health::new(self.breaker, origin, now))),
+                    .unwrap_or_else(|| {
+                        Arc::new(Health::new(self.breaker, target.thinks, origin, now))
+                    }),
                 pace,
                 price: target.price,
                 ledger: ledger(
@@ -213,7 +215,9 @@ impl Table {
     }
 
     fn health_of(&self, target: &Target) -> Option<Arc<Health>> {
-        Some(Arc::clone(&self.equal_of(target)?.health))
+        // What was learnt of a model that does not think says nothing of one that does.
+        let slot = self.equal_of(target)?;
+        (slot.facts.thinks == target.thinks).then(|| Arc::clone(&slot.health))
     }
 
     /// What was spent of the limits, also where they have changed.

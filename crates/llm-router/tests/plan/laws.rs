@@ -178,6 +178,7 @@ fn no_limit_is_too_long_to_be_counted() {
     for streamed in [false, true] {
         let mut policy = Policy::default();
         policy.deadline = Duration::MAX;
+        policy.thinking_deadline = Duration::MAX;
         policy.patience = Duration::MAX;
         policy.windows = Windows {
             connect: Duration::MAX,
@@ -185,6 +186,7 @@ fn no_limit_is_too_long_to_be_counted() {
             idle: Duration::MAX,
             whole: Duration::MAX,
             stream: Duration::MAX,
+            thinking: Duration::MAX,
         };
         let mut world = World::new(|now| {
             Table::builder()

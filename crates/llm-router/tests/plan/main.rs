@@ -25,4 +25,5 @@ mod rescue;
 mod scopes;
 mod slow;
 mod table;
+mod thinking;
 mod world;

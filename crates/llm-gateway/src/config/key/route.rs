@@ -23,14 +23,14 @@ pub(super) const KEYS: &[Key] = &[
         "preset",
         "`\"interactive\"`, `\"background\"` or `\"agent\"`",
         "`\"interactive\"`",
-        "Where the defaults below come from: someone waits (the figures shown), nobody does (10 minutes, 10 s of patience, 6 attempts, 16 calls), or a program that would lose many steps does (3 minutes, 5 s of patience, 5 attempts, 12 calls, 30 s to the first token).",
+        "Where the defaults below come from: someone waits (the figures shown), nobody does (10 minutes, 30 and windows of 10 more where a model thinks first, 10 s of patience, 6 attempts, 16 calls), or a program that would lose many steps does (3 minutes, 5 s of patience, 5 attempts, 12 calls, 30 s to the first token).",
     ),
     key(
         Section::Route,
         "deadline",
         "duration",
         "`\"30s\"`",
-        "Wall clock for one call with all its attempts and waits. A stream must have begun inside it.",
+        "Wall clock for one call with all its attempts and waits. A stream must have begun inside it. Where it is not given and a target is asked whose model thinks before it speaks (`thinks`), there are 10 minutes; one that is given holds for every call.",
     ),
     key(
         Section::Route,
@@ -192,6 +192,13 @@ pub(super) const KEYS: &[Key] = &[
         "duration",
         "`\"10m\"`",
         "To the end of a stream; the deadline does not shorten it.",
+    ),
+    key(
+        Section::Windows,
+        "thinking",
+        "duration",
+        "`\"300s\"`",
+        "How much longer `first_token`, `whole` and `stream` are where the model thinks before it speaks, by the word of the request or by what it does (`thinks`), and `idle` as long as only thoughts have come. What is learnt of such calls shortens it.",
     ),
     key(
         Section::Backoff,

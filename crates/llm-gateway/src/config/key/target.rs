@@ -159,6 +159,13 @@ pub(super) const KEYS: &[Key] = &[
         "Whether the opinion of its breaker counts. `observe`: everything is judged and no call is kept away, to try settings out. `open`: no calls at all, as for the time of maintenance. `closed`: calls whatever happens; keys and quotas that are refused still set it aside.",
     ),
     key(
+        Section::Target,
+        "thinks",
+        "`\"never\"`, `\"when_asked\"`, `\"by_default\"` or `\"always\"`",
+        "what is known of the model",
+        "When its model thinks before it speaks: never, where the request asks for it (effort, budget), unless the request says not to, or whatever it says. Such calls are silent for seconds to minutes, by design: they have windows and a deadline of their own, and what is learnt of them is learnt apart.",
+    ),
+    key(
         Section::ApiKey,
         "env",
         "text",

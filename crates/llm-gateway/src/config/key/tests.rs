@@ -63,6 +63,7 @@ fn the_defaults_told_are_the_defaults_used() {
         (Section::Windows, "idle", policy.windows.idle),
         (Section::Windows, "whole", policy.windows.whole),
         (Section::Windows, "stream", policy.windows.stream),
+        (Section::Windows, "thinking", policy.windows.thinking),
         (Section::Server, "header_timeout", server.header_timeout),
         (Section::Server, "body_timeout", server.body_timeout),
         (Section::Server, "notice", server.notice),
