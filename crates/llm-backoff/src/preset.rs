@@ -13,7 +13,19 @@ use crate::backoff::Backoff;
 /// | [`agent`](Self::agent) | 5 | 0.5 s | 20 s | 3 min | 2 min | 60 s |
 ///
 /// A person in front of a screen leaves after half a minute; a nightly job would rather be late than wrong; an agent has
-/// many steps behind it that a failure throws away, and somebody waiting for the end of them.
+/// many steps behind it that a failure throws away, and somebody waiting for the end of them. Your own begins as one of them:
+///
+/// ```
+/// use llm_backoff::{Preset, Retry, Sleep};
+/// use std::time::Duration;
+///
+/// fn mine<S: Sleep>(sleep: S) -> Retry<'static, S> {
+///     let mut preset = Preset::agent();
+///     preset.attempts = 3;
+///     preset.hint_max = Duration::from_secs(5);
+///     Retry::preset(sleep, &preset)
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Preset {

@@ -46,6 +46,23 @@ fn two_callers_get_one_probe() {
 }
 
 #[test]
+fn a_recall_beside_a_caller_gives_one_probe_and_never_takes_it_back() {
+    bounded(|| {
+        let (breaker, due) = due();
+        // Half of the cooldown is to come.
+        let now = due - Duration::from_secs(30);
+        let other = Arc::clone(&breaker);
+        let asked = thread::spawn(move || other.acquire(now).is_ok());
+        breaker.recall(now);
+        let mine = breaker.acquire(now).is_ok();
+        let theirs = asked.join().expect("no panic");
+        assert!(mine ^ theirs);
+        breaker.recall(now);
+        assert!(breaker.acquire(now).is_err());
+    });
+}
+
+#[test]
 fn a_dropped_permit_beside_another_caller_leaves_a_way_out() {
     bounded(|| {
         let (breaker, now) = due();

@@ -177,7 +177,17 @@ impl Edge {
     }
 }
 
-/// The limits of one request on a route. [`Policy::default`] is for a caller who waits.
+/// The limits of one request on a route. [`Policy::default`] is for a caller who waits; your own begins as one of the three:
+///
+/// ```
+/// use llm_router::{Hedging, Policy, Route};
+/// use std::time::Duration;
+///
+/// let mut policy = Policy::agent();
+/// policy.patience = Duration::ZERO;
+/// policy.hedging = Hedging::AtP90;
+/// let route = Route::new("chat").tier(["primary", "backup"]).policy(policy);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Policy {

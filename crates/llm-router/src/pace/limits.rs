@@ -4,6 +4,15 @@ use super::QUOTAS;
 use std::time::Duration;
 
 /// The limits of one target. `None` (and 0) means that the limit is not known.
+///
+/// ```
+/// use llm_router::{Limits, Target};
+///
+/// let mut limits = Limits::default();
+/// limits.rpm = Some(500);
+/// limits.concurrency = Some(20);
+/// let target = Target::new("primary", "openai").limits(limits);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
