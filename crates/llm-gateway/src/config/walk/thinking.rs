@@ -31,7 +31,7 @@ pub(super) fn warnings(config: &Config, route: &Route) -> Vec<String> {
     if policy.thinking_deadline < USUAL {
         let given = policy.thinking_deadline.as_secs_f64();
         found.push(format!(
-            "routes.{name}.deadline: {given} s, and `{model}` of `{target}` thinks before it speaks, for up to {need} s and more: such calls are cut off and nothing is answered; leave `deadline` out (then they have 10 minutes), or write \"600s\""
+            "routes.{name}.deadline: {given} s, and `{model}` of `{target}` thinks before it speaks, for up to {need} s and more: such calls are cut off, paid, and answered elsewhere or not at all; leave `deadline` out (then they have 10 minutes), or write \"600s\""
         ));
     }
     let window = policy.windows.first_token + policy.windows.thinking;
