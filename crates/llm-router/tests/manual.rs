@@ -123,3 +123,22 @@ fn every_plot_is_there() {
         assert!(std::path::Path::new(docs).join(plot).is_file(), "{plot}");
     }
 }
+
+#[test]
+fn every_metric_to_look_at_is_there() {
+    let (_, signs) = TUNING
+        .split_once("## Signs that a number is wrong")
+        .unwrap();
+    let metrics = include_str!("../../../docs/gateway.md");
+    let named: Vec<&str> = signs
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split(['`', '{']).next())
+        .collect();
+    assert!(named.len() >= 8, "{named:?}");
+    for name in named {
+        assert!(
+            metrics.contains(&format!("| `llm_gateway_{name}` |")),
+            "{name}"
+        );
+    }
+}
