@@ -121,6 +121,7 @@ mod table;
 mod target;
 mod thinking;
 mod trace;
+mod turn;
 mod vitals;
 
 pub use self::allow::{Allowed, Filter, FilterError};

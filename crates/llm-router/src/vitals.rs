@@ -10,6 +10,7 @@ use crate::flow::Flow;
 use crate::request::Request;
 use crate::route::Windows;
 use crate::thinking::Thinking;
+use crate::turn::Turn;
 use llm_backoff::{AdaptiveWindow, HedgeDelay, SizeClass};
 use llm_breaker::{HangDetector, LatencyDetector, SLOW, Waiting};
 use std::sync::OnceLock;
@@ -45,6 +46,8 @@ pub(crate) struct Vitals {
     shadow_thinks: AtomicBool,
     /// Those who wait for an answer without a thought: who waits for a thought stands in no line.
     crowd: Crowd,
+    /// Who waits for the next place of its rate limits.
+    pub(crate) turn: Turn,
     flow: Flow,
     origin: Instant,
     /// Milliseconds since the origin at which trouble was last forgotten: calls sent before it
@@ -243,6 +246,7 @@ impl Vitals {
             habit,
             shadow_thinks: AtomicBool::new(false),
             crowd: Crowd::new(origin),
+            turn: Turn::new(origin),
             flow: Flow::new(),
             origin,
             forgotten_at: AtomicU64::new(0),

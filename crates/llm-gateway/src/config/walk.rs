@@ -42,6 +42,9 @@ pub(crate) fn warnings(config: &Config) -> Vec<String> {
             warnings.push(format!("targets.{}: no route uses it", target.name));
         }
     }
+    for caller in &config.callers {
+        warnings.extend(remedy::of_caller(config, caller));
+    }
     for route in &config.routes {
         walk(config, route, &mut warnings);
         warnings.extend(remedy::warnings(config, route));
@@ -184,7 +187,7 @@ mod tests {
 
     impl World for Any {
         fn variable(&self, _: &str) -> Option<String> {
-            Some("k".to_owned())
+            Some("a key that nobody guesses".to_owned())
         }
         fn file(&self, _: &Path) -> std::io::Result<String> {
             Ok("k".to_owned())
@@ -268,6 +271,20 @@ mod tests {
             of("strategy = \"cheapest\""),
             ["routes.r: the strategy `cheapest` takes `b` for free, since it has no price"]
         );
+    }
+
+    #[test]
+    fn a_callers_sum_that_counts_nothing_is_named() {
+        let of = |routes: &str| {
+            walked(&format!(
+                "[callers.c]\nkey = {{ env = \"K\" }}\nspend = {{ per_hour = 1 }}\n{routes}\n[targets.a]\nprovider = \"vllm\"\nmodel = \"m\"\nprice = {{ input = 1, output = 2 }}\n[targets.b]\nprovider = \"ollama\"\nmodel = \"n\"\n[routes.r]\ntiers = [[\"a\", \"b\"]]\n[routes.s]\ntiers = [[\"a\"]]\ndegraded = [{{ mode = \"cached\" }}]"
+            ))
+        };
+        assert_eq!(
+            of(""),
+            ["callers.c: what `b` costs is not counted, since it has no price"]
+        );
+        assert_eq!(of("routes = [\"s\"]"), Vec::<String>::new());
     }
 
     #[test]

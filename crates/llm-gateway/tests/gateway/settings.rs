@@ -149,10 +149,11 @@ async fn the_least_busy_answers() {
 
 #[tokio::test]
 async fn the_quicker_of_two_answers() {
-    let slow = "[[rule]]\nslow = { latency = \"150ms\" }";
+    // Slower than whatever a busy machine makes of the other one.
+    let slow = "[[rule]]\nslow = { latency = \"2s\" }";
     let world = World::siblings(slow, "", "", "power_of_two").await;
-    let (to_a, _) = world.calls(20).await;
-    assert!(to_a <= 4, "{to_a} of 20");
+    let (to_a, _) = world.calls(12).await;
+    assert!(to_a <= 3, "{to_a} of 12");
 }
 
 #[tokio::test]
@@ -232,16 +233,16 @@ async fn a_preset_brings_its_patience() {
 #[tokio::test]
 async fn waits_between_two_tries_are_the_routes() {
     let once = "[[rule]]\ncalls = \"1\"\npreset = \"unavailable_503\"";
-    let backoff = "backoff = { base = \"40ms\", ceiling = \"40ms\", jitter = \"none\" }";
+    let backoff = "backoff = { base = \"900ms\", ceiling = \"900ms\", jitter = \"none\" }";
     let world = World::tiers(once, "", backoff).await;
     let seen = world.ask().await;
     let trail = seen.header("x-llm-trail").unwrap();
-    // Half a second and chance, otherwise; a part of a millisecond may be cut off.
-    let told = [
-        "a retry after 39ms (backoff)",
-        "a retry after 40ms (backoff)",
-    ];
-    assert!(told.iter().any(|told| trail.contains(told)), "{trail}");
+    let (_, rest) = trail.split_once("a retry after ").unwrap();
+    let (waited, rest) = rest.split_once("ms (backoff)").unwrap();
+    assert!(rest.starts_with(" answered"), "{trail}");
+    // At most 500 ms otherwise; what it took to choose is no part of the wait.
+    let waited: u64 = waited.parse().unwrap();
+    assert!((600..=900).contains(&waited), "{trail}");
 }
 
 #[tokio::test]

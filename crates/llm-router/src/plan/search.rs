@@ -55,6 +55,7 @@ impl Plan {
                     self.wait_in(&table, tier.first, tier.candidates, QUICK_TRIES, limit, now)
                 && self.start_wait(&table, route, wait, now)
             {
+                self.take_turn(&table, route, wait);
                 self.patience = self.patience.saturating_sub(wait.until - now);
                 return None;
             }
@@ -214,6 +215,13 @@ impl Plan {
                 // While another tier is left, only those whom the limit has met wait for its end: a
                 // crowd that did would come back as one.
                 (None, Admission::Held(_)) if !alone => continue,
+                (None, Admission::Paced(until)) if !alone => {
+                    // Its places come one by one, and so does who waits for them; those who come meanwhile go on at once.
+                    if slot.health.vitals.turn.is_taken(now) {
+                        continue;
+                    }
+                    (until, until, WaitSource::Hold)
+                }
                 (None, Admission::Held(until) | Admission::Paced(until)) => {
                     // A little later than the hold's end, so that those who wait do not all come
                     // back at once.
@@ -281,6 +289,16 @@ impl Plan {
             until: wait.until,
         };
         true
+    }
+
+    /// Whoever waits for a place of a rate limit while another tier is left waits alone.
+    fn take_turn(&self, table: &Table, route: &Resolved, wait: Wait) {
+        if wait.source == WaitSource::Hold
+            && let Some(candidate) = route.candidates.get(usize::from(wait.position))
+        {
+            let vitals = &table.slot(candidate.target).health.vitals;
+            vitals.turn.take(wait.until);
+        }
     }
 
     /// Calls a target once more, if the budgets of its provider's region and of the route pay for it.

@@ -1,6 +1,6 @@
 //! Rate limits are kept before the provider refuses: against one with 60 requests a minute and three times the demand.
 
-use crate::world::{ms, origin, secs};
+use crate::world::{End, World, ms, origin, secs};
 use llm_errors::{Dimension, ErrorKind, Hint, HintSource, Phase, Verdict, Window};
 use llm_router::{
     Action, AttemptId, Event, Limits, Plan, Policy, Request, Route, Table, Target, Tokens,
@@ -168,4 +168,55 @@ fn a_limited_provider_refuses_three_in_a_hundred_of_what_plain_backoff_meets_at_
             "{served} of {plain_served}"
         );
     }
+}
+
+/// Of those who come to a limit that is met while another tier is there, one waits for its next place; the others would wait in
+/// vain.
+#[test]
+fn a_limit_that_is_met_keeps_nobody_from_the_fallback_but_who_gets_its_next_place() {
+    let mut limits = Limits::default();
+    limits.rpm = Some(60);
+    let mut world = World::new(|now| {
+        Table::builder()
+            .target(Target::new("primary", "one").limits(limits))
+            .target(Target::new("backup", "two"))
+            .route(Route::new("r").tier(["primary"]).tier(["backup"]))
+            .build(now)
+            .unwrap()
+    });
+    let primary = world.table.targets().next().unwrap();
+    let done = world.traffic(400, ms(50), |n| (Request::new(), n));
+    let mut of_backup: Vec<_> = Vec::new();
+    let mut by_primary = 0;
+    for one in &done {
+        assert_eq!(one.end, End::Answered);
+        let hop = one.trace.hops.last().unwrap();
+        match hop.target == primary {
+            true => by_primary += 1,
+            false => of_backup.push(hop.sent_after),
+        }
+    }
+    // Ten at once, and then one a second for 20 s: none of its places is lost.
+    assert!((28..=31).contains(&by_primary), "{by_primary}");
+    let waited = of_backup.iter().filter(|after| **after > ms(10)).count();
+    assert!(waited <= 20, "{waited} waited in vain");
+}
+
+#[test]
+fn a_caller_who_comes_alone_waits_for_the_next_place_within_its_patience() {
+    let mut limits = Limits::default();
+    limits.rpm = Some(60);
+    let mut world = World::new(|now| {
+        Table::builder()
+            .target(Target::new("primary", "one").limits(limits))
+            .target(Target::new("backup", "two"))
+            .route(Route::new("r").tier(["primary"]).tier(["backup"]))
+            .build(now)
+            .unwrap()
+    });
+    world.traffic(10, ms(0), |n| (Request::new(), n));
+    let (end, trace) = world.call();
+    assert_eq!(end, End::Answered);
+    assert_eq!((world.calls_to("primary"), trace.sends()), (11, 1));
+    assert!(trace.hops[0].sent_after <= secs(1));
 }

@@ -37,7 +37,7 @@ pub(super) const KEYS: &[Key] = &[
         "patience",
         "duration",
         "`\"2s\"`",
-        "The longest wait for a target of the same tier before the next tier is used. `\"0s\"` never waits.",
+        "The longest wait for a target of the same tier before the next tier is used. `\"0s\"` never waits. Where a rate limit that is kept here is met, one caller at a time waits for its next place, and the others use the next tier at once.",
     ),
     key(
         Section::Route,

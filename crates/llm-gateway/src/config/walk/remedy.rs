@@ -1,7 +1,8 @@
 //! What would surprise of money, remedies and trials.
 
-use super::super::{Config, Member, Route, Target};
+use super::super::{Caller, Config, Member, Route, Target};
 use crate::engine::Edge;
+use std::collections::BTreeSet;
 
 /// Warnings about one route.
 pub(super) fn warnings(config: &Config, route: &Route) -> Vec<String> {
@@ -16,20 +17,8 @@ pub(super) fn warnings(config: &Config, route: &Route) -> Vec<String> {
         .flatten()
         .filter_map(target)
         .collect();
-    let on = remedy.on.iter().flat_map(|(_, members)| members);
-    let trial = remedy
-        .canary
-        .iter()
-        .filter_map(|trial| config.targets.get(trial.target));
-    let all = route
-        .tiers
-        .iter()
-        .flatten()
-        .chain(on)
-        .filter_map(target)
-        .chain(trial);
     if remedy.max_cost.is_some() || !remedy.spend.is_none() {
-        for free in all.filter(|target| target.price.is_none()) {
+        for free in all(config, route).filter(|target| target.price.is_none()) {
             found.push(format!(
                 "routes.{name}: what `{}` costs is not counted, since it has no price",
                 free.name
@@ -88,4 +77,36 @@ pub(super) fn of_target(target: &Target) -> Option<String> {
             target.name
         )
     })
+}
+
+/// Warnings about one caller.
+pub(super) fn of_caller(config: &Config, caller: &Caller) -> Vec<String> {
+    if caller.spend.is_none() {
+        return Vec::new();
+    }
+    let asked = |route: &&Route| match &caller.routes {
+        Some(routes) => routes.contains(&route.name),
+        None => true,
+    };
+    let targets = config.routes.iter().filter(asked);
+    let targets = targets.flat_map(|route| all(config, route));
+    let free: BTreeSet<_> = targets
+        .filter(|target| target.price.is_none())
+        .map(|target| &target.name)
+        .collect();
+    let name = &caller.name;
+    let told = free.into_iter().map(|free| {
+        format!("callers.{name}: what `{free}` costs is not counted, since it has no price")
+    });
+    told.collect()
+}
+
+/// Every target that a route may use.
+fn all<'c>(config: &'c Config, route: &'c Route) -> impl Iterator<Item = &'c Target> {
+    let remedy = &route.remedy;
+    let on = remedy.on.iter().flat_map(|(_, members)| members);
+    let members = route.tiers.iter().flatten().chain(on);
+    let trial = remedy.canary.iter().map(|trial| trial.target);
+    let all = members.map(|member| member.target).chain(trial);
+    all.filter_map(|index| config.targets.get(index))
 }
