@@ -275,15 +275,19 @@ impl Breaker {
     /// A ticket for a shadow probe: the duplicate of a live call without side effects, its answer thrown away.
     ///
     /// Granted only while the breaker is open for a passing reason and enforcing, not held, and at most once in the configured
-    /// time. A success brings the real probe forward to now.
+    /// time. A success brings the real probe forward to now. Where a probe has been due for as long and nobody has come to be it, as with a fallback that is
+    /// not needed, the duplicate is the probe.
     pub fn shadow(&self, now: Instant) -> Option<Ticket> {
         let t = self.tick(now);
         let (gate, due, every) = self.shadow_at(t)?;
         self.hot
             .shadow
             .compare_exchange(due, t + every, Ordering::Relaxed, Ordering::Relaxed)
-            .ok()
-            .map(|_| Ticket::new(Kind::Extra, gate.epoch()))
+            .ok()?;
+        if gate.until() > t {
+            return Some(Ticket::new(Kind::Extra, gate.epoch()));
+        }
+        self.acquire(now).ok()
     }
 
     /// Whether [`shadow`](Self::shadow) would grant one now. Reads only: for whoever needs the leave of several breakers at once.
@@ -296,10 +300,14 @@ impl Breaker {
         let every = self.settings.shadow()?;
         let gate = Gate(self.hot.gate.load(Ordering::Acquire));
         let due = self.hot.shadow.load(Ordering::Relaxed);
-        let wanted = gate.phase() == Phase::Open
+        let in_time = match gate.phase() {
+            Phase::Open => gate.until() > t || gate.until() + every <= t,
+            Phase::HalfOpen => gate.until() + every <= t,
+            Phase::Closed | Phase::Ramp => false,
+        };
+        let wanted = in_time
             && gate.mode() == Mode::Enforce
             && gate.reason().is_passing()
-            && gate.until() > t
             && self.hot.hold.load(Ordering::Relaxed) <= t;
         (wanted && due <= t).then_some((gate, due, every))
     }

@@ -43,7 +43,8 @@
 //! Who knows that a cause is gone (the bill is paid) brings the probe forward by [`Breaker::recall`].
 //!
 //! No state but *closed* lasts unless somebody acts: an opening ends at its instant, a probe's lease expires, a ramp goes by the
-//! clock. A lost call, a panic or a cancelled future can therefore not leave a target shut for good.
+//! clock. A lost call, a panic or a cancelled future can therefore not leave a target shut for good. Where no call comes to be the probe, a shadow
+//! probe is, five seconds after it was due.
 //!
 //! # What counts
 //!

@@ -51,7 +51,8 @@ impl Waves {
         let (sum, calls) = floats(word);
         let (sum, calls) = (sum + evidence, calls + 1.0);
         let weight = NEWEST.max(1.0 / (blocks + 1.0));
-        let step = weight / BLOCK_CALLS;
+        // A plain mean at first: one that crept away from zero would be taken for a swing.
+        let step = (NEWEST / BLOCK_CALLS).max(1.0 / (blocks * BLOCK_CALLS + calls));
         let mean = mean + step * (evidence - mean);
         let square = square + step * (evidence * evidence - square);
         self.calls.store(word_of(mean, square), Ordering::Relaxed);
@@ -60,8 +61,13 @@ impl Waves {
             return;
         }
         self.block.store(0, Ordering::Relaxed);
-        let off = sum - mean * BLOCK_CALLS;
-        let swing = swing + weight * (off * off / BLOCK_CALLS - swing);
+        // How far it is from those before it, of which the mean was without this one. The first has none before it.
+        let off = (sum - mean * BLOCK_CALLS) / (1.0 - weight).max(NEWEST);
+        let swing = if blocks < 1.0 {
+            square - mean * mean
+        } else {
+            swing + weight * (off * off / BLOCK_CALLS - swing)
+        };
         self.swings
             .store(word_of(swing, blocks + 1.0), Ordering::Relaxed);
     }
@@ -114,6 +120,15 @@ mod tests {
             .filter(|seed| inflation(0.0, 3 + seed, (*seed).into()) > 1.1)
             .count();
         assert!(high <= 10, "{high} of 100");
+    }
+
+    #[test]
+    fn what_is_always_the_same_is_no_wave() {
+        let waves = Waves::new();
+        for _ in 0..100 {
+            (0..32).for_each(|_| waves.learn(-2.5));
+            assert!(waves.inflation() < 1.01, "{}", waves.inflation());
+        }
     }
 
     #[test]

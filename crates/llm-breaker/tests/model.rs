@@ -35,6 +35,9 @@ struct Model {
     asked: u64,
     good: u64,
     failed: bool,
+    /// Whether it is, or was last, open for what passes.
+    passing: bool,
+    shadow_due: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,6 +60,8 @@ impl Model {
             asked: 0,
             good: 0,
             failed: false,
+            passing: true,
+            shadow_due: 0,
         }
     }
 
@@ -88,6 +93,27 @@ impl Model {
         }
     }
 
+    /// A duplicate that looks for recovery: beside the probe that is to come, or in its place where nobody came.
+    fn shadow(&mut self, t: u64) -> Option<Pass> {
+        let (end, before) = match self.at {
+            Where::Open { until } => (until, until > t),
+            Where::Probing { lease } => (lease, false),
+            Where::Closed | Where::Ramp { .. } => return None,
+        };
+        let in_time = before || end + 5_000 <= t;
+        if !in_time || !self.passing || self.hold > t || self.shadow_due > t {
+            return None;
+        }
+        self.shadow_due = t + 5_000;
+        if before {
+            return Some(Pass {
+                life: self.life,
+                probe: false,
+            });
+        }
+        self.acquire(t)
+    }
+
     fn abandon(&mut self, pass: Pass) {
         if let (Where::Probing { .. }, true, true) = (self.at, pass.probe, pass.life == self.life) {
             self.at = Where::Probing { lease: 0 };
@@ -99,7 +125,11 @@ impl Model {
             return;
         }
         match self.at {
-            Where::Open { .. } => {}
+            Where::Open { until } => {
+                if outcome == Outcome::Success && until > t {
+                    self.at = Where::Open { until: t };
+                }
+            }
             Where::Probing { .. } => match outcome {
                 Outcome::Neutral => self.at = Where::Probing { lease: 0 },
                 Outcome::Hard | Outcome::BadAnswer => self.open(t, false),
@@ -108,6 +138,7 @@ impl Model {
                         until: t + cooldown(self.level.saturating_sub(1)),
                     };
                     self.life += 1;
+                    self.shadow_due = t + 5_000;
                 }
                 Outcome::Success | Outcome::Begun => {
                     let level = self.level;
@@ -117,6 +148,8 @@ impl Model {
                         level,
                         healthy_since: t,
                         hold: self.hold,
+                        passing: self.passing,
+                        shadow_due: self.shadow_due,
                         ..Self::new()
                     };
                 }
@@ -187,6 +220,8 @@ impl Model {
             until: t + cooldown(self.level),
         };
         self.level = (self.level + 1).min(16);
+        self.passing = true;
+        self.shadow_due = t + 5_000;
         self.healthy_since = t;
         self.life += 1;
         self.hard_run.clear();
@@ -208,6 +243,7 @@ enum Step {
     Lose(usize),
     Hold(u64),
     SetAside(u64),
+    Shadow,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -229,6 +265,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0usize..4).prop_map(Step::Lose),
         1 => (0u64..30_000).prop_map(Step::Hold),
         1 => (0u64..30_000).prop_map(Step::SetAside),
+        2 => Just(Step::Shadow),
     ];
     prop::collection::vec(step, 1..400)
 }
@@ -285,7 +322,19 @@ proptest! {
                     breaker.hold(clock.now + Duration::from_millis(span));
                     model.hold = model.hold.max(t + span);
                 }
+                Step::Shadow => {
+                    let due = breaker.is_shadow_due(clock.now);
+                    let expected = model.shadow(t);
+                    let granted = breaker.shadow(clock.now);
+                    prop_assert_eq!(granted.is_some(), expected.is_some());
+                    prop_assert_eq!(granted.is_some(), due);
+                    if let (Some(ticket), Some(pass)) = (granted, expected) {
+                        prop_assert_eq!(ticket.is_probe(), pass.probe);
+                        out.push((ticket, pass));
+                    }
+                }
                 Step::SetAside(span) => {
+                    model.passing = false;
                     breaker.open_until(clock.now, clock.now + Duration::from_millis(span), llm_breaker::TripReason::Quota);
                     model.at = match model.at {
                         Where::Open { until } => Where::Open { until: until.max(t + span) },

@@ -439,6 +439,31 @@ fn a_good_shadow_probe_brings_the_real_one_forward() {
 }
 
 #[test]
+fn where_nobody_comes_to_be_the_probe_a_shadow_probe_is() {
+    let mut clock = Clock::new();
+    let breaker = tripped(&clock);
+    clock.pass(60.0);
+    assert_eq!(breaker.readiness(clock.now), Readiness::Probe);
+    assert!(breaker.shadow(clock.now).is_none(), "somebody may yet come");
+    clock.pass(5.0);
+    let probe = breaker.shadow(clock.now).unwrap();
+    assert!(probe.is_probe());
+    assert!(breaker.acquire(clock.now).is_err(), "there is one probe");
+    let change = breaker.settle(probe, Outcome::Success, clock.now);
+    assert_eq!(change, Some(Change::Ramping));
+    // Time alone ends a ramp that nobody climbs.
+    clock.pass(30.0);
+    assert_eq!(breaker.share(clock.now), 1.0);
+    // A bad one opens it for longer, as any probe does.
+    let breaker = tripped(&clock);
+    clock.pass(65.0);
+    let probe = breaker.shadow(clock.now).unwrap();
+    breaker.settle(probe, Outcome::Hard, clock.now);
+    let again = breaker.snapshot(clock.now).retry_at.unwrap();
+    assert_eq!(again, clock.now + Duration::from_secs(120));
+}
+
+#[test]
 fn observing_judges_and_refuses_nothing() {
     let clock = Clock::new();
     let breaker = breaker(&clock);

@@ -53,11 +53,11 @@
 //! | its usual time, by kind and size of call | calls that answered | its window is twice the p99, from 2 s up to the route's, while another target is ready; alone, the route's own or twice the p99, whichever is more |
 //! | that it hangs | the ages of all calls in flight, each against its like | it is left within 3 s at 20 calls a second, whatever one call usually takes; those under way are sent elsewhere as well |
 //! | the same of calls in which the model [thinks](Thinking) first | such calls alone, over half an hour and more | its window, and whether it hangs, by their own measure (until a hundred are known: half of them take more than 2 min); never that it has grown slow, since how long a model thinks is the request's doing |
-//! | that it has grown slow | a call silent for twice its p99, a CUSUM over its times | another target is asked beside it; one that is faster four times in a row, and takes all that comes, opens the breaker of one that is slow beside its own past, for two seconds (or with a call twenty times as slow as usual) and by more than the waves of load known of it explain. However few the calls: each brings its own comparison |
+//! | that it has grown slow | a call silent for twice its p99, a CUSUM over its times | another target is asked beside it; one that is twice as fast four times in a row, and takes all that comes, opens the breaker of one that is slow beside its own past, for two seconds (or with a call twenty times as slow as usual) and by more than the waves of load known of it explain. However few the calls: each brings its own comparison |
 //! | that its answers flow slowly | the time for each token of a stream after the first, which the shell tells of where it waited for the target ([`Plan::flowed`]), and the same CUSUM | a target whose streams flow at half of their usual speed or less, for five seconds and by more than a wave of load, is left for one that is known to be half again as fast, or not known; what is usual takes some 180 streams to learn. Streams in which the model thinks are left out: it rests between its thoughts |
 //! | that it is overloaded | slow answers, and nobody else to ask | no call is cut off before the deadline; one that would come too late, behind those already sent, is not sent: it waits here up to 8 s for room, and longer where only its turn has not come; then it is degraded |
 //! | that it was ill in the last 30 s | its breaker | callers who wait at another target flee to it one by one, at a seventh of its rate of answers, and are not cut off before |
-//! | that it may have healed | a shadow probe every 5 s | its probe comes forward to now |
+//! | that it may have healed | a shadow probe every 5 s | its probe comes forward to now; of a fallback that nobody calls it is the probe |
 //! | its rate limits | reply headers | they are kept here, before the provider refuses |
 //!
 //! A probe, a slow target and, where the route [hedges](Hedging), a late answer have a second target
@@ -92,6 +92,7 @@
 //! | how much longer where the model thinks first | 300 s | next target |
 //! | candidates of a route | 128 | [`TableError::TooManyCandidates`] |
 //! | repeated calls of one failure domain | its retry budget | degraded |
+//! | calls that compare a target that seems slow with another | 10, one more every 10 s; then the other one's retry budget | it is not compared |
 //! | repeated calls of one route | 15 % of its requests, 20 saved up | degraded |
 //! | what a request costs; an hour of a target or a route | no cap | next target; degraded |
 //!
@@ -109,6 +110,7 @@ mod flow;
 mod money;
 mod pace;
 mod plan;
+mod purse;
 mod reaction;
 mod request;
 mod resolve;

@@ -472,6 +472,7 @@ impl Plan {
         now: Instant,
     ) -> Option<Change> {
         let gate = &slot.health.gate;
+        let is_probe = tickets.own.is_probe();
         let (outcome, own) = match told {
             Told::As(outcome) => (outcome, gate.settle(tickets.own, outcome, now)),
             Told::Spared(outcome) => (outcome, gate.settle_spared(tickets.own, now)),
@@ -479,8 +480,10 @@ impl Plan {
         if matches!(outcome, Outcome::Success | Outcome::Begun) {
             table.well(slot);
         }
-        if matches!(own, Some(Change::Closed | Change::Ramping)) {
-            slot.health.vitals.recovered(now);
+        match own {
+            Some(Change::Closed) if !is_probe => slot.health.vitals.ramped(now),
+            Some(Change::Closed | Change::Ramping) => slot.health.vitals.recovered(now),
+            _ => {}
         }
         self.note_change(target, Scope::Deployment, own);
         for (shared, pass) in table.scopes(slot).zip(tickets.shared) {

@@ -2,7 +2,9 @@
 //!
 //! While a target is open for a passing reason, the duplicate of a live request without side effects
 //! is sent to it, at most one every 5 s; its answer is thrown away. A good one brings the real probe
-//! forward to now, so that a healed target is not left alone for the rest of its cooldown.
+//! forward to now, so that a healed target is not left alone for the rest of its cooldown. Where the cooldown is over and no caller comes to be
+//! the probe, because the target is a fallback and nobody needs one, the duplicate is the probe: a fallback is not to be found ill on the day it is needed
+//! that has been well for long.
 
 use crate::reaction;
 use crate::request::Request;
@@ -11,7 +13,7 @@ use crate::scope::Passes;
 use crate::select::{self, Fit};
 use crate::table::{Slot, Table};
 use crate::target::TargetId;
-use llm_breaker::{Breaker, Outcome, Readiness, Ticket, TripReason};
+use llm_breaker::{Breaker, Change, Outcome, Readiness, Ticket, TripReason};
 use llm_errors::Verdict;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -97,8 +99,8 @@ impl Table {
     fn shadow_of(&self, slot: &Slot, now: Instant) -> Option<(Option<Ticket>, Passes)> {
         let grants = |gate: &Breaker| match gate.readiness(now) {
             Readiness::Ready => true,
-            Readiness::Open(_) => gate.is_shadow_due(now),
-            Readiness::Held(_) | Readiness::Probe => false,
+            Readiness::Open(_) | Readiness::Probe => gate.is_shadow_due(now),
+            Readiness::Held(_) => false,
         };
         // One of them that says no must not cost the others their chance, which another target may have.
         let mut scopes = self.scopes(slot);
@@ -106,7 +108,7 @@ impl Table {
             return None;
         }
         let ask = |gate: &Breaker| match gate.readiness(now) {
-            Readiness::Open(_) => gate.shadow(now).map(Some),
+            Readiness::Open(_) | Readiness::Probe => gate.shadow(now).map(Some),
             _ => Some(None),
         };
         let mut shared = Passes::default();
@@ -142,7 +144,10 @@ impl Shadow {
         };
         let slot = self.table.slot(self.target);
         if let Some(ticket) = own {
-            slot.health.gate.settle(ticket, outcome, now);
+            let change = slot.health.gate.settle(ticket, outcome, now);
+            if matches!(change, Some(Change::Closed | Change::Ramping)) {
+                slot.health.vitals.recovered(now);
+            }
         }
         for (scope, pass) in self.table.scopes(slot).zip(shared) {
             if let Some(ticket) = pass {

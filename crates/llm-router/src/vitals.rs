@@ -7,6 +7,7 @@
 
 use crate::crowd::Crowd;
 use crate::flow::Flow;
+use crate::purse::Purse;
 use crate::request::Request;
 use crate::route::Windows;
 use crate::thinking::Thinking;
@@ -23,6 +24,8 @@ const LEAST_SILENCE: Duration = Duration::from_secs(1);
 const SUSPECT: f32 = 2.0;
 /// For so long after its trouble a target is not met by all who flee from another at once.
 const HEALED_LATELY_MS: u64 = 30_000;
+/// What nobody has asked for longer may be as it was or not.
+const OF_LATE_MS: u64 = 60_000;
 /// Calls of one moment say nothing of the next.
 const LEAST_SLOWNESS_MS: u64 = 2_000;
 /// A call so many times as slow as usual says it at once: no wave of load does that.
@@ -49,6 +52,8 @@ pub(crate) struct Vitals {
     /// Who waits for the next place of its rate limits.
     pub(crate) turn: Turn,
     flow: Flow,
+    /// What pays for its comparison with others.
+    pub(crate) trials: Purse,
     origin: Instant,
     /// Milliseconds since the origin at which trouble was last forgotten: calls sent before it
     /// say nothing about the time after.
@@ -64,6 +69,8 @@ struct Times {
     window: AdaptiveWindow,
     /// All calls in flight, by the same classes: each is weighed against its like.
     hang: HangDetector,
+    /// When the call was sent, of those that were answered the one sent last: milliseconds since the origin.
+    answered_ms: AtomicU64,
 }
 
 /// A call in flight that has been silent so far.
@@ -78,14 +85,17 @@ pub(crate) struct Silence {
 struct Kind {
     usual: HedgeDelay,
     slow: LatencyDetector,
-    /// Calls in a row in which another target, asked beside this one, was faster.
+    /// Calls in a row in which another target, asked beside this one, was faster by far.
     lost_trials: AtomicU32,
+    /// When the call was sent, of those that needed no other the one sent last: milliseconds since the origin.
+    quick_sent: AtomicU64,
     /// How long that other one took, in milliseconds: less by an eighth with each call that needed no other.
     rival_ms: AtomicU32,
     /// Milliseconds since the origin from which on calls have been slower than usual; 0 while they are not.
     raised_since: AtomicU64,
-    /// The same for what is beyond doubt.
+    /// The same for what is beyond doubt, and when a call last showed it.
     slow_since: AtomicU64,
+    slow_seen: AtomicU64,
 }
 
 impl Kind {
@@ -94,9 +104,11 @@ impl Kind {
             usual: HedgeDelay::new(origin),
             slow: LatencyDetector::with_classes(SizeClass::COUNT),
             lost_trials: AtomicU32::new(0),
+            quick_sent: AtomicU64::new(0),
             rival_ms: AtomicU32::new(0),
             raised_since: AtomicU64::new(0),
             slow_since: AtomicU64::new(0),
+            slow_seen: AtomicU64::new(0),
         }
     }
 
@@ -148,6 +160,10 @@ impl Kind {
         };
         note(&self.raised_since, score > SUSPECT, raised_ms);
         note(&self.slow_since, score >= SLOW, now_ms);
+        // A quick call of one that was slow for long does not make up for all of that, and shows no slowness.
+        if score >= SLOW && usual.is_some_and(|usual| took >= usual * 3 / 2) {
+            self.slow_seen.store(now_ms, Ordering::Relaxed);
+        }
     }
 
     /// Whether calls have been slower than usual for more than a moment.
@@ -168,6 +184,13 @@ fn unknown_thoughts(age: Duration) -> f32 {
     1.0 / (1.0 + (age.as_secs_f32() / MEDIAN_UNKNOWN_SECONDS).powi(2))
 }
 
+/// Keeps the later of two instants. Threads that meet may lose one of theirs: the next is as good.
+fn later(known: &AtomicU64, at_ms: u64) {
+    if at_ms > known.load(Ordering::Relaxed) {
+        known.store(at_ms, Ordering::Relaxed);
+    }
+}
+
 /// How long ago this was, where it is anything.
 fn lasted(since: &AtomicU64, now_ms: u64) -> Duration {
     match since.load(Ordering::Relaxed) {
@@ -184,6 +207,7 @@ impl Times {
             // The route's own window is the cap; it is applied where the window is used.
             window: AdaptiveWindow::new(Duration::MAX, origin),
             hang: HangDetector::new(SizeClass::COUNT, origin),
+            answered_ms: AtomicU64::new(0),
         }
     }
 
@@ -200,6 +224,7 @@ impl Times {
             whole: kind(),
             window: AdaptiveWindow::new(Duration::MAX, origin).over(THINKING_HALF),
             hang: HangDetector::for_long_calls(SizeClass::COUNT, origin),
+            answered_ms: AtomicU64::new(0),
         }
     }
 
@@ -248,6 +273,7 @@ impl Vitals {
             crowd: Crowd::new(origin),
             turn: Turn::new(origin),
             flow: Flow::new(),
+            trials: Purse::new(origin),
             origin,
             forgotten_at: AtomicU64::new(0),
         }
@@ -356,10 +382,13 @@ impl Vitals {
         }
         let (kind, class) = (self.of(request), self.class(request));
         self.like(request).window.record(class, took, now);
+        let sent = now.checked_sub(took).map_or(0, |sent| self.millis(sent));
+        later(&self.like(request).answered_ms, sent);
         if kind
             .doubtful_after(class, now)
             .is_none_or(|doubtful| took <= doubtful)
         {
+            later(&kind.quick_sent, sent);
             kind.won();
         }
         self.observe(request, took, now);
@@ -416,6 +445,11 @@ impl Vitals {
             .window
             .record(self.class(request), window, now);
         self.observe(request, window, now);
+    }
+
+    /// Whether a call of the same sort that was sent later than this has been answered.
+    pub(crate) fn has_answered_since(&self, request: &Request, sent_at: Instant) -> bool {
+        self.like(request).answered_ms.load(Ordering::Relaxed) > self.millis(sent_at)
     }
 
     /// The route's windows for this request: longer where the model thinks first.
@@ -528,18 +562,35 @@ impl Vitals {
         !self.thinks(request) && self.of(request).slow.is_slow()
     }
 
+    /// Whether that was seen so lately that it is not worth trying whether it still is.
+    pub(crate) fn is_slow_of_late(&self, request: &Request, now: Instant) -> bool {
+        let kind = self.of(request);
+        let seen_ms = kind.slow_seen.load(Ordering::Relaxed);
+        kind.slow.is_slow() && self.millis(now).saturating_sub(seen_ms) < OF_LATE_MS
+    }
+
     /// Whether calls go in and nothing comes out, as far as all those in flight can tell together.
     pub(crate) fn is_hanging(&self, now: Instant) -> bool {
         let thinking = self.thinking.get();
         self.plain.is_hanging(now) || thinking.is_some_and(|times| times.is_hanging_in_thought(now))
     }
 
-    /// Another target, asked beside this one, answered first, after so long.
-    pub(crate) fn lost_trial(&self, request: &Request, rival: Duration) {
+    /// Another target, asked beside a call that was sent then, answered first, after so long. That it did is no more than luck where it was
+    /// not at least twice as fast, or where a call that was sent later was quick: the latest of a crowd are all late.
+    pub(crate) fn lost_trial(
+        &self,
+        request: &Request,
+        sent_at: Instant,
+        rival: Duration,
+        now: Instant,
+    ) {
         let kind = self.of(request);
+        let is_latest = self.millis(sent_at) >= kind.quick_sent.load(Ordering::Relaxed);
+        if is_latest && rival * 2 <= now.saturating_duration_since(sent_at) {
+            kind.lost_trials.fetch_add(1, Ordering::Relaxed);
+        }
         let rival = u32::try_from(rival.as_millis()).unwrap_or(u32::MAX);
         kind.rival_ms.store(rival, Ordering::Relaxed);
-        kind.lost_trials.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether that has happened so often in a row that this one, slow beside its own past and by more than a wave, should be left.
@@ -559,6 +610,14 @@ impl Vitals {
     /// It answered before the one that was asked beside it.
     pub(crate) fn won_trial(&self, request: &Request) {
         self.of(request).won();
+    }
+
+    /// It takes all calls again. Where it could have for long, and nobody came, that is no news.
+    pub(crate) fn ramped(&self, now: Instant) {
+        let healed_ms = self.forgotten_at.load(Ordering::Relaxed);
+        if self.millis(now).saturating_sub(healed_ms) < OF_LATE_MS {
+            self.recovered(now);
+        }
     }
 
     /// After a recovery: what was learnt of trouble is forgotten, usual times are kept.

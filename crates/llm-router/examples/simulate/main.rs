@@ -196,8 +196,9 @@ mod tests {
     }
 
     #[test]
-    fn no_wave_of_load_opens_a_gate() {
-        for seed in ["1", "11"] {
+    fn no_wave_of_load_opens_a_gate_in_a_hundred_thousand_calls() {
+        // Waves of either length meet some 38 000 calls a seed.
+        for seed in ["1", "2", "3"] {
             let options = options(&["--quick", "--ours", "--only", "load waves", "--seed", seed]);
             for outcome in simulate(&options) {
                 assert_eq!(outcome.states(), "", "{} {seed}", outcome.scenario.name);

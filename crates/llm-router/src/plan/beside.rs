@@ -3,11 +3,13 @@
 //! | the first attempt | the second starts | paid from |
 //! |---|---|---|
 //! | is a breaker's probe | at the usual time (5 s where none is known, 60 s where the model thinks first) | nothing: it is the call the caller would have made |
-//! | has been silent for 1 s or more, and twice its target's p99 | then | the second target's retry budget |
-//! | goes to a target whose last calls were as late as that | at half again its p90 | the second target's retry budget |
-//! | goes to a target grown slow | at half again its old usual time, or when the other one would have answered by its last time | the second target's retry budget |
+//! | has been silent for 1 s or more, and twice its target's p99 | then | its target's purse, then the second one's retry budget |
+//! | goes to a target whose last calls were as late as that | at half again its p90 | the same |
+//! | goes to a target grown slow | at half again its old usual time, or when the other one would have answered by its last time | the same |
 //! | has been silent for 1 s or more, and its target hangs or its breaker has opened meanwhile | then; one by one at a target that has healed in the last 30 s | nothing: it is the call the caller would have made |
 //! | is ordinary, without a thought, and the route hedges | at the p90 | the route's hedge budget |
+//!
+//! What was paid for and not sent, because a gate or a limit let another call in first, is paid back.
 //!
 //! Never for a request with side effects, never after a first token, at most one at a time. The
 //! first good answer wins; an error never does. The loser is cancelled.
@@ -19,6 +21,8 @@ use crate::route::{Edge, Hedging};
 use crate::select;
 use crate::table::{Slot, Table};
 use crate::trace::{HopResult, Why};
+use crate::vitals::Vitals;
+use llm_backoff::{HedgeBudget, RetryBudget};
 use llm_breaker::{Outcome, Readiness, TripReason};
 use llm_errors::Scope;
 use std::sync::Arc;
@@ -31,6 +35,45 @@ const UNKNOWN_THOUGHT: Duration = Duration::from_secs(60);
 /// When an attempt that is silent is first looked at, and how often then: sooner while it is young.
 const LOOK: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// Those who can pay for a second attempt.
+struct Bill<'a> {
+    doubted: &'a Vitals,
+    retries: &'a RetryBudget,
+    hedges: &'a HedgeBudget,
+}
+
+/// Who has paid.
+enum Payer {
+    Purse,
+    Retries,
+    Hedges,
+    Nobody,
+}
+
+impl Bill<'_> {
+    /// `None` where it cannot be afforded.
+    fn pay(&self, why: Why, now: Instant) -> Option<Payer> {
+        let (paid, payer) = match why {
+            Why::Trial if self.doubted.trials.pay(now) => (true, Payer::Purse),
+            Why::Trial => (self.retries.withdraw(), Payer::Retries),
+            // Prices are not known here: the number of calls is what the budget bounds.
+            Why::Hedge => (self.hedges.withdraw(0), Payer::Hedges),
+            _ => (true, Payer::Nobody),
+        };
+        paid.then_some(payer)
+    }
+
+    /// For an attempt that was not sent after all.
+    fn refund(&self, payer: Payer) {
+        match payer {
+            Payer::Purse => self.doubted.trials.refund(),
+            Payer::Retries => self.retries.refund(),
+            Payer::Hedges => self.hedges.refund(0),
+            Payer::Nobody => {}
+        }
+    }
+}
 
 /// A second attempt that is due at a time unless the first answers before.
 #[derive(Debug, Clone, Copy)]
@@ -128,13 +171,12 @@ impl Plan {
             return None;
         }
         let mut passed = self.tried();
-        for live in self.lives.iter() {
-            passed.insert(live.position);
-            let candidate = route.candidates.get(usize::from(live.position))?;
-            let vitals = &table.slot(candidate.target).health.vitals;
-            if why == Why::Trial && !vitals.is_trial_news(&self.request, now) {
-                return None;
-            }
+        let first = self.lives.iter().next()?.position;
+        passed.insert(first);
+        let candidate = route.candidates.get(usize::from(first))?;
+        let doubted = &table.slot(candidate.target).health.vitals;
+        if why == Why::Trial && !doubted.is_trial_news(&self.request, now) {
+            return None;
         }
         // A target that is slow or silent is what the edge to another region is for.
         let fit = self.fit.with(Edge::Region);
@@ -151,23 +193,25 @@ impl Plan {
             ) {
                 let target = route.candidates.get(usize::from(position))?.target;
                 let slot = table.slot(target);
-                if why == Why::Trial && slot.health.vitals.is_slow(&self.request) {
+                let vitals = &slot.health.vitals;
+                if why == Why::Trial && vitals.is_slow_of_late(&self.request, now) {
                     passed.insert(position);
                     continue;
                 }
-                let afforded = match why {
-                    Why::Trial => table.budget(slot).withdraw(),
-                    // Prices are not known here: the number of calls is what the budget bounds.
-                    Why::Hedge => route.hedges.withdraw(0),
-                    Why::Rescue => slot.health.vitals.takes_refugee(now),
-                    _ => true,
+                let bill = Bill {
+                    doubted,
+                    retries: table.budget(slot),
+                    hedges: &route.hedges,
                 };
-                if !afforded {
-                    return None;
-                }
+                let paid = match why {
+                    Why::Rescue => vitals.takes_refugee(now).then_some(Payer::Nobody),
+                    why => bill.pay(why, now),
+                }?;
                 if let Some(send) = self.send(position, why, now) {
                     return Some(send);
                 }
+                // Its gate or its limits let another call in first.
+                bill.refund(paid);
                 passed.insert(position);
             }
         }
@@ -216,10 +260,11 @@ impl Plan {
                 self.settle(table, slot, loser, settled, now);
             }
             Some(Why::Trial) => {
-                let position = loser.position;
+                let (position, sent_at) = (loser.position, loser.sent_at);
                 abandon(table, slot, loser, &self.request);
                 let took = took.unwrap_or_default();
-                slot.health.vitals.lost_trial(&self.request, took);
+                let vitals = &slot.health.vitals;
+                vitals.lost_trial(&self.request, sent_at, took, now);
                 self.leave_if_outrun(table, slot, position, now);
             }
             _ => abandon(table, slot, loser, &self.request),
@@ -244,6 +289,7 @@ impl Plan {
         {
             let change = slot.health.gate.trip(now, TripReason::Latency);
             slot.health.vitals.recovered(now);
+            slot.health.vitals.trials.fill();
             self.note_change(candidate.target, Scope::Deployment, change);
         }
     }

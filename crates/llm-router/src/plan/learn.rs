@@ -210,7 +210,19 @@ impl Plan {
                 return;
             }
         }
-        let consequence = reaction::consequence(verdict);
+        let mut consequence = reaction::consequence(verdict);
+        // The latest of a crowd come last and in a row, when all that were sent with them have long been answered: that is no streak.
+        if silent
+            && !live.spoke
+            && !live.is_probe()
+            && consequence.outcome == Outcome::Hard
+            && slot
+                .health
+                .vitals
+                .has_answered_since(&self.request, live.sent_at)
+        {
+            consequence.outcome = Outcome::Soft;
+        }
         if consequence.outcome != Outcome::Neutral {
             slot.health.ewma.record_failure(verdict.retry_after(), now);
         }

@@ -1,8 +1,10 @@
 //! What calls that are made again are paid from.
 
+use crate::beside::two;
 use crate::world::*;
+use llm_breaker::{Outcome, TripReason};
 use llm_errors::ErrorKind as K;
-use llm_router::{Request, Route, Table, Target};
+use llm_router::{Hedging, Policy, Request, Route, Table, Target};
 
 /// Calls that one more request to the second target makes, after all have failed at the first: two routes to one provider.
 fn calls_after_a_bad_hour_elsewhere(first_region: &str, second_region: &str) -> usize {
@@ -31,4 +33,42 @@ fn calls_after_a_bad_hour_elsewhere(first_region: &str, second_region: &str) -> 
 fn each_region_of_a_provider_pays_for_its_own_repeated_calls() {
     assert_eq!(calls_after_a_bad_hour_elsewhere("east", "west"), 2);
     assert_eq!(calls_after_a_bad_hour_elsewhere("east", "east"), 1);
+}
+
+/// A warm primary that slows down, beside a backup in the first step of its ramp, which lets one call in ten in: by how many calls the
+/// backup was asked then, and, after its ramp, by as many more.
+fn asked_in_a_ramp_and_after(hedging: Hedging, slow: Reply, count: u64) -> (usize, usize) {
+    let mut policy = Policy::default();
+    policy.hedging = hedging;
+    let mut world = two(policy);
+    let request = Request::new().streamed();
+    let usual = |call: u64| Reply::Good(ms(200 + call * 37 % 100));
+    world.script("primary", (0..600).map(usual));
+    world.traffic(600, ms(50), |n| (request, n));
+    let backup = world.table.targets().nth(1).unwrap();
+    let gate = world.table.gate(backup);
+    gate.trip(world.now, TripReason::Streak).unwrap();
+    world.now += secs(61);
+    let probe = gate.acquire(world.now).unwrap();
+    gate.settle(probe, Outcome::Success, world.now);
+    let asked = |world: &mut World| {
+        world.calls.clear();
+        world.script("primary", [slow]);
+        world.traffic(count, ms(50), |n| (request, 1_000 + n));
+        world.calls_to("backup")
+    };
+    let in_ramp = asked(&mut world);
+    world.now += secs(60);
+    (in_ramp, asked(&mut world))
+}
+
+#[test]
+fn a_second_call_that_a_gate_refuses_costs_nothing() {
+    // Hedges come at the p90 of about 0.3 s, and twenty are in store.
+    let (in_ramp, after) = asked_in_a_ramp_and_after(Hedging::AtP90, Reply::Good(ms(400)), 60);
+    assert!((3..=10).contains(&in_ramp), "{in_ramp}");
+    assert!(after >= 15, "{after}");
+    // Trials: ten are in store, and ten more that the backup's budget begins with.
+    let (in_ramp, _) = asked_in_a_ramp_and_after(Hedging::Off, Reply::Good(ms(1_900)), 90);
+    assert!(in_ramp >= 5, "{in_ramp}");
 }

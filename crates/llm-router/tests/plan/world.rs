@@ -1,7 +1,7 @@
 //! Drives plans in virtual time against targets that answer by script.
 
 use llm_errors::{ErrorKind, Hint, HintSource, Phase, Verdict};
-use llm_router::{Action, AttemptId, Cause, Event, Plan, Request, Table, Tokens, Trace};
+use llm_router::{Action, AttemptId, Cause, Event, Plan, Request, Shadow, Table, Tokens, Trace};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +25,8 @@ pub(crate) enum End {
     Answered,
     Degraded(Cause),
     GaveUp(Verdict),
+    /// Its caller had no patience left.
+    Left,
 }
 
 /// One request that is over.
@@ -44,6 +46,7 @@ struct Active {
     plan: Plan,
     events: Vec<(AttemptId, Event, Instant)>,
     wake: Instant,
+    leaves: Option<Instant>,
     polls: u32,
 }
 
@@ -51,7 +54,8 @@ impl Active {
     /// When something happens next.
     fn due(&self) -> Instant {
         let event = self.events.iter().map(|(_, _, at)| *at).min();
-        event.map_or(self.wake, |at| at.min(self.wake))
+        let due = event.map_or(self.wake, |at| at.min(self.wake));
+        self.leaves.map_or(due, |at| at.min(due))
     }
 }
 
@@ -65,6 +69,14 @@ pub(crate) struct World {
     pub(crate) calls: Vec<String>,
     /// What every good answer says it took.
     pub(crate) tokens: Tokens,
+    /// How long callers wait for an answer; as long as the plan does where nothing is said.
+    pub(crate) callers_wait: Option<Duration>,
+    /// What becomes of the table before each request.
+    pub(crate) reload: Option<fn(&Arc<Table>, Instant) -> Arc<Table>>,
+    /// Each request looks for recovery as it begins, as those of a client do.
+    pub(crate) looks_for_recovery: bool,
+    /// Duplicates on their way: when they are over, and how.
+    shadows: Vec<(Instant, Shadow, Result<(), Verdict>)>,
 }
 
 /// A failure of this kind, received as a whole reply.
@@ -110,6 +122,10 @@ impl World {
             replies: HashMap::new(),
             calls: Vec::new(),
             tokens: Tokens::default(),
+            callers_wait: None,
+            reload: None,
+            looks_for_recovery: false,
+            shadows: Vec::new(),
         }
     }
 
@@ -128,6 +144,40 @@ impl World {
             0 => good(),
             1 => replies[0],
             _ => replies.pop().unwrap(),
+        }
+    }
+
+    /// Sends a duplicate of a request that begins now, where one is granted.
+    fn look_for_recovery(&mut self, request: &Request) {
+        if !self.looks_for_recovery {
+            return;
+        }
+        let route = self.table.route(self.route).unwrap();
+        let Some(shadow) = self.table.shadow(route, request, self.now) else {
+            return;
+        };
+        let name = self.table.target_name(shadow.target()).to_owned();
+        let windows = shadow.windows();
+        let window = if request.streamed {
+            windows.first_token
+        } else {
+            windows.whole
+        };
+        let (after, result) = match self.reply(&name) {
+            Reply::Good(after) | Reply::Left(after) if after < window => (after, Ok(())),
+            Reply::Bad(verdict) => (ms(10), Err(verdict)),
+            Reply::Good(_) | Reply::Left(_) | Reply::Hang => {
+                (window, Err(Verdict::new(ErrorKind::Timeout, Phase::Sent)))
+            }
+        };
+        self.shadows.push((self.now + after, shadow, result));
+    }
+
+    /// Ends the duplicates that are over by then.
+    fn end_shadows(&mut self, by: Instant) {
+        while let Some(place) = self.shadows.iter().position(|(at, ..)| *at <= by) {
+            let (at, shadow, result) = self.shadows.remove(place);
+            shadow.finish(result.as_ref().copied(), at);
         }
     }
 
@@ -164,7 +214,12 @@ impl World {
                 (Some((n, at)), due) if due.is_none_or(|due| at <= due) => {
                     arrivals.next();
                     self.now = at;
+                    self.end_shadows(at);
+                    if let Some(reload) = self.reload {
+                        self.table = reload(&self.table, at);
+                    }
                     let (request, seed) = each(n);
+                    self.look_for_recovery(&request);
                     let plan = Plan::new(Arc::clone(&self.table), route, request, at, seed);
                     active.push(Active {
                         n,
@@ -173,11 +228,13 @@ impl World {
                         plan,
                         events: Vec::new(),
                         wake: at,
+                        leaves: self.callers_wait.map(|wait| at + wait),
                         polls: 0,
                     });
                 }
                 (_, Some(due)) => {
                     self.now = due;
+                    self.end_shadows(due);
                     let index = active.iter().position(|call| call.due() == due).unwrap();
                     if let Some(end) = self.step(&mut active[index]) {
                         let mut call = active.remove(index);
@@ -218,6 +275,11 @@ impl World {
 
     /// Gives one plan its next event, or the time, and does what it says until it waits.
     fn step(&mut self, call: &mut Active) -> Option<End> {
+        let next = call.events.iter().map(|(_, _, at)| *at).min();
+        if call.leaves.is_some_and(|at| at <= self.now) && next.is_none_or(|at| at > self.now) {
+            call.plan.cancel(self.now);
+            return Some(End::Left);
+        }
         let next = call.events.iter().position(|(_, _, at)| *at <= self.now);
         if let Some(index) = next {
             let (_, event, _) = call.events.remove(index);
