@@ -5,6 +5,9 @@
 //! apart, for nothing else makes them comparable. So are calls in which the model thinks before it speaks: by design they are silent for
 //! ten to a hundred times as long as the others, and what is slow, late or hanging there is another matter.
 
+mod kind;
+
+use self::kind::{Kind, TRIALS, later};
 use crate::crowd::Crowd;
 use crate::flow::Flow;
 use crate::purse::Purse;
@@ -12,26 +15,18 @@ use crate::request::Request;
 use crate::route::Windows;
 use crate::thinking::Thinking;
 use crate::turn::Turn;
-use llm_backoff::{AdaptiveWindow, HedgeDelay, SizeClass};
-use llm_breaker::{HangDetector, LatencyDetector, SLOW, Waiting};
+use llm_backoff::{AdaptiveWindow, SizeClass};
+use llm_breaker::{HangDetector, LatencyDetector, Waiting};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The shortest silence that says something of one call by itself.
 const LEAST_SILENCE: Duration = Duration::from_secs(1);
-/// The slowness score that a single call reaches, if it took longer than nearly any before.
-const SUSPECT: f32 = 2.0;
 /// For so long after its trouble a target is not met by all who flee from another at once.
 const HEALED_LATELY_MS: u64 = 30_000;
 /// What nobody has asked for longer may be as it was or not.
 const OF_LATE_MS: u64 = 60_000;
-/// Calls of one moment say nothing of the next.
-const LEAST_SLOWNESS_MS: u64 = 2_000;
-/// A call so many times as slow as usual says it at once: no wave of load does that.
-const BEYOND_WAVES: u32 = 20;
-/// Trials in a row that another target must win before a slow one is left.
-const TRIALS: u32 = 4;
 
 /// Half of the thoughts of which nothing is known are taken to be longer.
 const MEDIAN_UNKNOWN_SECONDS: f32 = 120.0;
@@ -80,123 +75,10 @@ pub(crate) struct Silence {
     thinks: bool,
 }
 
-/// The facts of one kind of call.
-#[derive(Debug)]
-struct Kind {
-    usual: HedgeDelay,
-    slow: LatencyDetector,
-    /// Calls in a row in which another target, asked beside this one, was faster by far.
-    lost_trials: AtomicU32,
-    /// When the call was sent, of those that needed no other the one sent last: milliseconds since the origin.
-    quick_sent: AtomicU64,
-    /// How long that other one took, in milliseconds: less by an eighth with each call that needed no other.
-    rival_ms: AtomicU32,
-    /// Milliseconds since the origin from which on calls have been slower than usual; 0 while they are not.
-    raised_since: AtomicU64,
-    /// The same for what is beyond doubt, and when a call last showed it.
-    slow_since: AtomicU64,
-    slow_seen: AtomicU64,
-}
-
-impl Kind {
-    fn new(origin: Instant) -> Self {
-        Self {
-            usual: HedgeDelay::new(origin),
-            slow: LatencyDetector::with_classes(SizeClass::COUNT),
-            lost_trials: AtomicU32::new(0),
-            quick_sent: AtomicU64::new(0),
-            rival_ms: AtomicU32::new(0),
-            raised_since: AtomicU64::new(0),
-            slow_since: AtomicU64::new(0),
-            slow_seen: AtomicU64::new(0),
-        }
-    }
-
-    /// After how long another target should be asked beside a call of this class, because of what was seen before it.
-    fn doubtful_after(&self, class: SizeClass, now: Instant) -> Option<Duration> {
-        let score = self.slow.score();
-        if score >= SLOW {
-            let rival = Duration::from_millis(self.rival_ms.load(Ordering::Relaxed).into());
-            return Some((self.slow.typical_in(class.index())? * 3 / 2).max(rival));
-        }
-        let usual = self.usual.delay(now).filter(|_| score > SUSPECT)?;
-        Some(usual * 3 / 2)
-    }
-
-    fn won(&self) {
-        if self.lost_trials.load(Ordering::Relaxed) > 0 {
-            self.lost_trials.store(0, Ordering::Relaxed);
-        }
-        let rival = self.rival_ms.load(Ordering::Relaxed);
-        if rival > 0 {
-            self.rival_ms
-                .store(rival - rival.div_ceil(8), Ordering::Relaxed);
-        }
-    }
-
-    fn forget_trouble(&self) {
-        self.slow.reset();
-        self.lost_trials.store(0, Ordering::Relaxed);
-        self.rival_ms.store(0, Ordering::Relaxed);
-        self.raised_since.store(0, Ordering::Relaxed);
-        self.slow_since.store(0, Ordering::Relaxed);
-    }
-
-    /// Notes since when calls are slow, by the score after one of this class that took so long and has ended now.
-    fn note(&self, score: f32, class: SizeClass, took: Duration, now_ms: u64) {
-        let usual = self.slow.typical_in(class.index());
-        let raised_ms = if usual.is_some_and(|usual| took >= usual * BEYOND_WAVES) {
-            now_ms.saturating_sub(LEAST_SLOWNESS_MS)
-        } else {
-            now_ms
-        };
-        let note = |since: &AtomicU64, holds: bool, from_ms: u64| {
-            let known = since.load(Ordering::Relaxed);
-            if holds && (known == 0 || from_ms < known) {
-                since.store(from_ms.max(1), Ordering::Relaxed);
-            } else if score <= SUSPECT && known != 0 {
-                since.store(0, Ordering::Relaxed);
-            }
-        };
-        note(&self.raised_since, score > SUSPECT, raised_ms);
-        note(&self.slow_since, score >= SLOW, now_ms);
-        // A quick call of one that was slow for long does not make up for all of that, and shows no slowness.
-        if score >= SLOW && usual.is_some_and(|usual| took >= usual * 3 / 2) {
-            self.slow_seen.store(now_ms, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether calls have been slower than usual for more than a moment.
-    fn is_lasting(&self, now_ms: u64) -> bool {
-        lasted(&self.raised_since, now_ms) >= Duration::from_millis(LEAST_SLOWNESS_MS)
-    }
-
-    /// Whether calls are slow, and no wave of load that was ever seen explains it.
-    fn is_lastingly_slow(&self, now_ms: u64) -> bool {
-        let slow_for = lasted(&self.slow_since, now_ms);
-        self.slow.is_slow() && self.is_lasting(now_ms) && !self.slow.may_be_wave(slow_for)
-    }
-}
-
 /// The share of thoughts that are taken to be longer than this where nothing is learnt of them yet: slower than any that were measured
 /// (see [`Windows`]), so that it takes many silent calls to doubt a target.
 fn unknown_thoughts(age: Duration) -> f32 {
     1.0 / (1.0 + (age.as_secs_f32() / MEDIAN_UNKNOWN_SECONDS).powi(2))
-}
-
-/// Keeps the later of two instants. Threads that meet may lose one of theirs: the next is as good.
-fn later(known: &AtomicU64, at_ms: u64) {
-    if at_ms > known.load(Ordering::Relaxed) {
-        known.store(at_ms, Ordering::Relaxed);
-    }
-}
-
-/// How long ago this was, where it is anything.
-fn lasted(since: &AtomicU64, now_ms: u64) -> Duration {
-    match since.load(Ordering::Relaxed) {
-        0 => Duration::ZERO,
-        since => Duration::from_millis(now_ms.saturating_sub(since)),
-    }
 }
 
 impl Times {
