@@ -44,6 +44,7 @@ struct Bill<'a> {
 }
 
 /// Who has paid.
+#[derive(Clone, Copy)]
 enum Payer {
     Purse,
     Retries,

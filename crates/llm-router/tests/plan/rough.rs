@@ -14,8 +14,9 @@ use std::time::Duration;
 
 /// Streams and whole answers to prompts of all sizes, by the number of the call.
 fn mixed(n: u64) -> Request {
-    let request = Request::new().context_tokens([300, 900, 5_000, 40_000][(n % 4) as usize]);
-    if n % 3 == 0 {
+    let request =
+        Request::new().context_tokens([300, 900, 5_000, 40_000][usize::try_from(n % 4).unwrap()]);
+    if n.is_multiple_of(3) {
         request
     } else {
         request.streamed()
@@ -233,7 +234,7 @@ fn callers_who_leave_every_probe_shut_nobody_out() {
             panic!("nobody is asked");
         };
         assert_eq!(target, primary, "{n}");
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             plan.cancel(world.now);
         }
         world.now += ms(10);
@@ -312,12 +313,12 @@ fn clocks_that_go_back_a_little_or_ahead_by_hours_disturb_nothing() {
         };
         assert_eq!(target, primary);
         let end = ms(300 + n * 37 % 300);
-        if n % 3 != 0 {
+        if !n.is_multiple_of(3) {
             plan.on(Event::FirstToken(attempt), seen(end));
             assert_eq!(plan.poll(seen(end)), Action::Accept(attempt));
         }
         plan.on(Event::Succeeded(attempt, Tokens::default()), seen(end * 2));
-        if n % 3 == 0 {
+        if n.is_multiple_of(3) {
             assert_eq!(plan.poll(seen(end * 2)), Action::Accept(attempt));
         }
         assert!(plan.trace().changes.is_empty());

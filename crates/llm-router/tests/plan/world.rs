@@ -59,6 +59,9 @@ impl Active {
     }
 }
 
+/// A table in place of this one.
+pub(crate) type Reload = fn(&Arc<Table>, Instant) -> Arc<Table>;
+
 pub(crate) struct World {
     pub(crate) table: Arc<Table>,
     /// The route that is asked.
@@ -72,7 +75,7 @@ pub(crate) struct World {
     /// How long callers wait for an answer; as long as the plan does where nothing is said.
     pub(crate) callers_wait: Option<Duration>,
     /// What becomes of the table before each request.
-    pub(crate) reload: Option<fn(&Arc<Table>, Instant) -> Arc<Table>>,
+    pub(crate) reload: Option<Reload>,
     /// Each request looks for recovery as it begins, as those of a client do.
     pub(crate) looks_for_recovery: bool,
     /// Duplicates on their way: when they are over, and how.
