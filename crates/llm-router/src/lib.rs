@@ -124,6 +124,7 @@ mod target;
 mod thinking;
 mod trace;
 mod turn;
+mod turns;
 mod vitals;
 
 pub use self::allow::{Allowed, Filter, FilterError};

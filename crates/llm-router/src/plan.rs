@@ -477,8 +477,10 @@ impl Plan {
             Told::As(outcome) => (outcome, gate.settle(tickets.own, outcome, now)),
             Told::Spared(outcome) => (outcome, gate.settle_spared(tickets.own, now)),
         };
-        if matches!(outcome, Outcome::Success | Outcome::Begun) {
-            table.well(slot);
+        match outcome {
+            Outcome::Success | Outcome::Begun => table.well(slot),
+            Outcome::Hard => table.ill(slot),
+            Outcome::Soft | Outcome::BadAnswer | Outcome::Neutral => {}
         }
         match own {
             Some(Change::Closed) if !is_probe => slot.health.vitals.ramped(now),

@@ -1,14 +1,16 @@
 //! Routes with their names resolved to positions, and how they get there.
 
-use crate::alias::Alias;
 use crate::canary::Canary;
 use crate::money::{Allowance, Ledger, Rates};
 use crate::pace::Pace;
 use crate::route::{Edge, MAX_CANDIDATES, Member, Policy, Route, RouteId};
+use crate::select::Set;
 use crate::strategy::{Cheapest, Homes, Strategy, mix, stable_hash};
 use crate::table::{Health, Slot, TableError, ledger};
 use crate::target::{Abilities, TargetId};
+use crate::turns::Turns;
 use llm_backoff::{HedgeBudget, RetryBudget};
+use rand::Rng;
 use std::collections::HashMap;
 use std::slice::SliceIndex;
 use std::sync::Arc;
@@ -36,13 +38,13 @@ pub(crate) struct Resolved {
     pub(crate) retries: Arc<RetryBudget>,
 }
 
-/// Where a group's candidates are, and how one of them is drawn.
+/// Where a group's candidates are, and how one of them is picked.
 #[derive(Debug, Clone, Default)]
 struct Span {
     first: u8,
     length: u8,
     /// `None` where no member has a weight.
-    draw: Option<Alias>,
+    turns: Option<Arc<Turns>>,
     /// Where keys are at home, for those who stick to them.
     homes: Option<Arc<Homes>>,
     /// Who costs the least, where that decides.
@@ -76,7 +78,7 @@ pub(crate) struct Tier<'a> {
     /// The position of the first candidate in its route.
     pub(crate) first: u8,
     pub(crate) candidates: &'a [Candidate],
-    pub(crate) draw: Option<&'a Alias>,
+    pub(crate) turns: Option<&'a Turns>,
     pub(crate) homes: Option<&'a Homes>,
     pub(crate) cheapest: Option<&'a Cheapest>,
     /// The rate limits of all are of the same burst.
@@ -173,7 +175,7 @@ impl Draft<'_> {
             let span = Span {
                 first,
                 length,
-                draw: Alias::new(&weights),
+                turns: Turns::new(&weights).map(Arc::new),
                 homes: (strategy == Strategy::Sticky).then(|| Arc::new(Homes::new())),
                 cheapest: (strategy == Strategy::Cheapest).then(|| Arc::new(Cheapest::new())),
                 one_burst: group
@@ -288,7 +290,43 @@ fn retry_share() -> Arc<RetryBudget> {
 
 // === impl Resolved ===
 
+impl Tier<'_> {
+    /// What the next pick is made by: by weight the number of the turn, else a draw.
+    #[inline]
+    pub(crate) fn next(&self, rng: &mut impl Rng) -> u64 {
+        // Drawn in any case, so that the other draws of a request are the same by whatever strategy.
+        let draw = rng.next_u64();
+        match self.turns {
+            Some(turns) if self.strategy == Strategy::Weighted => turns.next(draw),
+            _ => draw,
+        }
+    }
+
+    /// What that picked cannot be used.
+    pub(crate) fn give_back(&self) {
+        if let Some(turns) = self.turns {
+            turns.give_back();
+        }
+    }
+
+    /// Whether any of these positions is one of the group's.
+    pub(crate) fn has_any_of(&self, positions: Set) -> bool {
+        let mut candidates = self.candidates.iter();
+        !positions.is_empty() && candidates.any(|one| positions.contains(one.position))
+    }
+}
+
 impl Resolved {
+    /// As [`Tier::next`], of the first tier.
+    #[inline]
+    pub(crate) fn next(&self, rng: &mut impl Rng) -> u64 {
+        let draw = rng.next_u64();
+        match &self.head.turns {
+            Some(turns) if self.policy.strategy == Strategy::Weighted => turns.next(draw),
+            _ => draw,
+        }
+    }
+
     /// The tiers in order.
     pub(crate) fn tiers(&self) -> impl Iterator<Item = Tier<'_>> {
         self.groups(..self.tiers)
@@ -311,7 +349,7 @@ impl Resolved {
         Some(Tier {
             first: 0,
             candidates,
-            draw: span.draw.as_ref(),
+            turns: span.turns.as_deref(),
             homes: span.homes.as_deref(),
             cheapest: span.cheapest.as_deref(),
             one_burst: span.one_burst,
@@ -334,7 +372,7 @@ impl Resolved {
         Tier {
             first: span.first,
             candidates: candidates.unwrap_or_default(),
-            draw: span.draw.as_ref(),
+            turns: span.turns.as_deref(),
             homes: span.homes.as_deref(),
             cheapest: span.cheapest.as_deref(),
             one_burst: span.one_burst,

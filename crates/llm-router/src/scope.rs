@@ -10,7 +10,7 @@
 //! - by the verdict, where this names the scope: a spent quota sets its credential aside, the cap of
 //!   an organisation every credential of it, an overloaded model with a stated wait every deployment;
 //! - by inference, where targets that have only the wider scope in common open within a minute and no
-//!   call to any of its targets succeeds between: two where the failure itself speaks for the scope
+//!   call to any of its targets succeeds between, nor did before within the last few failures: two where the failure itself speaks for the scope
 //!   or it has at most four targets, else three. Then the others need not each be found out, if the
 //!   route has somewhere else to go.
 //!
@@ -23,6 +23,7 @@ use crate::target::{Target, TargetId};
 use llm_breaker::{Breaker, BreakerConfig, Outcome, Promotion, State, Ticket, TripReason, Unrest};
 use llm_errors::Scope;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// The shared scopes, narrowest first in each of the two chains.
@@ -37,6 +38,8 @@ const LEVELS: usize = 5;
 const NONE: u16 = u16::MAX;
 /// The time within which openings are one trouble.
 const TOGETHER: Duration = Duration::from_secs(60);
+/// So many failures in a row are enough of a scope of any size: more than one request makes.
+const MANY_FAILURES: usize = 9;
 /// Scopes of at most so many targets open by inference after two of them.
 const FEW: usize = 4;
 
@@ -62,6 +65,8 @@ pub(crate) struct SharedState {
     pub(crate) gate: Breaker,
     /// Openings of its targets, forgotten at each success.
     signs: Promotion,
+    /// Failed calls to its targets since one succeeded.
+    failures: AtomicU32,
 }
 
 /// The scopes of one target, as indices of the table's.
@@ -133,6 +138,7 @@ pub(crate) fn resolve(
                     Arc::new(SharedState {
                         gate: Breaker::new(config, now).counted_in(Arc::clone(unrest)),
                         signs: Promotion::with(2, TOGETHER, now),
+                        failures: AtomicU32::new(0),
                     })
                 };
                 shared.push(Shared {
@@ -258,6 +264,16 @@ impl Table {
     pub(crate) fn well(&self, slot: &Slot) {
         for shared in self.scopes(slot) {
             shared.state.signs.succeeded();
+            if shared.state.failures.load(Relaxed) != 0 {
+                shared.state.failures.store(0, Relaxed);
+            }
+        }
+    }
+
+    /// A call to a target failed.
+    pub(crate) fn ill(&self, slot: &Slot) {
+        for shared in self.scopes(slot) {
+            shared.state.failures.fetch_add(1, Relaxed);
         }
     }
 
@@ -276,10 +292,12 @@ impl Table {
         now: Instant,
     ) -> impl Iterator<Item = &Shared> {
         let slot = self.slot(target);
+        let silent = self.gate(target).snapshot(now).reason == TripReason::Hang;
         self.scopes(slot)
             .filter(|shared| !is_account(shared.key.scope))
             // Every scope counts the opening, whatever became of the narrower ones.
             .filter(move |shared| shared.state.signs.child_opened(now))
+            .filter(move |shared| silent || shared.fails_throughout())
             .filter(move |shared| {
                 let down = |member: &&TargetId| self.is_down(**member, now);
                 let needed = if covers(said, shared.key.scope) || shared.members.len() <= FEW {
@@ -310,6 +328,14 @@ impl Table {
 }
 
 impl Shared {
+    /// Whether nobody of it has answered for more calls than a request or two make before they come to one who does. Two that are broken
+    /// by themselves and are called in turn open together, beside a third that is well.
+    fn fails_throughout(&self) -> bool {
+        let few = (2 * self.members.len()).min(MANY_FAILURES);
+        let failures = self.state.failures.load(Relaxed);
+        usize::try_from(failures).is_ok_and(|failures| failures >= few)
+    }
+
     /// What a call through one of its targets says of the scope.
     ///
     /// A failed probe opens it again, but not for longer: it may have been the one target that is

@@ -30,7 +30,7 @@ impl Set {
         self.0 >> position & 1 == 1
     }
 
-    const fn is_empty(self) -> bool {
+    pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
     }
 

@@ -5,7 +5,7 @@
 //!
 //! | strategy | looks at |
 //! |---|---|
-//! | [`Weighted`](Strategy::Weighted) | the one it draws |
+//! | [`Weighted`](Strategy::Weighted) | the one whose turn it is |
 //! | [`PowerOfTwo`](Strategy::PowerOfTwo) | the two it draws |
 //! | [`Sticky`](Strategy::Sticky) | the one at which the key's lot is at home, after the lot's first time |
 //! | [`LeastInFlight`](Strategy::LeastInFlight), [`HeadRoom`](Strategy::HeadRoom) | one number of each, or of four that it draws, and then at the one that has the least |
@@ -37,7 +37,8 @@ pub(crate) use self::least::least;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Strategy {
-    /// By weight, exactly: a cycle of as many picks as the weights' sum gives each its weight.
+    /// By weight, exactly: a cycle of as many picks as the weights' sum (by their common divisor) gives each its weight, as long as all
+    /// are ready and none of a cycle's first calls fails. Where the cycle would be longer than 4,096, by chance.
     #[default]
     Weighted,
     /// The fewest calls in flight for its weight: of all up to four, of four that are drawn where there are more.
@@ -170,18 +171,27 @@ fn weighted(facts: &[Fact], count: u64) -> Option<usize> {
     if total == 0 {
         return place(count, facts.len());
     }
-    let stride = stride(total);
-    let point = u128::from(count % total) * u128::from(stride) % u128::from(total);
+    let weights = facts.iter().map(|fact| u64::from(fact.weight));
+    place_in_cycle(weights, total, stride(total), count % total)
+}
+
+/// The place whose turn it is after `count` turns of a cycle of `total`, the sum of the weights.
+pub(crate) fn place_in_cycle(
+    mut weights: impl Iterator<Item = u64>,
+    total: u64,
+    stride: u64,
+    count: u64,
+) -> Option<usize> {
+    let point = (u128::from(count) * u128::from(stride)).checked_rem(total.into())?;
     let mut left = u64::try_from(point).unwrap_or(0);
-    facts.iter().position(|fact| {
-        let weight = u64::from(fact.weight);
+    weights.position(|weight| {
         let here = left < weight;
         left = left.saturating_sub(weight);
         here
     })
 }
 
-fn stride(total: u64) -> u64 {
+pub(crate) fn stride(total: u64) -> u64 {
     let golden = u128::from(total) * 618_034 / 1_000_000;
     let mut stride = u64::try_from(golden).unwrap_or(1).max(1);
     // The one below the sum has no divisor in common with it, so that this ends.
@@ -191,7 +201,7 @@ fn stride(total: u64) -> u64 {
     stride
 }
 
-const fn divisor(mut a: u64, mut b: u64) -> u64 {
+pub(crate) const fn divisor(mut a: u64, mut b: u64) -> u64 {
     while b != 0 {
         (a, b) = (b, a % b);
     }

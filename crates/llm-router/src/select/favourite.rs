@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::hint::select_unpredictable;
 use std::sync::atomic::Ordering;
 
-/// The candidate that its strategy settles on in constant time: one that is drawn by its weight, the better of two, or the least of a few;
+/// The candidate that its strategy settles on in constant time: the one whose turn it is by weight, the better of two, or the least of a few;
 /// `None` where it cannot be used, or where one of the two cannot. Then it is chosen among those that can, so that each of these, or
 /// each pair, has its share.
 #[inline(always)]
@@ -22,7 +22,7 @@ pub(super) fn favourite<'t>(
 ) -> Option<&'t Candidate> {
     let all = tier.candidates;
     let preferred = match tier.strategy {
-        Strategy::Weighted => all.get(usize::from(tier.draw?.of(draw)))?,
+        Strategy::Weighted => all.get(tier.turns?.of(draw)?)?,
         Strategy::PowerOfTwo => {
             let (first, second) = strategy::pair(draw, all.len())?;
             let (first, second) = (all.get(first)?, all.get(second)?);

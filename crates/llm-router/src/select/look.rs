@@ -32,7 +32,12 @@ pub(crate) fn pick(
     rng: &mut impl Rng,
 ) -> Option<u8> {
     let look = Look::new(table, request, fit, tried, table.moment(now));
-    look.pick(tier, rng.next_u64(), rng)
+    if tier.strategy == Strategy::Weighted && tier.has_any_of(tried) {
+        // No turn is taken for a call after the first: where one target's calls fail, those after them would take the others' turns.
+        let _ = rng.next_u64();
+        return Some(look.by_weight(tier, rng)?.position);
+    }
+    look.pick(tier, tier.next(rng), rng)
 }
 
 /// Whether no caller's own limits keep the request from a target.
@@ -94,10 +99,17 @@ impl<'a> Look<'a> {
     }
 
     fn pick(&self, tier: Tier<'_>, draw: u64, rng: &mut impl Rng) -> Option<u8> {
-        let usable = |one: &Candidate| self.is_usable(one);
+        // A gate that lets one call in so many through counts them, and its count would fall in step with the turns.
+        let in_turn =
+            |one: &Candidate| tier.strategy != Strategy::Weighted || one.health.gate.is_clear();
+        let usable = |one: &Candidate| in_turn(one) && self.is_usable(one);
         let favourite = favourite(tier, self.request, draw, || self.moment.ns, usable);
         let chosen = favourite.or_else(|| match tier.strategy {
-            Strategy::Weighted => self.by_weight(tier, rng),
+            Strategy::Weighted => {
+                // Its turn waits for the next one who can use it: else those who cannot would take it from those who can.
+                tier.give_back();
+                self.by_weight(tier, rng)
+            }
             Strategy::PowerOfTwo => self.better_of_usable(tier, rng),
             _ => self.least_usable(tier, draw),
         });
@@ -188,7 +200,7 @@ impl<'a> Look<'a> {
 
 impl Table {
     /// The target a fresh request on `route` would go to now, without starting it. The hot path
-    /// of every call: no lock, no allocation.
+    /// of every call: no lock, no allocation. By weight it takes that target's turn.
     ///
     /// # Panics
     ///
@@ -203,7 +215,7 @@ impl Table {
     ) -> Option<TargetId> {
         let resolved = self.resolved(route);
         let uncapped = resolved.policy.max_cost.is_none() && request.max_cost.is_none();
-        let draw = rng.next_u64();
+        let draw = resolved.next(rng);
         if uncapped && allows_all(request) {
             // Each strategy by itself, so that none makes room for what another needs.
             let at_hand = match resolved.policy.strategy {
@@ -278,17 +290,17 @@ impl Table {
         &self,
         route: &Resolved,
         request: &Request,
-        mut draw: u64,
+        draw: u64,
         now: Instant,
         rng: &mut impl Rng,
     ) -> Option<TargetId> {
         let fit = Fit::of(&route.policy, request);
         let look = Look::new(self, request, &fit, Set::default(), self.moment(now));
+        // The same draw as before in the first tier: its target may be of use, if not at hand.
+        let mut drawn = Some(draw);
         let position = route.tiers().find_map(|tier| {
-            // The same draw as before in the first tier: its target may be of use, if not at hand.
-            let picked = look.pick(tier, draw, rng);
-            draw = rng.next_u64();
-            picked
+            let draw = drawn.take().unwrap_or_else(|| tier.next(rng));
+            look.pick(tier, draw, rng)
         })?;
         Some(route.candidates.get(usize::from(position))?.target)
     }

@@ -1,7 +1,9 @@
 //! Which of a tier's targets is chosen, and what their limits let through.
 
 use crate::world::*;
-use llm_router::{Cost, Limits, Policy, Price, Request, Route, Strategy, Table, Target, Trace};
+use llm_router::{
+    Cost, Limits, Member, Policy, Price, Request, Route, Strategy, Table, Target, Trace,
+};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use std::collections::HashMap;
@@ -172,4 +174,70 @@ fn who_is_ready_has_its_share_though_it_is_near_a_limit() {
             "{strategy}: {chosen:?}"
         );
     }
+}
+
+/// Two targets of one tier, three calls to one.
+fn three_to_one() -> World {
+    World::new(|now| {
+        let tier = [Member::new("a").weight(3), Member::new("b").weight(1)];
+        Table::builder()
+            .target(Target::new("a", "a"))
+            .target(Target::new("b", "b"))
+            .route(Route::new("r").tier(tier))
+            .build(now)
+            .unwrap()
+    })
+}
+
+#[test]
+fn by_weight_each_has_exactly_its_share() {
+    let mut world = three_to_one();
+    for round in 1..=10 {
+        for seed in 0..4 {
+            world.call_with(Request::new(), round * 100 + seed);
+        }
+        let calls = [world.calls_to("a"), world.calls_to("b")];
+        assert_eq!(
+            calls,
+            [3, 1].map(|share| share * usize::try_from(round).unwrap())
+        );
+    }
+}
+
+#[test]
+fn who_can_use_only_one_takes_nobodys_turn() {
+    let mut world = three_to_one();
+    let route = world.table.route("r").unwrap();
+    let mut only = llm_router::Filter::default();
+    only.only.push("b".into());
+    let only = Request::new().allowed(world.table.allow(route, &only).unwrap());
+    let mut free = 0;
+    for seed in 0..80 {
+        let request = if seed % 2 == 0 { only } else { Request::new() };
+        let (_, trace) = world.call_with(request, seed);
+        free += usize::from(first_target(&trace) == 0);
+    }
+    // Of the others those who can go to both: at least their share.
+    assert!((30..=40).contains(&free), "{free} of 40");
+}
+
+#[test]
+fn first_calls_keep_their_shares_while_those_to_one_fail() {
+    let mut world = World::new(|now| {
+        Table::builder()
+            .target(Target::new("a", "a"))
+            .target(Target::new("b", "b"))
+            .route(Route::new("r").tier(["a", "b"]))
+            .build(now)
+            .unwrap()
+    });
+    let broken = world.table.targets().next().unwrap();
+    world.table.gate(broken).force(llm_breaker::Mode::Observe);
+    world.script("a", [bad(llm_errors::ErrorKind::ServerError)]);
+    let done = world.traffic(400, ms(200), |n| (Request::new(), n));
+    let first = done
+        .iter()
+        .filter(|done| first_target(&done.trace) == 0)
+        .count();
+    assert!((150..=250).contains(&first), "{first} of 400");
 }
