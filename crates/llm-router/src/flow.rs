@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn streams_that_flow_three_times_slower_are_so_within_seconds() {
-        for (correlation, waves) in [(0.0, 0.0), (0.5, 0.2)] {
+        // At 20 a second: 8 s, and 13 s where load comes in waves.
+        for (correlation, waves, most) in [(0.0, 0.0, 160), (0.5, 0.2, 260)] {
             for seed in 0..20 {
                 let (flow, usual) = (Flow::new(), LatencyDetector::default());
                 slow_after(
@@ -131,9 +132,8 @@ mod tests {
                 );
                 let slower = times(seed + 100, correlation, waves).map(|time| time * 3);
                 let slow = slow_after(&flow, &usual, 2_000, slower.take(1_000));
-                // At 20 a second: ten seconds.
                 assert!(
-                    slow.is_some_and(|streams| streams <= 200),
+                    slow.is_some_and(|streams| streams <= most),
                     "{correlation}, seed {seed}: {slow:?}"
                 );
             }
