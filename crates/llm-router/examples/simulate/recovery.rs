@@ -85,7 +85,8 @@ fn comes_back(outage: Duration, probes: u32, two: Two, seed: u64) {
     let bound = open_time(probes) + RAMP;
     let back = healed.back.unwrap();
     assert!(back <= bound, "{at}: {back:?} of {bound:?}");
-    assert!(healed.peak <= 1.2, "{at}: {}", healed.peak);
+    // Two gateways find out by themselves: on one a sibling may be a step of its ramp behind the other.
+    assert!(healed.peak <= 1.3, "{at}: {}", healed.peak);
     let unanswered = requests(to + bound, scenario.length).filter(|seen| seen.end != End::Answered);
     assert_eq!(unanswered.count(), 0, "{at}");
 }

@@ -93,8 +93,9 @@ impl Plan {
         Some(self.end(now))
     }
 
-    /// By its tier's strategy, this one or one of its siblings that are ready as well: the first of several in their ramps is
-    /// not to have the calls that all of them refused.
+    /// This one, or one of its siblings that are ready as well: the one whose ramp is furthest behind, so that they come back
+    /// together, and of several by the tier's strategy. The first of several in their ramps is not to have the calls that all of them
+    /// refused.
     fn one_of_its_tier(
         &mut self,
         table: &Table,
@@ -107,12 +108,23 @@ impl Plan {
             let (first, count) = (usize::from(tier.first), tier.candidates.len());
             count > 1 && (first..first + count).contains(&place)
         });
-        let tried = self.tried();
-        tier.and_then(|tier| {
-            let (request, fit) = (&self.request, &self.fit);
-            select::pick(table, tier, request, fit, tried, now, &mut self.rng)
-        })
-        .unwrap_or(position)
+        let Some(tier) = tier else {
+            return position;
+        };
+        let (mut passed, moment) = (self.tried(), table.moment(now));
+        let share = |one: &Candidate| one.health.gate.share(now);
+        let ready = |one: &&Candidate| {
+            select::refusal(table, one, &self.request, self.fit, &moment).is_none()
+        };
+        let ready = tier.candidates.iter().filter(ready);
+        let least = ready.map(share).fold(f64::INFINITY, f64::min);
+        for one in tier.candidates {
+            if share(one) > least {
+                passed.insert(one.position);
+            }
+        }
+        let (request, fit) = (&self.request, &self.fit);
+        select::pick(table, tier, request, fit, passed, now, &mut self.rng).unwrap_or(position)
     }
 
     /// Sends to one of a tier's ready candidates outside `passed`.

@@ -191,7 +191,7 @@ pub(super) const KEYS: &[Key] = &[
         "shadow_every",
         "duration",
         "`\"5s\"`",
-        "While a target is set aside for failures, so often at most the copy of a call without side effects is sent to it, to see whether it is well again; its answer is thrown away, and paid for. `\"0s\"` sends none: then the end of an outage is noticed after `cooldown`.",
+        "While a target is set aside for failures, so often at most the copy of a call without side effects is sent to it, to see whether it is well again, a fallback too that nobody needs at the time; its answer is thrown away, and paid for. `\"0s\"` sends none: then the end of an outage is noticed after `cooldown`.",
     ),
     key(
         Section::Breaker,
