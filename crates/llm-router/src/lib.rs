@@ -98,7 +98,6 @@
 //!
 //! Not done here: sending, sleeping, reading clocks, caching, shaping errors for callers.
 
-mod alias;
 mod allow;
 mod canary;
 mod crowd;
@@ -124,7 +123,6 @@ mod target;
 mod thinking;
 mod trace;
 mod turn;
-mod turns;
 mod vitals;
 
 pub use self::allow::{Allowed, Filter, FilterError};

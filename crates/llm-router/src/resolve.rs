@@ -5,10 +5,9 @@ use crate::money::{Allowance, Ledger, Rates};
 use crate::pace::Pace;
 use crate::route::{Edge, MAX_CANDIDATES, Member, Policy, Route, RouteId};
 use crate::select::Set;
-use crate::strategy::{Cheapest, Homes, Strategy, mix, stable_hash};
+use crate::strategy::{Cheapest, Homes, Shares, Strategy, mix, stable_hash};
 use crate::table::{Health, Slot, TableError, ledger};
 use crate::target::{Abilities, TargetId};
-use crate::turns::Turns;
 use llm_backoff::{HedgeBudget, RetryBudget};
 use rand::Rng;
 use std::collections::HashMap;
@@ -43,8 +42,8 @@ pub(crate) struct Resolved {
 struct Span {
     first: u8,
     length: u8,
-    /// `None` where no member has a weight.
-    turns: Option<Arc<Turns>>,
+    /// Whose turn it is, where weights decide; `None` where no member has one.
+    shares: Option<Arc<Shares>>,
     /// Where keys are at home, for those who stick to them.
     homes: Option<Arc<Homes>>,
     /// Who costs the least, where that decides.
@@ -78,7 +77,7 @@ pub(crate) struct Tier<'a> {
     /// The position of the first candidate in its route.
     pub(crate) first: u8,
     pub(crate) candidates: &'a [Candidate],
-    pub(crate) turns: Option<&'a Turns>,
+    pub(crate) shares: Option<&'a Shares>,
     pub(crate) homes: Option<&'a Homes>,
     pub(crate) cheapest: Option<&'a Cheapest>,
     /// The rate limits of all are of the same burst.
@@ -175,7 +174,9 @@ impl Draft<'_> {
             let span = Span {
                 first,
                 length,
-                turns: Turns::new(&weights).map(Arc::new),
+                shares: (strategy == Strategy::Weighted)
+                    .then(|| Shares::new(&weights).map(Arc::new))
+                    .flatten(),
                 homes: (strategy == Strategy::Sticky).then(|| Arc::new(Homes::new())),
                 cheapest: (strategy == Strategy::Cheapest).then(|| Arc::new(Cheapest::new())),
                 one_burst: group
@@ -291,21 +292,15 @@ fn retry_share() -> Arc<RetryBudget> {
 // === impl Resolved ===
 
 impl Tier<'_> {
-    /// What the next pick is made by: by weight the number of the turn, else a draw.
-    #[inline]
+    /// What the next pick is made by: the number of a turn where those decide, else a draw.
     pub(crate) fn next(&self, rng: &mut impl Rng) -> u64 {
-        // Drawn in any case, so that the other draws of a request are the same by whatever strategy.
-        let draw = rng.next_u64();
-        match self.turns {
-            Some(turns) if self.strategy == Strategy::Weighted => turns.next(draw),
-            _ => draw,
-        }
+        next(self.shares, rng)
     }
 
-    /// What that picked cannot be used.
+    /// Whom the last turn picked cannot be used.
     pub(crate) fn give_back(&self) {
-        if let Some(turns) = self.turns {
-            turns.give_back();
+        if let Some(shares) = self.shares {
+            shares.give_back();
         }
     }
 
@@ -316,15 +311,18 @@ impl Tier<'_> {
     }
 }
 
+#[inline]
+fn next(shares: Option<&Shares>, rng: &mut impl Rng) -> u64 {
+    // Drawn in any case, so that what else a request draws is the same by whatever strategy.
+    let draw = rng.next_u64();
+    shares.map_or(draw, |shares| shares.next(draw))
+}
+
 impl Resolved {
     /// As [`Tier::next`], of the first tier.
     #[inline]
     pub(crate) fn next(&self, rng: &mut impl Rng) -> u64 {
-        let draw = rng.next_u64();
-        match &self.head.turns {
-            Some(turns) if self.policy.strategy == Strategy::Weighted => turns.next(draw),
-            _ => draw,
-        }
+        next(self.head.shares.as_deref(), rng)
     }
 
     /// The tiers in order.
@@ -349,7 +347,7 @@ impl Resolved {
         Some(Tier {
             first: 0,
             candidates,
-            turns: span.turns.as_deref(),
+            shares: span.shares.as_deref(),
             homes: span.homes.as_deref(),
             cheapest: span.cheapest.as_deref(),
             one_burst: span.one_burst,
@@ -372,7 +370,7 @@ impl Resolved {
         Tier {
             first: span.first,
             candidates: candidates.unwrap_or_default(),
-            turns: span.turns.as_deref(),
+            shares: span.shares.as_deref(),
             homes: span.homes.as_deref(),
             cheapest: span.cheapest.as_deref(),
             one_burst: span.one_burst,

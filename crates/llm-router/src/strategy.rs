@@ -21,10 +21,12 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+mod alias;
 mod cheapest;
 mod few;
 mod home;
 mod least;
+mod shares;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +34,7 @@ pub(crate) use self::cheapest::Cheapest;
 pub(crate) use self::few::{least_of_drawn, ordered};
 pub(crate) use self::home::{Homes, distance, lot};
 pub(crate) use self::least::least;
+pub(crate) use self::shares::Shares;
 
 /// A way to choose among the candidates of one tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -176,7 +179,7 @@ fn weighted(facts: &[Fact], count: u64) -> Option<usize> {
 }
 
 /// The place whose turn it is after `count` turns of a cycle of `total`, the sum of the weights.
-pub(crate) fn place_in_cycle(
+fn place_in_cycle(
     mut weights: impl Iterator<Item = u64>,
     total: u64,
     stride: u64,
@@ -191,7 +194,7 @@ pub(crate) fn place_in_cycle(
     })
 }
 
-pub(crate) fn stride(total: u64) -> u64 {
+fn stride(total: u64) -> u64 {
     let golden = u128::from(total) * 618_034 / 1_000_000;
     let mut stride = u64::try_from(golden).unwrap_or(1).max(1);
     // The one below the sum has no divisor in common with it, so that this ends.
@@ -201,7 +204,7 @@ pub(crate) fn stride(total: u64) -> u64 {
     stride
 }
 
-pub(crate) const fn divisor(mut a: u64, mut b: u64) -> u64 {
+const fn divisor(mut a: u64, mut b: u64) -> u64 {
     while b != 0 {
         (a, b) = (b, a % b);
     }

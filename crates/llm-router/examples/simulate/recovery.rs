@@ -38,6 +38,9 @@ fn down_for(outage: Duration, two: Two) -> Scenario {
     }
     scenario.to = scenario.from + outage;
     for site in &mut scenario.sites {
+        // A probe that straggles is beaten by its cover, and its target is back for that gateway after the next one: until then its
+        // sibling has all calls.
+        site.pace.stragglers = 0.0;
         for fault in &mut site.faults {
             fault.to = scenario.to;
         }
@@ -85,8 +88,7 @@ fn comes_back(outage: Duration, probes: u32, two: Two, seed: u64) {
     let bound = open_time(probes) + RAMP;
     let back = healed.back.unwrap();
     assert!(back <= bound, "{at}: {back:?} of {bound:?}");
-    // Two gateways find out by themselves: on one a sibling may be a step of its ramp behind the other.
-    assert!(healed.peak <= 1.3, "{at}: {}", healed.peak);
+    assert!(healed.peak <= 1.2, "{at}: {}", healed.peak);
     let unanswered = requests(to + bound, scenario.length).filter(|seen| seen.end != End::Answered);
     assert_eq!(unanswered.count(), 0, "{at}");
 }
@@ -95,7 +97,7 @@ fn comes_back(outage: Duration, probes: u32, two: Two, seed: u64) {
 fn after_two_minutes_callers_are_back_in_one_open_time_and_the_ramp_without_a_shadow_probe() {
     // Probes fail after 60 and 180 s.
     for two in [Two::Tiers, Two::Siblings] {
-        for seed in [1, 2, 3] {
+        for seed in 1..=6 {
             comes_back(Duration::from_secs(120), 1, two, seed);
             comes_back(Duration::from_secs(190), 2, two, seed);
         }

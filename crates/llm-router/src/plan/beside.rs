@@ -20,6 +20,7 @@ use crate::resolve::Resolved;
 use crate::route::{Edge, Hedging};
 use crate::select;
 use crate::table::{Slot, Table};
+use crate::target::TargetId;
 use crate::trace::{HopResult, Why};
 use crate::vitals::Vitals;
 use llm_backoff::{HedgeBudget, RetryBudget};
@@ -45,7 +46,7 @@ struct Bill<'a> {
 
 /// Who has paid.
 #[derive(Clone, Copy)]
-enum Payer {
+enum PaidBy {
     Purse,
     Retries,
     Hedges,
@@ -54,24 +55,24 @@ enum Payer {
 
 impl Bill<'_> {
     /// `None` where it cannot be afforded.
-    fn pay(&self, why: Why, now: Instant) -> Option<Payer> {
+    fn pay(&self, why: Why, now: Instant) -> Option<PaidBy> {
         let (paid, payer) = match why {
-            Why::Trial if self.doubted.trials.pay(now) => (true, Payer::Purse),
-            Why::Trial => (self.retries.withdraw(), Payer::Retries),
+            Why::Trial if self.doubted.trials.pay(now) => (true, PaidBy::Purse),
+            Why::Trial => (self.retries.withdraw(), PaidBy::Retries),
             // Prices are not known here: the number of calls is what the budget bounds.
-            Why::Hedge => (self.hedges.withdraw(0), Payer::Hedges),
-            _ => (true, Payer::Nobody),
+            Why::Hedge => (self.hedges.withdraw(0), PaidBy::Hedges),
+            _ => (true, PaidBy::Nobody),
         };
         paid.then_some(payer)
     }
 
     /// For an attempt that was not sent after all.
-    fn refund(&self, payer: Payer) {
+    fn refund(&self, payer: PaidBy) {
         match payer {
-            Payer::Purse => self.doubted.trials.refund(),
-            Payer::Retries => self.retries.refund(),
-            Payer::Hedges => self.hedges.refund(0),
-            Payer::Nobody => {}
+            PaidBy::Purse => self.doubted.trials.refund(),
+            PaidBy::Retries => self.retries.refund(),
+            PaidBy::Hedges => self.hedges.refund(0),
+            PaidBy::Nobody => {}
         }
     }
 }
@@ -205,7 +206,7 @@ impl Plan {
                     hedges: &route.hedges,
                 };
                 let paid = match why {
-                    Why::Rescue => vitals.takes_refugee(now).then_some(Payer::Nobody),
+                    Why::Rescue => vitals.takes_refugee(now).then_some(PaidBy::Nobody),
                     why => bill.pay(why, now),
                 }?;
                 if let Some(send) = self.send(position, why, now) {
@@ -288,11 +289,17 @@ impl Plan {
             && self.another_takes_all(table, route, position, now)
             && self.may_eject(table, route, candidate.target, TripReason::Latency, now)
         {
-            let change = slot.health.gate.trip(now, TripReason::Latency);
-            slot.health.vitals.recovered(now);
             slot.health.vitals.trials.fill();
-            self.note_change(candidate.target, Scope::Deployment, change);
+            self.leave_as_slow(slot, candidate.target, now);
         }
+    }
+
+    /// Opens the breaker of a target that has grown slow, and forgets what showed it: its probe is judged anew.
+    pub(super) fn leave_as_slow(&mut self, slot: &Slot, target: TargetId, now: Instant) {
+        let change = slot.health.gate.trip(now, TripReason::Latency);
+        slot.health.gate.per_token().reset();
+        slot.health.vitals.recovered(now);
+        self.note_change(target, Scope::Deployment, change);
     }
 
     /// The first target answered before the one that was asked beside it.

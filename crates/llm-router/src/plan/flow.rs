@@ -3,7 +3,6 @@
 use super::{AttemptId, Plan};
 use crate::flow::is_faster;
 use llm_breaker::TripReason;
-use llm_errors::Scope;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +17,8 @@ impl Plan {
         let (target, sent_at) = (hop.target, self.started + hop.sent_after);
         let table = Arc::clone(&self.table);
         let route = table.resolved(self.route);
-        let health = &table.slot(target).health;
+        let slot = table.slot(target);
+        let health = &slot.health;
         if health.vitals.thinks(&self.request) {
             // Between its thoughts it rests for as long as the question is hard.
             return;
@@ -37,10 +37,7 @@ impl Plan {
             .map(|other| &other.health.gate)
             .any(|other| other.share(now) >= 1.0 && is_faster(other.per_token(), usual));
         if faster && self.may_eject(&table, route, target, TripReason::Latency, now) {
-            let change = health.gate.trip(now, TripReason::Latency);
-            health.vitals.recovered(now);
-            usual.reset();
-            self.note_change(target, Scope::Deployment, change);
+            self.leave_as_slow(slot, target, now);
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn favourite<'t>(
 ) -> Option<&'t Candidate> {
     let all = tier.candidates;
     let preferred = match tier.strategy {
-        Strategy::Weighted => all.get(tier.turns?.of(draw)?)?,
+        Strategy::Weighted => all.get(tier.shares?.of(draw)?)?,
         Strategy::PowerOfTwo => {
             let (first, second) = strategy::pair(draw, all.len())?;
             let (first, second) = (all.get(first)?, all.get(second)?);

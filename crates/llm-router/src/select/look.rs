@@ -34,7 +34,6 @@ pub(crate) fn pick(
     let look = Look::new(table, request, fit, tried, table.moment(now));
     if tier.strategy == Strategy::Weighted && tier.has_any_of(tried) {
         // No turn is taken for a call after the first: where one target's calls fail, those after them would take the others' turns.
-        let _ = rng.next_u64();
         return Some(look.by_weight(tier, rng)?.position);
     }
     look.pick(tier, tier.next(rng), rng)

@@ -170,20 +170,25 @@ fn a_limited_provider_refuses_three_in_a_hundred_of_what_plain_backoff_meets_at_
     }
 }
 
-/// Of those who come to a limit that is met while another tier is there, one waits for its next place; the others would wait in
-/// vain.
-#[test]
-fn a_limit_that_is_met_keeps_nobody_from_the_fallback_but_who_gets_its_next_place() {
+/// A primary whose limit is kept here, and a backup without one.
+fn one_call_a_second() -> World {
     let mut limits = Limits::default();
     limits.rpm = Some(60);
-    let mut world = World::new(|now| {
+    World::new(|now| {
         Table::builder()
             .target(Target::new("primary", "one").limits(limits))
             .target(Target::new("backup", "two"))
             .route(Route::new("r").tier(["primary"]).tier(["backup"]))
             .build(now)
             .unwrap()
-    });
+    })
+}
+
+/// Of those who come to a limit that is met while another tier is there, one waits for its next place; the others would wait in
+/// vain.
+#[test]
+fn a_limit_that_is_met_keeps_nobody_from_the_fallback_but_who_gets_its_next_place() {
+    let mut world = one_call_a_second();
     let primary = world.table.targets().next().unwrap();
     let done = world.traffic(400, ms(50), |n| (Request::new(), n));
     let mut of_backup: Vec<_> = Vec::new();
@@ -204,16 +209,7 @@ fn a_limit_that_is_met_keeps_nobody_from_the_fallback_but_who_gets_its_next_plac
 
 #[test]
 fn a_caller_who_comes_alone_waits_for_the_next_place_within_its_patience() {
-    let mut limits = Limits::default();
-    limits.rpm = Some(60);
-    let mut world = World::new(|now| {
-        Table::builder()
-            .target(Target::new("primary", "one").limits(limits))
-            .target(Target::new("backup", "two"))
-            .route(Route::new("r").tier(["primary"]).tier(["backup"]))
-            .build(now)
-            .unwrap()
-    });
+    let mut world = one_call_a_second();
     world.traffic(10, ms(0), |n| (Request::new(), n));
     let (end, trace) = world.call();
     assert_eq!(end, End::Answered);

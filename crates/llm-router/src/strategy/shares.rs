@@ -3,8 +3,8 @@
 //! A cycle is as long as the sum of the weights by their common divisor. One of more than [`MOST`] picks would not pay for its room:
 //! then each pick is drawn by weight, and shares are exact only on average.
 
-use crate::alias::Alias;
-use crate::strategy::{divisor, place_in_cycle, stride};
+use super::alias::Alias;
+use super::{divisor, place_in_cycle, stride};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The longest cycle that is kept: 4 KiB.
@@ -12,7 +12,7 @@ const MOST: u64 = 4_096;
 
 /// The picks of one group of candidates.
 #[derive(Debug)]
-pub(crate) enum Turns {
+pub(crate) enum Shares {
     /// By turns.
     Cycle(Cycle),
     /// By chance.
@@ -36,7 +36,7 @@ pub(crate) struct Cycle {
 #[repr(align(64))]
 struct Count(AtomicU32);
 
-impl Turns {
+impl Shares {
     /// `None` where no weight is above 0, or there are more than 256.
     pub(crate) fn new(weights: &[u32]) -> Option<Self> {
         let alias = Alias::new(weights)?;
@@ -100,11 +100,11 @@ mod tests {
     use rand::rngs::SmallRng;
     use rand::{Rng, SeedableRng};
 
-    fn picks(turns: &Turns, count: u64, weights: &[u32]) -> Vec<u64> {
+    fn picks(shares: &Shares, count: u64, weights: &[u32]) -> Vec<u64> {
         let mut rng = SmallRng::seed_from_u64(5);
         let mut picks = vec![0; weights.len()];
         for _ in 0..count {
-            picks[turns.of(turns.next(rng.next_u64())).unwrap()] += 1;
+            picks[shares.of(shares.next(rng.next_u64())).unwrap()] += 1;
         }
         picks
     }
@@ -114,11 +114,11 @@ mod tests {
         fn a_cycle_gives_each_its_weight(weights in prop::collection::vec(0u32..60, 1..50), common in 1u32..1_000) {
             prop_assume!(weights.iter().any(|weight| *weight > 0));
             let large: Vec<u32> = weights.iter().map(|weight| weight * common).collect();
-            let turns = Turns::new(&large).unwrap();
+            let shares = Shares::new(&large).unwrap();
             let total = weights.iter().map(|weight| u64::from(*weight)).sum();
             for _ in 0..3 {
                 let fair: Vec<u64> = weights.iter().map(|weight| u64::from(*weight)).collect();
-                prop_assert_eq!(picks(&turns, total, &weights), fair);
+                prop_assert_eq!(picks(&shares, total, &weights), fair);
             }
         }
 
@@ -136,21 +136,21 @@ mod tests {
 
     #[test]
     fn picks_are_spread_over_the_cycle() {
-        let turns = Turns::new(&[3, 1]).unwrap();
+        let shares = Shares::new(&[3, 1]).unwrap();
         for _ in 0..20 {
             // Of any four in a row one.
-            assert_eq!(picks(&turns, 4, &[3, 1]), [3, 1]);
-            picks(&turns, 1, &[3, 1]);
+            assert_eq!(picks(&shares, 4, &[3, 1]), [3, 1]);
+            picks(&shares, 1, &[3, 1]);
         }
     }
 
     #[test]
     fn a_cycle_that_would_be_too_long_is_left_to_chance() {
         let weights = [2_000, 2_097];
-        let turns = Turns::new(&weights).unwrap();
-        assert!(matches!(turns, Turns::Chance(_)));
-        let picks = picks(&turns, 40_970, &weights);
+        let shares = Shares::new(&weights).unwrap();
+        assert!(matches!(shares, Shares::Chance(_)));
+        let picks = picks(&shares, 40_970, &weights);
         assert!(picks[0].abs_diff(20_000) < 600, "{picks:?}");
-        assert!(Turns::new(&[0, 0]).is_none());
+        assert!(Shares::new(&[0, 0]).is_none());
     }
 }
