@@ -52,6 +52,7 @@
 //! |---|---|---|
 //! | its usual time, by kind and size of call | calls that answered | its window is twice the p99, from 2 s up to the route's, while another target is ready; alone, the route's own or twice the p99, whichever is more |
 //! | that it hangs | the ages of all calls in flight, each against its like | it is left within 3 s at 20 calls a second, whatever one call usually takes; those under way are sent elsewhere as well |
+//! | nothing yet, or nothing of late | no answers | a stream silent for a quarter of its window has another target asked beside it, as a trial that is paid, at half of it in any case; when all have been silent, the answer is degraded one window after the first was asked. A target that is slow by nature is given half as much time again with each such call, until it is known |
 //! | the same of calls in which the model [thinks](Thinking) first | such calls alone, over half an hour and more | its window, and whether it hangs, by their own measure (until a hundred are known: half of them take more than 2 min); never that it has grown slow, since how long a model thinks is the request's doing |
 //! | that it has grown slow | a call silent for twice its p99, a CUSUM over its times | another target is asked beside it; one that is twice as fast four times in a row, and takes all that comes, opens the breaker of one that is slow beside its own past, for two seconds (or with a call twenty times as slow as usual) and by more than the waves of load known of it explain. However few the calls: each brings its own comparison |
 //! | that its answers flow slowly | the time for each token of a stream after the first, which the shell tells of where it waited for the target ([`Plan::flowed`]), and the same CUSUM | a target whose streams flow at half of their usual speed or less, for five seconds and by more than a wave of load, is left for one that is known to be half again as fast, or not known; what is usual takes some 180 streams to learn. Streams in which the model thinks are left out: it rests between its thoughts |
@@ -60,8 +61,8 @@
 //! | that it may have healed | a shadow probe every 5 s | its probe comes forward to now; of a fallback that nobody calls it is the probe |
 //! | its rate limits | reply headers | they are kept here, before the provider refuses |
 //!
-//! A probe, a slow target and, where the route [hedges](Hedging), a late answer have a second target
-//! asked beside them: never for calls with side effects, never after a first token. The first good
+//! A probe, a slow or silent target and, where the route [hedges](Hedging), a late answer have another target
+//! asked beside them, and that one a third: never for calls with side effects, never after a first token. The first good
 //! answer wins, an error never does. A call in which the model thinks is not hedged: the second one would think as long, and both
 //! are paid.
 //!

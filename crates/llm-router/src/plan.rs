@@ -22,6 +22,7 @@ mod live;
 mod pay;
 mod protocol;
 mod quality;
+mod quiet;
 mod rescue;
 mod room;
 mod search;
@@ -80,11 +81,11 @@ pub struct Plan {
     at_once: Option<u8>,
     state: State,
     lives: Lives,
-    /// A second attempt that is due.
+    /// Another attempt that is due beside those under way.
     beside: Option<Beside>,
     /// Until when it waits for room at an overloaded target, once it does.
     room_until: Option<Instant>,
-    /// Attempts that lost and were not yet said to be cancelled. At most one.
+    /// Attempts that lost and were not yet said to be cancelled. At most two.
     cancels: Vec<AttemptId>,
     /// The break of a stream that is being mended.
     cut: Option<Cut>,
@@ -125,6 +126,8 @@ struct Touched {
     again_at: Instant,
     source: WaitSource,
     timed_out: bool,
+    /// When the call was sent that said nothing at all for the whole of its window.
+    silent_since: Option<Instant>,
 }
 
 /// A wait that would lead to a call.

@@ -273,6 +273,9 @@ impl Vitals {
             later(&kind.quick_sent, sent);
             kind.won();
         }
+        if kind.mute.load(Ordering::Relaxed) {
+            kind.mute.store(false, Ordering::Relaxed);
+        }
         self.observe(request, took, now);
     }
 
@@ -322,11 +325,15 @@ impl Vitals {
     /// A call ran into its window.
     pub(crate) fn timed_out(&self, request: &Request, window: Duration, now: Instant) {
         let kind = self.of(request);
+        kind.mute.store(true, Ordering::Relaxed);
         kind.usual.record(window, now);
         self.like(request)
             .window
             .record(self.class(request), window, now);
-        self.observe(request, window, now);
+        // What is usual is learnt from answers.
+        if self.typical(request).is_some() {
+            self.observe(request, window, now);
+        }
     }
 
     /// Whether a call of the same sort that was sent later than this has been answered.
@@ -358,10 +365,43 @@ impl Vitals {
     /// How long to wait for a first token where there is nobody else to ask: `usual` or, where this target is known to need more,
     /// more.
     pub(crate) fn patience(&self, request: &Request, usual: Duration, now: Instant) -> Duration {
-        match self.like(request).window.window(self.class(request), now) {
-            Duration::MAX => usual,
-            learnt => learnt.max(usual),
+        let learnt = self.answers_within(request, now);
+        learnt.map_or(usual, |learnt| learnt.max(usual))
+    }
+
+    /// The learnt window for calls of this request's like, without bounds; `None` while too little is known.
+    pub(crate) fn learnt_window(&self, request: &Request, now: Instant) -> Option<Duration> {
+        let learnt = self.like(request).window.window(self.class(request), now);
+        (learnt < Duration::MAX).then_some(learnt)
+    }
+
+    /// The same by answers: while there are none, the windows of those who waited in vain are no measure.
+    pub(crate) fn answers_within(&self, request: &Request, now: Instant) -> Option<Duration> {
+        let mute = self.of(request).mute.load(Ordering::Relaxed);
+        self.learnt_window(request, now).filter(|_| !mute)
+    }
+
+    /// After how long a silence may be more than slowness, by what its target usually takes; where that is not known, at once at first and after
+    /// a whole window of silence, and later each time that another target is asked and answers. `None` where it
+    /// could be anything: for whole answers, thoughts, and the longest prompts at a target that has not answered such ones.
+    pub(crate) fn surely_silent_after(&self, request: &Request) -> Option<Duration> {
+        if !request.streamed || self.thinks(request) {
+            return None;
         }
+        let usual = self.typical(request).map(|usual| usual * 3);
+        let long = self.class(request) == SizeClass::streamed(u64::MAX);
+        usual.or_else(|| (!long).then(|| self.of(request).unknown_silence()))
+    }
+
+    /// Another target, asked beside a call, put an end to this silence. Whether that is one more of a target that does not answer any more.
+    pub(crate) fn outwaited(&self, request: &Request, age: Duration) -> bool {
+        let kind = self.of(request);
+        if self.surely_silent_after(request).is_none() || self.typical(request).is_some() {
+            return false;
+        }
+        let age_ms = u32::try_from(age.as_millis()).unwrap_or(u32::MAX);
+        kind.outwaited_ms.fetch_max(age_ms, Ordering::Relaxed);
+        kind.mute.load(Ordering::Relaxed)
     }
 
     /// Whether it is known to be as quick as ever, for calls of this request's like.
@@ -387,6 +427,12 @@ impl Vitals {
     /// Whether it answers, some calls every few seconds, and whoever joins now would wait for at least half as long as this.
     pub(crate) fn works_slowly(&self, request: &Request, waited: Duration, now: Instant) -> bool {
         !self.thinks(request) && self.crowd.wait(now).is_some_and(|wait| wait >= waited / 2)
+    }
+
+    /// Whether it answers nobody at present, and not for being slow: a slowness that shows in nothing but silence is none.
+    pub(crate) fn may_be_dead(&self, request: &Request, now: Instant) -> bool {
+        let mute = || self.of(request).mute.load(Ordering::Relaxed);
+        self.crowd.wait(now).is_none() && (!self.is_slow(request) || mute())
     }
 
     /// Whether a call is let in that comes beside the usual ones, with all others that do.

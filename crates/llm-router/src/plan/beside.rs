@@ -1,19 +1,21 @@
-//! Asking a second target beside the first, and who wins.
+//! Asking another target beside the first, and who wins.
 //!
-//! | the first attempt | the second starts | paid from |
+//! | the attempt sent last | another one starts | paid from |
 //! |---|---|---|
 //! | is a breaker's probe | at the usual time (5 s where none is known, 60 s where the model thinks first) | nothing: it is the call the caller would have made |
-//! | has been silent for 1 s or more, and twice its target's p99 | then | its target's purse, then the second one's retry budget |
+//! | has been silent for 1 s or more, and twice its target's p99 | then | its target's purse, then the other one's retry budget |
 //! | goes to a target whose last calls were as late as that | at half again its p90 | the same |
 //! | goes to a target grown slow | at half again its old usual time, or when the other one would have answered by its last time | the same |
+//! | is a stream, and nothing better is known of its target | at [a quarter of its window](super::quiet) | the same; at half of it, nothing |
 //! | has been silent for 1 s or more, and its target hangs or its breaker has opened meanwhile | then; one by one at a target that has healed in the last 30 s | nothing: it is the call the caller would have made |
 //! | is ordinary, without a thought, and the route hedges | at the p90 | the route's hedge budget |
 //!
 //! What was paid for and not sent, because a gate or a limit let another call in first, is paid back.
 //!
-//! Never for a request with side effects, never after a first token, at most one at a time. The
-//! first good answer wins; an error never does. The loser is cancelled.
+//! Never for a request with side effects, never after a first token, never more than three at once. The
+//! first good answer wins; an error never does. The losers are cancelled.
 
+use super::live::Tickets;
 use super::{Action, AttemptId, Live, Plan, Settled, State, Used, abandon};
 use crate::canary::CallOutcome;
 use crate::resolve::Resolved;
@@ -126,22 +128,33 @@ impl Plan {
         })
     }
 
-    /// Looks at the attempt under way again in a moment, or after an eighth of the time it has taken so far.
+    /// Looks at the attempt sent last again in a moment, or after an eighth of the time it has taken so far; sooner where its silence is
+    /// too long by then for a target of which little is known.
     pub(super) fn look_again(&mut self, now: Instant) {
-        let sent_at = self.lives.iter().map(|live| live.sent_at).min();
+        let sent_at = self.lives.youngest().map(|live| live.sent_at);
         let age = now.saturating_duration_since(sent_at.unwrap_or(now));
+        let at = now + LOOK_AGAIN.max(age / 8);
+        let unsure_at = self.unsure_at(now).into_iter().flatten();
+        let unsure_at = unsure_at.filter(|unsure_at| *unsure_at > now).min();
         self.beside = Some(Beside {
-            at: now + LOOK_AGAIN.max(age / 8),
+            at: unsure_at.map_or(at, |unsure_at| unsure_at.min(at)),
             why: Why::Rescue,
         });
     }
 
-    /// The attempt under way has been silent for long: if its target hangs, this caller does not
+    /// The same, where one more may join those under way.
+    pub(super) fn watch(&mut self, now: Instant) {
+        if self.beside.is_none() && self.lives.has_room() && self.lives.count() > 0 {
+            self.look_again(now);
+        }
+    }
+
+    /// The attempt sent last has been silent for long: if its target hangs, this caller does not
     /// wait for its window to end. If it is only this call that is late, another target is tried beside it.
     pub(super) fn look_for_hang(&mut self, now: Instant) -> Option<Action> {
         let table = Arc::clone(&self.table);
         let route = table.resolved(self.route);
-        let live = self.lives.iter().next()?;
+        let live = self.lives.youngest()?;
         let (position, age) = (live.position, now.saturating_duration_since(live.sent_at));
         let candidate = route.candidates.get(usize::from(position))?;
         let slot = table.slot(candidate.target);
@@ -156,28 +169,34 @@ impl Plan {
             return rescue;
         }
         let doubtful = slot.health.vitals.doubtful_after(&self.request, now);
-        let late = slot.health.vitals.is_late(&self.request, age, now)
+        let [unsure, no_more] = self.unsure_at(now).map(|at| at.is_some_and(|at| at <= now));
+        let late = unsure
+            || slot.health.vitals.is_late(&self.request, age, now)
             || doubtful.is_some_and(|doubtful| age >= doubtful);
         let trial = late.then(|| self.start_beside(Why::Trial, now)).flatten();
-        if trial.is_none() {
+        let another = trial.or_else(|| no_more.then(|| self.start_beside(Why::Cover, now))?);
+        if another.is_none() {
             self.look_again(now);
         }
-        trial
+        another
     }
 
-    /// Starts the second attempt that is due, if another target is ready and it can be afforded.
+    /// Starts the attempt that is due, if another target is ready and it can be afforded.
     pub(super) fn start_beside(&mut self, why: Why, now: Instant) -> Option<Action> {
         let table = Arc::clone(&self.table);
         let route = table.resolved(self.route);
-        if self.trace.hops.len() >= self.max_sends(&route.policy) {
+        if self.trace.hops.len() >= self.max_sends(&route.policy) || !self.lives.has_room() {
             return None;
         }
         let mut passed = self.tried();
-        let first = self.lives.iter().next()?.position;
-        passed.insert(first);
-        let candidate = route.candidates.get(usize::from(first))?;
+        for live in self.lives.iter() {
+            passed.insert(live.position);
+        }
+        let doubted = self.lives.youngest()?.position;
+        let candidate = route.candidates.get(usize::from(doubted))?;
         let doubted = &table.slot(candidate.target).health.vitals;
-        if why == Why::Trial && !doubted.is_trial_news(&self.request, now) {
+        let unsure = self.unsure_at(now)[0].is_some_and(|at| at <= now);
+        if why == Why::Trial && !unsure && !doubted.is_trial_news(&self.request, now) {
             return None;
         }
         // A target that is slow or silent is what the edge to another region is for.
@@ -208,8 +227,14 @@ impl Plan {
                 let paid = match why {
                     Why::Rescue => vitals.takes_refugee(now).then_some(PaidBy::Nobody),
                     why => bill.pay(why, now),
-                }?;
+                };
+                let Some(paid) = paid else {
+                    // Another one may let it in, or be paid from elsewhere.
+                    passed.insert(position);
+                    continue;
+                };
                 if let Some(send) = self.send(position, why, now) {
+                    self.watch(now);
                     return Some(send);
                 }
                 // Its gate or its limits let another call in first.
@@ -242,35 +267,51 @@ impl Plan {
         let slot = self.close_hop(table, &mut loser, HopResult::Cancelled, now);
         self.leave_silence(slot, &loser, now);
         let (won_by, took) = won.unzip();
+        let vitals = &slot.health.vitals;
+        let age = now.saturating_duration_since(loser.sent_at);
+        let outwaited =
+            matches!(won_by, Some(Why::Trial | Why::Cover | Why::Hedge)) && !loser.spoke;
         if matches!(won_by, Some(Why::Trial | Why::Hedge)) && !loser.spoke {
-            let age = now.saturating_duration_since(loser.sent_at);
-            slot.health.vitals.was_beaten(&self.request, age, now);
+            vitals.was_beaten(&self.request, age, now);
         }
-        if won_by == Some(Why::Rescue) {
-            // Its target was found to hang: in a trial that is a failure.
-            self.judge_canary(table.resolved(self.route), &loser, CallOutcome::Error);
+        let in_trial = match won_by {
+            // Its target was found to hang.
+            Some(Why::Rescue) => Some(CallOutcome::Error),
+            // It would have taken longer than this.
+            _ => outwaited.then_some(CallOutcome::Good(age)),
+        };
+        if let Some(outcome) = in_trial {
+            self.judge_canary(table.resolved(self.route), &loser, outcome);
         }
-        match won_by {
+        let own = match won_by {
+            _ if outwaited && vitals.outwaited(&self.request, age) => Outcome::Hard,
             // The probe was later than nine in ten and beaten besides: it waits for another, and no
             // longer than before. Where its usual time is not known, that proves nothing.
-            Some(Why::Cover) if slot.health.vitals.usual(&self.request, now).is_some() => {
-                let settled = Settled {
-                    own: Outcome::Soft,
-                    spared: false,
-                    used: Used::Unknown,
-                };
-                self.settle(table, slot, loser, settled, now);
+            Some(Why::Cover)
+                if loser.tickets.as_ref().is_some_and(Tickets::is_probe)
+                    && vitals.usual(&self.request, now).is_some() =>
+            {
+                Outcome::Soft
             }
             Some(Why::Trial) => {
                 let (position, sent_at) = (loser.position, loser.sent_at);
                 abandon(table, slot, loser, &self.request);
                 let took = took.unwrap_or_default();
-                let vitals = &slot.health.vitals;
                 vitals.lost_trial(&self.request, sent_at, took, now);
                 self.leave_if_outrun(table, slot, position, now);
+                return;
             }
-            _ => abandon(table, slot, loser, &self.request),
-        }
+            _ => {
+                abandon(table, slot, loser, &self.request);
+                return;
+            }
+        };
+        let settled = Settled {
+            own,
+            spared: false,
+            used: Used::Unknown,
+        };
+        self.settle(table, slot, loser, settled, now);
     }
 
     /// Opens the breaker of a target that has grown slow by more than a wave of load, and that another one has beaten again and again.

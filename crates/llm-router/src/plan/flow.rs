@@ -34,7 +34,7 @@ impl Plan {
         };
         let faster = self
             .ready_others(&table, route, position, now)
-            .map(|other| &other.health.gate)
+            .map(|(_, other)| &other.health.gate)
             .any(|other| other.share(now) >= 1.0 && is_faster(other.per_token(), usual));
         if faster && self.may_eject(&table, route, target, TripReason::Latency, now) {
             self.leave_as_slow(slot, target, now);

@@ -10,7 +10,7 @@ use crate::scope;
 use crate::table::{Slot, Table};
 use crate::trace::{HopResult, Tokens, WaitSource};
 use llm_breaker::{Change, Outcome, Readiness, TripReason};
-use llm_errors::{Certainty, ErrorKind, Needs, Phase, Retry, Scope, Verdict};
+use llm_errors::{Certainty, ErrorKind, Needs, Retry, Scope, Verdict};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -149,6 +149,7 @@ impl Plan {
         };
         let (committed, position) = (live.committed, live.position);
         let table = Arc::clone(&self.table);
+        let silent_since = (live.was_silent(&verdict, now) && !live.spoke).then_some(live.sent_at);
         let slot = self.close_hop(&table, &mut live, HopResult::Failed(verdict), now);
         self.punish(&table, slot, live, &verdict, now);
         if committed {
@@ -161,12 +162,14 @@ impl Plan {
             return;
         }
         self.learn(slot, position, &verdict, now);
+        self.note_silence(position, silent_since);
         self.ask_for_rewrite(position, &verdict);
         if reaction::is_bad_answer(verdict.kind) && self.count_bad(now) {
             return;
         }
         if self.lives.count() > 0 {
-            // An error never wins: the other attempt goes on.
+            // An error never wins: the others go on.
+            self.watch(now);
             return;
         }
         self.beside = None;
@@ -188,10 +191,7 @@ impl Plan {
     ) {
         let sent_at = live.sent_at;
         let waited = now.saturating_duration_since(sent_at);
-        // A 504 that comes at once is a failure like any other, not a silence.
-        let silent = verdict.kind == ErrorKind::Timeout
-            && verdict.phase != Phase::Connect
-            && waited * 10 >= live.window * 9;
+        let silent = live.was_silent(verdict, now);
         if !silent {
             slot.health.vitals.end_silence(live.waiting);
         } else if !live.fair {
@@ -366,6 +366,7 @@ impl Plan {
             again_at: now + wait,
             source,
             timed_out,
+            silent_since: None,
         });
     }
 }

@@ -1,4 +1,4 @@
-//! The attempts under way: one, or two while a second target is asked beside the first.
+//! The attempts under way: one, or up to three while other targets are asked beside the first.
 
 use super::AttemptId;
 use super::pay::Earmarks;
@@ -8,6 +8,7 @@ use crate::scope::Passes;
 use crate::table::Slot;
 use crate::vitals::Silence;
 use llm_breaker::Ticket;
+use llm_errors::{ErrorKind, Phase, Verdict};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -63,6 +64,14 @@ impl Live {
         }
     }
 
+    /// Whether this failure is that it said nothing for the whole of its window. A 504 that comes at once is a failure like any other.
+    pub(super) fn was_silent(&self, verdict: &Verdict, now: Instant) -> bool {
+        let waited = now.saturating_duration_since(self.sent_at);
+        verdict.kind == ErrorKind::Timeout
+            && verdict.phase != Phase::Connect
+            && waited * 10 >= self.window * 9
+    }
+
     /// Whether it is a breaker's probe whose outcome is not known yet.
     pub(super) fn is_probe(&self) -> bool {
         self.tickets
@@ -71,11 +80,21 @@ impl Live {
     }
 }
 
-/// At most two attempts, without allocation.
+/// At most three attempts, without allocation.
 #[derive(Debug, Default)]
-pub(super) struct Lives([Option<Live>; 2]);
+pub(super) struct Lives([Option<Live>; 3]);
 
 impl Lives {
+    /// Whether one more may join.
+    pub(super) fn has_room(&self) -> bool {
+        self.0.iter().any(Option::is_none)
+    }
+
+    /// The one that was sent last.
+    pub(super) fn youngest(&self) -> Option<&Live> {
+        self.iter().max_by_key(|live| live.attempt.index())
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Live> {
         self.0.iter().flatten()
     }
@@ -93,7 +112,7 @@ impl Lives {
         lives.find(|live| live.attempt == attempt)
     }
 
-    /// Adds an attempt; gives it back where two are under way.
+    /// Adds an attempt; gives it back where there is no room.
     #[must_use]
     pub(super) fn add(&mut self, live: Live) -> Option<Live> {
         match self.0.iter_mut().find(|place| place.is_none()) {

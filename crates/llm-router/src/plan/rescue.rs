@@ -84,6 +84,9 @@ impl Plan {
         let left = until.saturating_duration_since(now);
         self.deadline = Deadline::after(now, most.min(left));
         self.searching_since = now;
+        for known in &mut self.touched {
+            known.silent_since = None;
+        }
         self.patience = policy.patience;
         self.fit.prefill = policy.on_cut == OnCut::Continue && broken.mend == Mend::Prefill;
         self.cut = Some(Cut {

@@ -18,7 +18,7 @@ use llm_errors::{ErrorKind, Phase, Verdict};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The longest such wait, and how often room is looked for.
+/// The longest such wait, and how often room is looked for, or a rescue.
 const LONGEST: Duration = Duration::from_secs(8);
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -54,24 +54,32 @@ impl Plan {
     }
 
     /// Ends an attempt that is late at a lone target, unless all are late there; names the one it ended. One at a target that was left
-    /// meanwhile waits for its [rescue](super::beside), as long as the time allows.
+    /// meanwhile waits for its [rescue](super::beside), as long as the time allows and somebody is left to come.
     pub(super) fn cut_if_late(&mut self, now: Instant) -> Option<AttemptId> {
         let late = |cut_at: Option<Instant>| cut_at.is_some_and(|cut_at| cut_at <= now);
         let live = self.lives.iter().find(|live| late(live.cut_at))?;
-        let (attempt, position) = (live.attempt, usize::from(live.position));
+        let (attempt, position) = (live.attempt, live.position);
         let table = Arc::clone(&self.table);
-        let candidate = table.resolved(self.route).candidates.get(position)?;
+        let route = table.resolved(self.route);
+        let candidate = route.candidates.get(usize::from(position))?;
         let health = &table.slot(candidate.target).health;
         // Once it was left for its silence, all are late there.
         let left = matches!(health.gate.readiness(now), Readiness::Open(_));
         let at_last = self.deadline.instant().checked_sub(RESERVE);
         let now_or_never = at_last.is_none_or(|at_last| now >= at_last);
-        if (left && now_or_never) || (!left && health.vitals.is_quick(&self.request)) {
+        let dead = self.is_as_good_as_dead(&health.vitals, now);
+        let lost = if left {
+            now_or_never || (dead && !self.another_is_ready(&table, route, position, now))
+        } else {
+            dead || health.vitals.is_quick(&self.request)
+        };
+        if lost {
             let verdict = Verdict::new(ErrorKind::Timeout, Phase::Sent);
             self.on_failure(attempt, verdict, now);
             return Some(attempt);
         }
-        self.lives.find_mut(attempt)?.cut_at = at_last.filter(|_| left);
+        let again = at_last.map(|at_last| at_last.min(now + LOOK));
+        self.lives.find_mut(attempt)?.cut_at = again.filter(|_| left);
         None
     }
 

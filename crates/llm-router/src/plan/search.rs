@@ -243,7 +243,9 @@ impl Plan {
                 (Some(known), admission) => {
                     let again = match known.lesson {
                         Lesson::Again => true,
-                        Lesson::LastResort => alone,
+                        Lesson::LastResort => {
+                            alone && !self.is_silence_final(known, &slot.health.vitals, now)
+                        }
                         Lesson::Elsewhere | Lesson::Stop => false,
                     };
                     if !again || known.tries >= known.cap.min(most_tries) {

@@ -9,6 +9,7 @@ use crate::select::{self, Set};
 use crate::table::{Slot, Table};
 use crate::target::TargetId;
 use crate::trace::{Hop, HopResult, Refused, Why};
+use crate::vitals::Vitals;
 use llm_backoff::Deadline;
 use llm_breaker::TripReason;
 use llm_errors::Scope;
@@ -122,7 +123,7 @@ impl Plan {
             self.beside = self.plan_beside(route, slot, probe, now);
         }
         if let Some(mut live) = self.lives.add(live) {
-            // Two are under way already; nothing asks for a third.
+            // As many as may be are under way already; nothing asks for another.
             let marks = std::mem::take(&mut live.earmarks);
             pay::book(route, slot, marks, Spend::default(), now);
             abandon(&table, slot, live, &self.request);
@@ -238,7 +239,7 @@ impl Plan {
         }
     }
 
-    /// Whether one of those that could be called now takes all who come: none that is in its ramp or was lately.
+    /// Whether one of those that could be called now, and are not, takes all who come: none that is in its ramp or was lately.
     pub(super) fn another_takes_refugees(
         &self,
         table: &Table,
@@ -247,9 +248,27 @@ impl Plan {
         now: Instant,
     ) -> bool {
         let mut others = self.ready_others(table, route, position, now);
-        others.any(|slot| {
-            slot.health.gate.share(now) >= 1.0 && !slot.health.vitals.healed_lately(now)
+        others.any(|(other, slot)| {
+            !self.is_asked(other)
+                && slot.health.gate.share(now) >= 1.0
+                && !slot.health.vitals.healed_lately(now)
         })
+    }
+
+    /// Whether one of those could be called now that are not.
+    pub(super) fn another_is_ready(
+        &self,
+        table: &Table,
+        route: &Resolved,
+        position: u8,
+        now: Instant,
+    ) -> bool {
+        let mut others = self.ready_others(table, route, position, now);
+        others.any(|(other, _)| !self.is_asked(other))
+    }
+
+    fn is_asked(&self, position: u8) -> bool {
+        self.lives.iter().any(|live| live.position == position)
     }
 
     /// Whether one of them has all its share of calls, and not the first of a ramp.
@@ -261,7 +280,7 @@ impl Plan {
         now: Instant,
     ) -> bool {
         let mut others = self.ready_others(table, route, position, now);
-        others.any(|slot| slot.health.gate.share(now) >= 1.0)
+        others.any(|(_, slot)| slot.health.gate.share(now) >= 1.0)
     }
 
     /// The candidates that this request has not called, could be called now, and do not hang.
@@ -271,7 +290,7 @@ impl Plan {
         route: &'t Resolved,
         position: u8,
         now: Instant,
-    ) -> impl Iterator<Item = &'t Slot> {
+    ) -> impl Iterator<Item = (u8, &'t Slot)> {
         let (tried, moment) = (self.tried(), table.moment(now));
         // What could be waited for in vain is an outage, and has its edge.
         let fit = self.fit.with(Edge::Region);
@@ -282,7 +301,7 @@ impl Plan {
                 && !tried.contains(other)
                 && select::refusal(table, candidate, &self.request, fit, &moment).is_none()
                 && !slot.health.vitals.is_hanging(now);
-            ready.then_some(slot)
+            ready.then_some((other, slot))
         })
     }
 
@@ -295,6 +314,7 @@ impl Plan {
     /// | no | by then answers others as usual | the route's, or what was learnt where that is more |
     /// | no | by then has grown slow, or is not known | the deadline: who is cut off here has nowhere to go |
     ///
+    /// Where other targets have been silent in this request, what is [left of its silence](super::quiet), if that is less.
     /// Half as much again after a timeout of the same target. The route's windows are longer where the model
     /// [thinks](crate::Thinking) first.
     pub(super) fn windows(
@@ -329,14 +349,21 @@ impl Plan {
             Some(vitals) if another && !timed_out => vitals.windows(&self.request, policy, now),
             Some(_) | None => policy,
         };
+        let quiet = vitals.and_then(|vitals| self.quiet_window(position, vitals, policy, now));
+        let patience = |vitals: &Vitals| match quiet {
+            Some(quiet) => quiet,
+            None => vitals.patience(&self.request, policy.first_token, now),
+        };
         let cut = vitals
             .filter(|_| self.request.streamed && !another)
-            .map(|vitals| within(vitals.patience(&self.request, policy.first_token, now)));
+            .map(|vitals| within(patience(vitals)));
         let windows = Windows {
             connect: within(usual.connect),
             first_token: match cut {
                 Some(_) => left,
-                None => within(usual.first_token),
+                None => {
+                    within(quiet.map_or(usual.first_token, |quiet| quiet.min(usual.first_token)))
+                }
             },
             idle: usual.idle,
             whole: within(usual.whole),

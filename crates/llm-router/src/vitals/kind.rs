@@ -2,7 +2,7 @@
 
 use llm_backoff::{HedgeDelay, SizeClass};
 use llm_breaker::{LatencyDetector, SLOW};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The slowness score that a single call reaches, if it took longer than nearly any before.
@@ -30,6 +30,10 @@ pub(super) struct Kind {
     /// The same for what is beyond doubt, and when a call last showed it.
     pub(super) slow_since: AtomicU64,
     pub(super) slow_seen: AtomicU64,
+    /// The longest silence that another target, asked beside it, put an end to: milliseconds.
+    pub(super) outwaited_ms: AtomicU32,
+    /// A call said nothing for the whole of its window, and none has been answered since.
+    pub(super) mute: AtomicBool,
 }
 
 impl Kind {
@@ -43,6 +47,8 @@ impl Kind {
             raised_since: AtomicU64::new(0),
             slow_since: AtomicU64::new(0),
             slow_seen: AtomicU64::new(0),
+            outwaited_ms: AtomicU32::new(0),
+            mute: AtomicBool::new(false),
         }
     }
 
@@ -66,6 +72,16 @@ impl Kind {
             self.rival_ms
                 .store(rival - rival.div_ceil(8), Ordering::Relaxed);
         }
+    }
+
+    /// How long a silence may last that says nothing yet of a target whose usual time is not known: half as much again as any that another one
+    /// put an end to, for else it would never be known.
+    pub(super) fn unknown_silence(&self) -> Duration {
+        if self.mute.load(Ordering::Relaxed) {
+            return Duration::ZERO;
+        }
+        let outwaited = self.outwaited_ms.load(Ordering::Relaxed);
+        Duration::from_millis(outwaited.into()) * 3 / 2
     }
 
     pub(super) fn forget_trouble(&self) {

@@ -136,3 +136,24 @@ fn what_was_learnt_survives_a_new_table_unless_the_target_or_the_steps_change() 
         "{words}"
     );
 }
+
+#[test]
+fn a_canary_that_others_answer_for_is_stopped() {
+    for reply in [Reply::Hang, Reply::Good(secs(6))] {
+        let mut world = world();
+        world.script("stable", [Reply::Good(ms(300))]);
+        world.script("new", [reply]);
+        let request = Request::new().streamed();
+        for done in world.traffic(4_000, ms(50), |n| (request, n)) {
+            assert_eq!(done.end, End::Answered);
+        }
+        let route = world.table.route("r").unwrap();
+        let state = world.table.canary(route).unwrap().1;
+        assert!(
+            matches!(state, CanaryState::Stopped(_)),
+            "{reply:?}: {state:?}"
+        );
+        let calls = world.calls_to("new");
+        assert!(calls <= 200, "{reply:?}: {calls}");
+    }
+}

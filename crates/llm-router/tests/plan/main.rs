@@ -22,6 +22,7 @@ mod laws;
 mod money;
 mod overload;
 mod pacing;
+mod quiet;
 mod rescue;
 mod rough;
 mod scopes;
