@@ -195,8 +195,7 @@ impl Plan {
         let doubted = self.lives.youngest()?.position;
         let candidate = route.candidates.get(usize::from(doubted))?;
         let doubted = &table.slot(candidate.target).health.vitals;
-        let unsure = self.unsure_at(now)[0].is_some_and(|at| at <= now);
-        if why == Why::Trial && !unsure && !doubted.is_trial_news(&self.request, now) {
+        if why == Why::Trial && !doubted.is_trial_news(&self.request, now) {
             return None;
         }
         // A target that is slow or silent is what the edge to another region is for.

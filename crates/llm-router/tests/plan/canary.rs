@@ -3,7 +3,8 @@
 use crate::world::*;
 use llm_errors::ErrorKind as K;
 use llm_router::{
-    CanaryState, CanaryVerdict, Refusal, Request, Route, StopReason, Table, Target, Why,
+    CanaryState, CanaryVerdict, Hedging, Policy, Refusal, Request, Route, StopReason, Table,
+    Target, Why,
 };
 
 fn route() -> Route {
@@ -156,4 +157,27 @@ fn a_canary_that_others_answer_for_is_stopped() {
         let calls = world.calls_to("new");
         assert!(calls <= 200, "{reply:?}: {calls}");
     }
+}
+
+#[test]
+fn a_canary_whose_late_answers_are_hedged_away_is_as_slow_as_it_is() {
+    let mut policy = Policy::default();
+    policy.hedging = Hedging::AtP90;
+    let mut world = World::new(|now| {
+        let targets = ["stable", "backup", "new"].map(|name| Target::new(name, name));
+        let table = targets
+            .into_iter()
+            .fold(Table::builder(), |table, target| table.target(target));
+        table.route(route().policy(policy)).build(now).unwrap()
+    });
+    let request = Request::new().streamed();
+    // For a while it is as good as any, then half of its calls are late.
+    let late = |n: u64| n >= 150 && n.is_multiple_of(2);
+    let time = |n: u64| Reply::Good(if late(n) { ms(5_000) } else { ms(200) });
+    world.script("stable", [Reply::Good(ms(200))]);
+    world.script("new", (0..4_000).map(time));
+    world.traffic(20_000, ms(20), |n| (request, n));
+    let route = world.table.route("r").unwrap();
+    let state = world.table.canary(route).unwrap().1;
+    assert_eq!(state, CanaryState::Stopped(StopReason::Latency));
 }

@@ -230,24 +230,19 @@ fn a_request_that_takes_long_by_itself_is_answered_by_whoever_was_asked_last() {
     let mut world = two(Policy::default());
     let request = Request::new().streamed();
     let usual = |n: u64| Reply::Good(ms(300 + n * 37 % 300));
-    for target in ["primary", "backup"] {
-        world.script(target, (0..400).map(usual));
-        let only = if target == "primary" {
-            "backup"
-        } else {
-            "primary"
-        };
-        if target == "backup" {
-            world.script(only, [bad(K::ServerError)]);
-        }
-        world.traffic(400, ms(50), |n| (request, n));
-        world.script(only, (0..400).map(usual));
-        world.now += secs(90);
-        world.traffic(200, ms(50), |n| (request, 5_000 + n));
-    }
+    // Both are well known: first the one, then the other while the one is down, then both are well.
+    world.script("primary", [bad(K::ServerError)]);
+    world.script("backup", (0..2_000).map(usual));
+    world.traffic(1_500, ms(20), |n| (request, n));
+    world.script("primary", (0..3_000).map(usual));
+    world.now += secs(90);
+    world.traffic(800, ms(100), |n| (request, 5_000 + n));
     all(&mut world, Reply::Good(ms(3_500)));
+    // Long enough for nobody to know whether they still answer.
+    world.now += secs(9);
     let (end, trace) = world.call_with(request, 9_000);
     assert_eq!(end, End::Answered, "{trace:?}");
+    assert_eq!(trace.sends(), 2, "{trace:?}");
 }
 
 #[test]
@@ -257,4 +252,16 @@ fn two_gateway_timeouts_at_once_are_no_silence() {
     world.script("backup", [bad(K::Timeout), good()]);
     let (end, _) = world.call_with(Request::new().streamed(), 1);
     assert_eq!(end, End::Answered);
+}
+
+#[test]
+fn the_few_callers_of_a_target_that_hangs_wait_for_a_quarter_of_its_window() {
+    let mut world = two(Policy::default());
+    let request = Request::new().streamed();
+    world.script("primary", [Reply::Hang]);
+    let done = world.traffic(100, secs(20), |n| (request, n));
+    for done in &done[10..] {
+        assert_eq!(done.end, End::Answered);
+        assert!(done.took <= window() / 4 + ms(200), "{:?}", done.trace);
+    }
 }
