@@ -58,6 +58,21 @@ impl HedgeDelay {
     }
 }
 
+impl HedgeDelay {
+    /// The same at another quantile (`0.0..=1.0`), from another number of samples on and with another floor, of the same times: computed
+    /// anew at each call, in some 400 steps.
+    #[must_use]
+    pub fn delay_at(
+        &self,
+        share: f64,
+        samples: u32,
+        floor: Duration,
+        now: Instant,
+    ) -> Option<Duration> {
+        Some(self.quantile.at(share, samples, now)?.max(floor))
+    }
+}
+
 const NANO_OF_MICRO: u64 = 1000;
 
 /// What hedges may cost: a share of calls and a share of spend, both funded by calls that succeeded.
@@ -83,8 +98,14 @@ impl HedgeBudget {
     /// of a US dollar in store.
     #[must_use]
     pub const fn new(share: f64, burst_micro_usd: u64) -> Self {
+        Self::with_capacity(share, 20, burst_micro_usd)
+    }
+
+    /// The same holding at most so many hedges in store (two million at most).
+    #[must_use]
+    pub const fn with_capacity(share: f64, stored: u32, burst_micro_usd: u64) -> Self {
         Self {
-            calls: RetryBudget::with_capacity(share, 1, 20),
+            calls: RetryBudget::with_capacity(share, 1, stored),
             spend_nano_usd: AtomicU64::new(0),
             spend_max: burst_micro_usd.saturating_mul(NANO_OF_MICRO),
             share: thousandths(share),
@@ -154,6 +175,25 @@ mod tests {
             delay.record(Duration::from_millis(3), origin);
         }
         assert_eq!(delay.delay(origin), Some(Duration::from_millis(50)));
+    }
+
+    #[test]
+    fn another_quantile_of_the_same_times_may_be_asked_for() {
+        let origin = start();
+        let delay = HedgeDelay::new(origin);
+        let ms = Duration::from_millis;
+        assert_eq!(delay.delay_at(0.5, 20, ms(50), origin), None);
+        for n in 1..=50u64 {
+            delay.record(ms(n * 20), origin);
+        }
+        assert_eq!(delay.delay(origin), None, "too few for the usual one");
+        let median = delay.delay_at(0.5, 20, ms(50), origin).unwrap();
+        assert!(median > ms(450) && median < ms(550), "{median:?}");
+        let late = delay.delay_at(0.98, 20, ms(50), origin).unwrap();
+        assert!(late > ms(920), "{late:?}");
+        assert_eq!(delay.delay_at(0.5, 20, ms(3_000), origin), Some(ms(3_000)));
+        let long_after = origin + Duration::from_secs(3_600);
+        assert_eq!(delay.delay_at(0.5, 20, ms(50), long_after), None);
     }
 
     #[test]

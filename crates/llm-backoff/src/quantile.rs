@@ -120,10 +120,23 @@ impl Quantile {
     #[must_use]
     pub fn get(&self, now: Instant) -> Option<Duration> {
         let known = self.known_us.load(Ordering::Relaxed);
+        let usable = known != 0 && self.is_recent(now);
+        usable.then(|| Duration::from_micros(known))
+    }
+
+    /// The quantile at another share (`0.0..=1.0`), if at least `samples` recent values are there: computed anew at each call, in some
+    /// 400 steps.
+    #[must_use]
+    pub fn at(&self, share: f64, samples: u32, now: Instant) -> Option<Duration> {
+        let usable = self.samples() >= samples.max(1) && self.is_recent(now);
+        let us = usable.then(|| self.compute(share.clamp(0.0, 1.0)))??;
+        Some(Duration::from_micros(us))
+    }
+
+    fn is_recent(&self, now: Instant) -> bool {
         let start = self.turn.load(Ordering::Relaxed) >> 1;
         let age = self.tick(now).saturating_sub(start);
-        let usable = known != 0 && age <= self.half_ms.saturating_mul(MAX_HALVES);
-        usable.then(|| Duration::from_micros(known))
+        age <= self.half_ms.saturating_mul(MAX_HALVES)
     }
 
     /// The whole of what is known, if enough recent values are there: computed anew at each call, in some 400 steps.
@@ -193,12 +206,18 @@ impl Quantile {
     }
 
     fn refresh(&self) {
-        let total = self.samples();
-        if total < self.samples {
+        if self.samples() < self.samples {
             return;
         }
+        if let Some(us) = self.compute(self.share) {
+            self.known_us.store(us, Ordering::Relaxed);
+        }
+    }
+
+    /// The quantile at `share` in microseconds, of all that is held; `None` where that is nothing.
+    fn compute(&self, share: f64) -> Option<u64> {
         let [a, b] = &self.halves;
-        let target = self.share * f64::from(total);
+        let target = share * f64::from(self.samples());
         let mut below = 0.0;
         for (place, (a, b)) in a.buckets.iter().zip(&b.buckets).enumerate() {
             let count = a
@@ -218,11 +237,11 @@ impl Quantile {
                     reason = "positive, below 2^33"
                 )]
                 let us = (us as u64).max(1);
-                self.known_us.store(us, Ordering::Relaxed);
-                return;
+                return Some(us);
             }
             below = upto;
         }
+        None
     }
 }
 

@@ -144,9 +144,9 @@ impl BreakerConfigBuilder {
         self
     }
 
-    /// The window's length; ten buckets share it. Default 30 s.
+    /// The time over which that share, and the error rate, are taken; ten buckets share it. Default 30 s.
     #[must_use]
-    pub const fn window(mut self, window: Duration) -> Self {
+    pub const fn ratio_window(mut self, window: Duration) -> Self {
         self.config.window = window;
         self
     }
@@ -184,65 +184,91 @@ impl BreakerConfigBuilder {
     ///
     /// # Errors
     ///
-    /// Names every field that cannot be used.
+    /// Names every field that cannot be used, with what it may be.
     pub fn build(self) -> Result<BreakerConfig, ConfigError> {
         let c = &self.config;
         let day = Duration::from_secs(86_400);
         let ms = Duration::from_millis(1);
         let timely = |d: Duration| d >= ms && d <= day;
-        let mut fields = Vec::new();
-        let mut check = |good: bool, field: &'static str| {
+        let mut faults = Vec::new();
+        let mut check = |good: bool, field: &'static str, mend: &'static str| {
             if !good {
-                fields.push(field);
+                faults.push((field, mend));
             }
         };
-        check((1..=FAILURES_MAX).contains(&c.failures), "failures");
-        check(timely(c.failure_window), "failure_window");
-        check(timely(c.cooldown), "cooldown");
+        check(
+            (1..=FAILURES_MAX).contains(&c.failures),
+            "failures",
+            "1 to 16",
+        );
+        check(timely(c.failure_window), "failure_window", TIMELY);
+        check(timely(c.cooldown), "cooldown", TIMELY);
         check(
             timely(c.cooldown_max) && c.cooldown_max >= c.cooldown,
             "cooldown_max",
+            "at least cooldown, at most 24 h",
         );
-        check(timely(c.lease), "lease");
-        check(timely(c.heal), "heal");
-        check(c.ratio.is_none_or(|r| r > 0.0 && r <= 1.0), "ratio");
-        check(c.samples >= 1, "samples");
-        check(timely(c.window) && c.window >= ms * 10, "window");
-        check(c.ramp_step <= day, "ramp_step");
-        check(c.shadow_every.is_none_or(timely), "shadow_every");
+        check(timely(c.lease), "lease", TIMELY);
+        check(timely(c.heal), "heal", TIMELY);
+        check(
+            c.ratio.is_none_or(|r| r > 0.0 && r <= 1.0),
+            "ratio",
+            "above 0.0 and up to 1.0, or None",
+        );
+        check(c.samples >= 1, "samples", "1 or more");
+        check(
+            timely(c.window) && c.window >= ms * 10,
+            "ratio_window",
+            "10 ms to 24 h",
+        );
+        check(
+            c.ramp_step <= day,
+            "ramp_step",
+            "at most 24 h; zero for no ramp",
+        );
+        check(
+            c.shadow_every.is_none_or(timely),
+            "shadow_every",
+            "1 ms to 24 h, or None",
+        );
         check(
             (0.0..=1.0).contains(&c.alert) && (c.alert..=1.0).contains(&c.escalate),
             "alerts",
+            "0.0 to 1.0, the second at least the first",
         );
-        if fields.is_empty() {
+        if faults.is_empty() {
             Ok(self.config)
         } else {
-            Err(ConfigError { fields })
+            Err(ConfigError { faults })
         }
     }
 }
 
-/// Settings that cannot be used, all of them named.
+/// What most durations may be.
+const TIMELY: &str = "1 ms to 24 h";
+
+/// Settings that cannot be used, all of them named, each with what it may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    fields: Vec<&'static str>,
+    faults: Vec<(&'static str, &'static str)>,
 }
 
 impl ConfigError {
-    /// The builder's methods whose values are out of range.
+    /// The builder's methods whose values are out of range, and what each may be given.
     #[must_use]
-    pub fn fields(&self) -> &[&'static str] {
-        &self.fields
+    pub fn faults(&self) -> &[(&'static str, &'static str)] {
+        &self.faults
     }
 }
 
 impl std::fmt::Display for ConfigError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "breaker settings out of range: {}",
-            self.fields.join(", ")
-        )
+        f.write_str("breaker settings out of range: ")?;
+        for (index, (field, mend)) in self.faults.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "; " };
+            write!(f, "{comma}{field} may be {mend}")?;
+        }
+        Ok(())
     }
 }
 
@@ -331,7 +357,7 @@ mod tests {
             ("heal", s(c.heal)),
             ("ratio", ratio.to_string()),
             ("samples", c.samples.to_string()),
-            ("window", s(c.window)),
+            ("ratio_window", s(c.window)),
             ("ramp_step", s(c.ramp_step)),
             ("ramp_good", c.ramp_good.to_string()),
             ("shadow_every", s(shadow)),
@@ -361,6 +387,12 @@ mod tests {
             .alerts(0.2, 0.1)
             .build()
             .unwrap_err();
-        assert_eq!(error.fields(), ["failures", "cooldown", "ratio", "alerts"]);
+        let fields: Vec<_> = error.faults().iter().map(|(field, _)| *field).collect();
+        assert_eq!(fields, ["failures", "cooldown", "ratio", "alerts"]);
+        let told = error.to_string();
+        assert!(
+            told.contains("failures may be 1 to 16; cooldown may be 1 ms to 24 h"),
+            "{told}"
+        );
     }
 }

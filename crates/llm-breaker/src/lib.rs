@@ -69,7 +69,7 @@
 //! | setting | default | why |
 //! |---|---|---|
 //! | `failures`, `failure_window` | 5 in 60 s | sees a dead target at once; blind to partial trouble (30 % failures: 586 calls), hence the next |
-//! | `ratio`, `samples`, `window` | 50 % of ≥ 20 in 30 s | exact buckets; a decaying average would hide a fast burst |
+//! | `ratio`, `samples`, `ratio_window` | 50 % of ≥ 20 in 30 s | exact buckets; a decaying average would hide a fast burst |
 //! | `cooldown`, `cooldown_max` | 60 s, doubling to 300 s | short enough for blips, and no hammering on a long outage |
 //! | `heal` | 60 s | one healthy minute forgives one repetition; forgiving all at the first success makes flapping cheap |
 //! | `lease` | 150 s | longer than nearly any answer; a lost probe costs one lease, never the target |

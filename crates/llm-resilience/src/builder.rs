@@ -14,8 +14,8 @@ use llm_providers::{
     TransportBuildError, catalog, model,
 };
 use llm_router::{
-    Abilities, Allowance, Edge, Limits, Member, Policy, Price, Route, Table, TableError, Target,
-    Thinking,
+    Abilities, Allowance, Budget, Detectors, Edge, Limits, Member, Policy, Price, Route, SetAside,
+    Table, TableError, Target, Thinking,
 };
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -39,6 +39,9 @@ pub struct TargetSpec {
     allowance: Allowance,
     breaker: Mode,
     thinks: Thinking,
+    breaker_settings: Option<BreakerConfig>,
+    detectors: Detectors,
+    set_aside: SetAside,
 }
 
 impl TargetSpec {
@@ -63,6 +66,9 @@ impl TargetSpec {
             price: stated.map_or_else(Price::default, list_price),
             allowance: Allowance::default(),
             breaker: Mode::Enforce,
+            breaker_settings: None,
+            detectors: Detectors::ALL,
+            set_aside: SetAside::default(),
         }
     }
 
@@ -144,6 +150,28 @@ impl TargetSpec {
     #[must_use]
     pub fn breaker(mut self, mode: Mode) -> Self {
         self.breaker = mode;
+        self
+    }
+
+    /// Settings of the target's own breaker, for one that is called far more or less often than the others. Defaults to those of the
+    /// [client](ClientBuilder::breaker).
+    #[must_use]
+    pub fn breaker_settings(mut self, config: BreakerConfig) -> Self {
+        self.breaker_settings = Some(config);
+        self
+    }
+
+    /// Which detectors are heeded for the target, beside plain failures. Defaults to all.
+    #[must_use]
+    pub fn detectors(mut self, detectors: Detectors) -> Self {
+        self.detectors = detectors;
+        self
+    }
+
+    /// How long calls stay away after a spent quota, a refused key or a missing model. Defaults to an hour, 5 and 10 minutes.
+    #[must_use]
+    pub fn set_aside(mut self, times: SetAside) -> Self {
+        self.set_aside = times;
         self
     }
 
@@ -242,7 +270,7 @@ impl RouteSpec {
     }
 
     /// Puts a target on trial beside the first tier, with a share that grows by `steps` (percent of
-    /// the callers; none stands for 5, 25, 50) unless it is worse; see [`Route::canary`].
+    /// the callers, ascending, at most 8; none stands for 5, 25, 50) unless it is worse; see [`Route::canary`].
     #[must_use]
     pub fn canary(mut self, target: impl Into<Box<str>>, steps: &[u8]) -> Self {
         let target = target.into();
@@ -307,6 +335,7 @@ pub struct ClientBuilder {
     cache: Option<Cache>,
     observers: Vec<Arc<dyn Observer>>,
     breaker: Option<BreakerConfig>,
+    retry_budget: Option<Budget>,
     seed: Option<u64>,
     token_estimate: Estimate,
 }
@@ -371,10 +400,19 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the breaker of every target. Defaults to [`BreakerConfig::default`].
+    /// Sets the breaker of every target that has no [settings of its own](TargetSpec::breaker_settings). Defaults to
+    /// [`BreakerConfig::default`].
     #[must_use]
     pub fn breaker(mut self, config: BreakerConfig) -> Self {
         self.breaker = Some(config);
+        self
+    }
+
+    /// Sets what repeated calls to each provider, in each region there, may come to. Defaults to [`Budget::PROVIDER`]; that of a
+    /// route is in its [`Policy`].
+    #[must_use]
+    pub fn retry_budget(mut self, budget: Budget) -> Self {
+        self.retry_budget = Some(budget);
         self
     }
 
@@ -408,6 +446,9 @@ impl ClientBuilder {
         if let Some(config) = self.breaker {
             table = table.breaker(config);
         }
+        if let Some(budget) = self.retry_budget {
+            table = table.retry_budget(budget);
+        }
         if let Some(before) = before {
             table = table.inherit(Arc::clone(&before.table));
         }
@@ -430,7 +471,12 @@ impl ClientBuilder {
                 .price(spec.price)
                 .allowance(spec.allowance)
                 .breaker(spec.breaker)
-                .thinks(spec.thinks);
+                .thinks(spec.thinks)
+                .detectors(spec.detectors)
+                .set_aside(spec.set_aside);
+            if let Some(config) = spec.breaker_settings {
+                target = target.breaker_settings(config);
+            }
             if let Some(label) = spec.organisation {
                 target = target.organisation(label);
             }

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+use llm_resilience::breaker::BreakerConfig;
 use llm_resilience::errors::{ErrorKind, Provider};
 use llm_resilience::providers::{Call, Endpoint, chat};
 use llm_resilience::router::{
-    Allowance, CanaryState, Edge, FilterError, Price, Refusal, Spend, Why,
+    Allowance, Budget, CanaryState, Detectors, Edge, FilterError, Policy, Price, Refusal, SetAside,
+    Spend, Why,
 };
 use llm_resilience::{
     Answer, CallOptions, Client, Error, Observer, Report, RouteSpec, TargetSpec, What,
@@ -145,6 +147,45 @@ async fn edges_caps_and_trials_are_reached_from_the_builder() {
         .table()
         .spent(client.table().targets().next().unwrap(), std_now());
     assert_eq!(spent, Some(Spend(2_000_000)), "the hour outlives the table");
+}
+
+#[tokio::test]
+async fn every_number_is_reached_from_the_builder_and_refused_where_it_means_nothing() {
+    let sim = sim().await;
+    let twice = BreakerConfig::builder().failures(2).build().unwrap();
+    let build = |policy: Policy, budget: Budget| {
+        Client::builder()
+            .target(
+                target("main", &sim)
+                    .breaker_settings(twice)
+                    .detectors(Detectors::NONE)
+                    .set_aside(SetAside::default()),
+            )
+            .target(target("other", &sim))
+            .retry_budget(budget)
+            .route(
+                RouteSpec::new("chat")
+                    .tier(["main"])
+                    .tier(["other"])
+                    .policy(policy),
+            )
+            .build()
+    };
+    let client = build(Policy::agent(), Budget::PROVIDER).unwrap();
+    let table = client.table();
+    let gates = table.targets().map(|id| table.gate(id).config());
+    assert_eq!(gates.collect::<Vec<_>>(), [twice, BreakerConfig::default()]);
+    let mut deaf = Policy::agent();
+    deaf.attempts = 0;
+    let error = build(deaf, Budget::PROVIDER).err().unwrap().to_string();
+    assert!(error.contains("route `chat`: `policy.attempts`"), "{error}");
+    let mut none = Budget::PROVIDER;
+    none.percent = 101;
+    let error = build(Policy::agent(), none).err().unwrap().to_string();
+    assert!(
+        error.contains("`retry_budget`: percent may be 0 to 100"),
+        "{error}"
+    );
 }
 
 /// Keeps what each call cost.

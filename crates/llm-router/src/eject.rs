@@ -10,8 +10,8 @@ use llm_breaker::{Breaker, EjectionCap, Readiness, State};
 use std::time::Instant;
 
 impl Table {
-    /// Whether a detector may set `target` aside: no more than half of the route's members are so
-    /// at once, and never the last one. Two that are judged in the same instant may both pass.
+    /// Whether a detector may set `target` aside: no more of the route's members are so at once than
+    /// [`Policy::eject_percent`](crate::Policy::eject_percent) says, and never the last one. Two that are judged in the same instant may both pass.
     pub(crate) fn may_eject(&self, route: &Resolved, target: TargetId, now: Instant) -> bool {
         let (mut members, mut ejected) = (0, 0);
         for member in route.candidates.iter() {
@@ -25,7 +25,8 @@ impl Table {
                 ejected += u32::from(out);
             }
         }
-        EjectionCap::HALF.allows(members, ejected)
+        let share = f64::from(route.policy.eject_percent) / 100.0;
+        EjectionCap::new(share).allows(members, ejected)
     }
 
     /// The candidate outside `tried` that is kept back by gates alone, none of them for a reason

@@ -78,31 +78,62 @@
 //!
 //! Targets that share an organisation, a model, a region or a failure domain are set aside together, by the scope of a
 //! verdict or where several of them open within a minute with no answer between; see [`Target::model`] and its
-//! siblings. Detectors (slowness, hanging, drift of quality) set aside at most half of a route.
+//! siblings. Detectors (slowness, hanging, drift of quality) set aside at most half of a route ([`Policy::eject_percent`]); each can be
+//! switched off for a target ([`Detectors`]).
+//!
+//! # Who of a tier is asked
+//!
+//! | [`Strategy`] | for | how |
+//! |---|---|---|
+//! | `Weighted` (default) | shares that are agreed | by turns, so that each gets exactly its weight |
+//! | `LeastInFlight` | targets of one speed | the fewest calls under way for its weight |
+//! | `PowerOfTwo` | targets of different speeds | the better of two drawn ones, by latency that rises at once and falls slowly, times calls under way: two choices are nearly as good as all, and no herd runs to the best one |
+//! | `HeadRoom` | several keys near their limits | the largest free share of its scarcest rate limit |
+//! | `Cheapest` | batches | the lowest price for a request of this size |
+//! | `Sticky` | prompt caches | the same one for the same key; where one is lost, only its own share moves |
+//!
+//! # How rate limits are kept
+//!
+//! Each limit of a target ([`Limits`]: requests, tokens, tokens in and out a minute, requests a day, calls at once) is a generic cell rate algorithm: one
+//! time in one atomic, moved on by what each call costs; a call is sent where it stays within the burst. The algorithm is that of
+//! ITU-T I.371 ("virtual scheduling", as [`ratelimit_meter`](https://docs.rs/ratelimit_meter/latest/ratelimit_meter/algorithms/gcra/index.html)
+//! tells, read 2026-11-27); new here are tokens that are reserved by estimate and corrected by the answer, and headers of replies that
+//! move the time. [`Pace`] has the formulas. It needs no thread, no timer and no window that turns over.
 //!
 //! # Limits
 //!
-//! | what | default | at the limit |
-//! |---|---|---|
-//! | wall clock of a request | 30 s | the attempt under way is cancelled, the answer degraded |
-//! | the same once a target was asked whose model thinks first | 600 s | the same |
-//! | tries of one target | 3 | another target, or degraded |
-//! | upstream calls of one request | 8 | degraded |
-//! | wait for a target's own tier | 2 s | next tier |
-//! | silence before the first token; a whole answer | 10 s; 120 s | next target |
-//! | how much longer where the model thinks first | 300 s | next target |
-//! | candidates of a route | 128 | [`TableError::TooManyCandidates`] |
-//! | repeated calls of one failure domain | its retry budget | degraded |
-//! | calls that compare a target that seems slow with another | 10, one more every 10 s; then the other one's retry budget | it is not compared |
-//! | repeated calls of one route | 15 % of its requests, 20 saved up | degraded |
-//! | what a request costs; an hour of a target or a route | no cap | next target; degraded |
+//! | what | default | at the limit | why |
+//! |---|---|---|---|
+//! | wall clock of a request | 30 s | the attempt under way is cancelled, the answer degraded | after that the caller has gone |
+//! | the same once a target was asked whose model thinks first | 600 s | the same | what official clients wait ([`Policy::interactive`]) |
+//! | tries of one target | 3 | another target, or degraded | a blip is over after one |
+//! | upstream calls of one request | 8 | degraded | the bill of one caller's bad luck |
+//! | wait for a target's own tier | 2 s | next tier | a short rate limit costs less than another model |
+//! | silence before the first token; a whole answer | 10 s; 120 s | next target | until a hundred calls have taught better |
+//! | how much longer where the model thinks first | 300 s | next target | longer than any that was measured ([`Windows`]) |
+//! | candidates of a route | 128 | [`TableError::TooManyCandidates`] | the tried ones are one word of bits |
+//! | repeated calls of one failure domain | 20 % of its successes, 100 saved up ([`Budget::PROVIDER`]) | degraded | with everything failing there are no successes, so that load does not grow when it can be borne least: the idea of [Finagle's budget](https://twitter.github.io/finagle/docs/com/twitter/finagle/service/RetryBudget$.html) (read 2026-11-27), which counts requests instead |
+//! | repeated calls of one route | 15 % of its requests, 20 saved up ([`Budget::ROUTE`]) | degraded | what a healthy hour has saved up at the providers is not spent in one outage |
+//! | hedges of one route | 10 % of its successes, 20 saved up ([`Hedge::AT_P90`]) | the first call alone | at the p90, one call in ten is what it takes |
+//! | calls that compare a target that seems slow with another | 10, one more every 10 s; then the other one's retry budget | it is not compared | a comparison is paid for |
+//! | members that detectors have set aside | half of a route | the next is spared | detectors can be wrong about everyone at once |
+//! | what a request costs; an hour of a target or a route | no cap | next target; degraded | nobody else's money is known here |
+//!
+//! Numbers that cannot be meant (no try at all, a budget that holds nothing, steps of a trial that do not rise) are refused by
+//! [`TableBuilder::build`] with place and mend.
+//!
+//! # Features
+//!
+//! The crate has no Cargo features: no runtime, no HTTP client and no clock to switch on or off.
 //!
 //! Not done here: sending, sleeping, reading clocks, caching, shaping errors for callers.
 
 mod allow;
+mod budget;
 mod canary;
 mod crowd;
 mod cut;
+mod detector;
 mod eject;
 mod estimate;
 mod explain;
@@ -127,12 +158,15 @@ mod turn;
 mod vitals;
 
 pub use self::allow::{Allowed, Filter, FilterError};
+pub use self::budget::{Budget, Hedge, Learnt};
 pub use self::canary::{Arm, CallOutcome, Canary, CanaryState, CanaryVerdict, StopReason};
 pub use self::cut::{Form, OnCut, UnknownOnCut};
+pub use self::detector::{Detector, Detectors};
 pub use self::explain::{Considered, Explanation};
 pub use self::money::{Allowance, Billed, Earmark, Ledger, OverCap, Price, Spend, cost};
 pub use self::pace::{Cost, Limits, Pace, PaceReadiness, Reservation, Seen};
 pub use self::plan::{Action, AttemptId, BadAnswer, Broken, Cause, Event, Mend, Plan};
+pub use self::reaction::SetAside;
 pub use self::request::Request;
 pub use self::route::{
     Edge, FailOpen, Hedging, MAX_CANDIDATES, Member, Policy, Route, RouteId, Truncate, Windows,

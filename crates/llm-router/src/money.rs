@@ -165,7 +165,7 @@ pub struct Earmark(u64);
 pub struct Allowance {
     /// Nothing that would pass this sum is sent; `None`: no cap.
     pub per_hour: Option<Spend>,
-    /// Sums whose crossing is told, at most [`Ledger::MAX_ALERTS`]; the lowest ones count.
+    /// Sums whose crossing is told, at most [`Ledger::MAX_ALERTS`]: a table with more is refused.
     pub alerts: Vec<Spend>,
 }
 

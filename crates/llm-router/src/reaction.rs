@@ -8,14 +8,40 @@ use llm_breaker::{Outcome, TripReason};
 use llm_errors::{Change, ErrorKind, HealthEffect, Needs, Retry, Scope, Verdict};
 use std::time::Duration;
 
-/// How long a credential or account without money, quota or permission by its organisation is set
-/// aside where the provider names no time.
-const SPENT: Duration = Duration::from_secs(3600);
-/// How long a refused key is set aside: long enough to spare callers, short enough to notice
-/// that somebody has granted the permission.
-const REFUSED: Duration = Duration::from_secs(300);
-/// How long a target whose model is unknown or retired is set aside.
-const MISSING: Duration = Duration::from_secs(600);
+/// How long calls stay away after failures that only somebody can mend, where the provider names no time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetAside {
+    /// From a credential or account without money, quota or permission by its organisation.
+    pub spent_quota: Duration,
+    /// From a refused key: long enough to spare callers, short enough to notice that somebody has granted the permission. Whatever the provider
+    /// says.
+    pub refused_key: Duration,
+    /// From a target whose model is unknown or retired. Whatever the provider says.
+    pub missing_model: Duration,
+}
+
+impl Default for SetAside {
+    /// An hour, 5 minutes, 10 minutes.
+    fn default() -> Self {
+        Self {
+            spent_quota: Duration::from_secs(3600),
+            refused_key: Duration::from_secs(300),
+            missing_model: Duration::from_secs(600),
+        }
+    }
+}
+
+impl SetAside {
+    /// What is wrong with it, and the mend.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        let times = [self.spent_quota, self.refused_key, self.missing_model];
+        let good = times
+            .iter()
+            .all(|time| *time >= Duration::from_millis(1) && *time <= LONGEST);
+        (!good).then_some("each time may be 1 ms to 24 h")
+    }
+}
+
 /// A stated wait of less than this holds nobody else back, and says so again at every call: it is taken at its word once.
 const NOTHING: Duration = Duration::from_millis(100);
 /// No set-aside lasts longer without another look.
@@ -133,15 +159,20 @@ pub(crate) fn is_callers(verdict: &Verdict) -> bool {
     ) || matches!(verdict.advice.needs, Needs::LessRestrictive)
 }
 
-/// Reads what a verdict does to the health of the target that gave it.
-pub(crate) fn consequence(verdict: &Verdict) -> Consequence {
-    let outcome = match verdict.health {
+/// What the gate of the target that gave a verdict is told.
+pub(crate) fn outcome(verdict: &Verdict) -> Outcome {
+    match verdict.health {
         // A success in form whose content is of no use: its own streak, not that of crashes.
         _ if is_bad_answer(verdict.kind) => Outcome::BadAnswer,
         HealthEffect::Hard => Outcome::Hard,
         HealthEffect::Soft => Outcome::Soft,
         HealthEffect::Neutral => Outcome::Neutral,
-    };
+    }
+}
+
+/// Reads what a verdict does to the health of the target that gave it, and for how long.
+pub(crate) fn consequence(verdict: &Verdict, times: &SetAside) -> Consequence {
+    let outcome = outcome(verdict);
     let stated = verdict.retry_after();
     // Where a changed request would pass, the target is there for every other one.
     let for_this_request_only = verdict.advice.change != Change::None;
@@ -164,11 +195,13 @@ pub(crate) fn consequence(verdict: &Verdict) -> Consequence {
             _ => Aside::None,
         },
         ErrorKind::QuotaExhausted | ErrorKind::OrgLimit | ErrorKind::Billing => {
-            by_scope(verdict, stated.unwrap_or(SPENT).min(LONGEST))
+            by_scope(verdict, stated.unwrap_or(times.spent_quota).min(LONGEST))
         }
-        ErrorKind::AuthInvalidKey | ErrorKind::AuthPermission => by_scope(verdict, REFUSED),
+        ErrorKind::AuthInvalidKey | ErrorKind::AuthPermission => {
+            by_scope(verdict, times.refused_key)
+        }
         ErrorKind::ModelNotFound | ErrorKind::ModelDeprecated => {
-            Aside::Scope(Scope::Deployment, MISSING)
+            Aside::Scope(Scope::Deployment, times.missing_model)
         }
         _ => Aside::None,
     };

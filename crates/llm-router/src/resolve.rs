@@ -128,6 +128,13 @@ impl Draft<'_> {
         before: Option<&Resolved>,
         now: Instant,
     ) -> Result<Resolved, TableError> {
+        if let Some((setting, mend)) = route.fault() {
+            return Err(TableError::Setting {
+                place: format!("route `{}`", route.name).into(),
+                setting,
+                mend,
+            });
+        }
         let mut candidates: Vec<Candidate> = Vec::new();
         let tiers = route.tiers.len();
         for (tier, members) in route.tiers.iter().enumerate() {
@@ -204,8 +211,18 @@ impl Draft<'_> {
             ),
             allowance: route.allowance,
             policy: route.policy,
-            hedges: before.map_or_else(Arc::default, |before| Arc::clone(&before.hedges)),
-            retries: before.map_or_else(retry_share, |before| Arc::clone(&before.retries)),
+            hedges: match before {
+                Some(before) if before.policy.hedging.budget() == route.policy.hedging.budget() => {
+                    Arc::clone(&before.hedges)
+                }
+                _ => Arc::new(route.policy.hedging.budget().open()),
+            },
+            retries: match before {
+                Some(before) if before.policy.retries == route.policy.retries => {
+                    Arc::clone(&before.retries)
+                }
+                _ => Arc::new(route.policy.retries.open()),
+            },
         })
     }
 
@@ -280,13 +297,6 @@ impl Draft<'_> {
             identity,
         }
     }
-}
-
-/// One repeated call for about seven requests, ten in reserve, twenty saved up: so that with
-/// everything down and nothing learnt to be so, calls stay within a fifth of the requests beyond
-/// the first pass over the targets, however much a healthy past has put into the providers' budgets.
-fn retry_share() -> Arc<RetryBudget> {
-    Arc::new(RetryBudget::with_capacity(0.15, 10, 20))
 }
 
 // === impl Resolved ===

@@ -1,5 +1,8 @@
 //! Routes: which targets serve a name, in what order, and how much patience each step has.
 
+mod check;
+
+use crate::budget::{Budget, Hedge, Learnt};
 use crate::cut::OnCut;
 use crate::money::{Allowance, Spend};
 use crate::strategy::Strategy;
@@ -199,9 +202,9 @@ pub struct Policy {
     pub thinking_deadline: Duration,
     /// The longest wait for a target's own tier before another tier is used; 0 means never wait.
     pub patience: Duration,
-    /// Tries of one target.
+    /// Tries of one target, at least 1.
     pub attempts: u8,
-    /// Upstream calls of one request, over all targets.
+    /// Upstream calls of one request, over all targets, at least 1.
     pub max_sends: u8,
     /// How long one attempt may take.
     pub windows: Windows,
@@ -221,6 +224,14 @@ pub struct Policy {
     pub on_cut: OnCut,
     /// What follows when a prompt is too long for every target.
     pub truncate: Truncate,
+    /// How what was learnt of a target shortens the window of an attempt while another target is ready; `None`: not at all, the route's own
+    /// [`windows`](Self::windows) alone.
+    pub learnt: Option<Learnt>,
+    /// What repeated calls on the route may come to, by its requests. They are paid from their provider's budget besides
+    /// ([`TableBuilder::retry_budget`](crate::TableBuilder::retry_budget)).
+    pub retries: Budget,
+    /// How many of the route's members, in percent, [detectors](crate::Detectors) may have set aside at once, 0 to 100; never the last one.
+    pub eject_percent: u8,
 }
 
 /// What to do where every target is set aside for its health.
@@ -246,6 +257,24 @@ pub enum Hedging {
     /// When the first has no answer at the p90 of what callers usually see: from 100 calls on, for
     /// at most one call in ten.
     AtP90,
+    /// By numbers of one's own.
+    At(Hedge),
+}
+
+impl Hedging {
+    /// The numbers it is done by, if it is done.
+    pub(crate) const fn hedge(self) -> Option<Hedge> {
+        match self {
+            Self::Off => None,
+            Self::AtP90 => Some(Hedge::AT_P90),
+            Self::At(hedge) => Some(hedge),
+        }
+    }
+
+    /// The numbers its budget is made by, which is kept while it is off.
+    pub(crate) fn budget(self) -> Hedge {
+        self.hedge().unwrap_or_default()
+    }
 }
 
 /// What follows when a prompt is too long for every target.
@@ -282,6 +311,9 @@ impl Policy {
             max_cost: None,
             on_cut: OnCut::Continue,
             truncate: Truncate::Never,
+            learnt: Some(Learnt::default()),
+            retries: Budget::ROUTE,
+            eject_percent: 50,
         }
     }
 
@@ -300,6 +332,12 @@ impl Policy {
             &mut windows.thinking,
         ] {
             *time = (*time).min(LONGEST);
+        }
+        if let Hedging::At(hedge) = &mut self.hedging {
+            hedge.floor = hedge.floor.min(LONGEST);
+        }
+        if let Some(learnt) = &mut self.learnt {
+            learnt.floor = learnt.floor.min(LONGEST);
         }
         self
     }
@@ -384,7 +422,7 @@ impl Route {
     }
 
     /// Puts a target on trial beside the first tier: it gets the first of `steps` (percent of the
-    /// callers; none stands for [`Canary::STEPS`](crate::Canary::STEPS)), and the later ones as long
+    /// callers, ascending, 1 to 99 and at most 8; none stands for [`Canary::STEPS`](crate::Canary::STEPS)), and the later ones as long
     /// as it is not worse. It is used for nothing else, and in no other place of the route.
     #[must_use]
     pub fn canary(mut self, target: impl Into<Box<str>>, steps: &[u8]) -> Self {

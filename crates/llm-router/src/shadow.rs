@@ -6,6 +6,7 @@
 //! the probe, because the target is a fallback and nobody needs one, the duplicate is the probe: a fallback is not to be found ill on the day it is needed
 //! that has been well for long.
 
+use crate::budget::Learnt;
 use crate::reaction;
 use crate::request::Request;
 use crate::route::{RouteId, Windows};
@@ -80,7 +81,7 @@ impl Table {
             let typical = vitals.typical(request).filter(|_| slow);
             let longest = typical.map_or(longest, |typical| longest.min(AS_EVER.max(typical * 2)));
             let allowed = vitals.allowed(request, route.policy.windows);
-            let windows = vitals.windows(request, allowed, now);
+            let windows = vitals.windows(request, allowed, Some(Learnt::default()), now);
             Some(Shadow {
                 table: Arc::clone(self),
                 target: candidate.target,
@@ -140,7 +141,7 @@ impl Shadow {
         };
         let outcome = match result {
             Ok(()) => Outcome::Success,
-            Err(verdict) => reaction::consequence(verdict).outcome,
+            Err(verdict) => reaction::outcome(verdict),
         };
         let slot = self.table.slot(self.target);
         if let Some(ticket) = own {

@@ -4,7 +4,9 @@
 //! carries indices from there on. Health lives in atomics beside the facts, so the table itself
 //! never changes.
 
+use crate::budget::Budget;
 use crate::canary::CanaryState;
+use crate::detector::Detector;
 use crate::estimate::Estimate;
 use crate::money::{Ledger, Price, Spend};
 use crate::pace::{Cost, Pace, nanos};
@@ -23,7 +25,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 mod build;
 
@@ -38,6 +40,8 @@ pub struct Table {
     /// Whether any of those keeps calls back.
     pub(crate) unrest: Arc<Unrest>,
     budgets: Box<[(RetryDomain, Arc<RetryBudget>)]>,
+    /// What each of those is made by.
+    budget: Budget,
     routes: Box<[Resolved]>,
     /// Shadow probes granted.
     pub(crate) shadows: AtomicU32,
@@ -94,6 +98,23 @@ impl Slot {
     /// As [`Health::expected`].
     pub(crate) fn expected(&self, request: &Request) -> Cost {
         self.health.expected(request)
+    }
+
+    /// Whether calls go in and nothing comes out, where anybody looks at that.
+    pub(crate) fn is_hanging(&self, now: Instant) -> bool {
+        self.health.vitals.is_hanging(now) && self.facts.detectors.contains(Detector::Hang)
+    }
+
+    /// Whether it has grown slow, where anybody looks at that.
+    pub(crate) fn is_slow(&self, request: &Request) -> bool {
+        self.health.vitals.is_slow(request) && self.facts.detectors.contains(Detector::Latency)
+    }
+
+    /// As [`Vitals::doubtful_after`], where anybody looks at that.
+    pub(crate) fn doubtful_after(&self, request: &Request, now: Instant) -> Option<Duration> {
+        let doubtful = self.health.vitals.doubtful_after(request, now)?;
+        let heeded = self.facts.detectors.contains(Detector::Latency);
+        heeded.then_some(doubtful)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Targets: what can be called, and what is known of it before the first call.
 
+use crate::detector::Detectors;
 use crate::money::{Allowance, Price};
 use crate::pace::Limits;
+use crate::reaction::SetAside;
 use crate::thinking::Thinking;
-use llm_breaker::Mode;
+use llm_breaker::{BreakerConfig, Mode};
 use std::fmt;
 
 /// Index of a target in its [`Table`](crate::Table). Names are resolved to it once.
@@ -80,6 +82,9 @@ pub struct Target {
     pub(crate) prefill: bool,
     pub(crate) breaker: Mode,
     pub(crate) thinks: Thinking,
+    pub(crate) breaker_settings: Option<BreakerConfig>,
+    pub(crate) detectors: Detectors,
+    pub(crate) set_aside: SetAside,
 }
 
 impl Target {
@@ -107,6 +112,9 @@ impl Target {
             prefill: false,
             breaker: Mode::Enforce,
             thinks: Thinking::default(),
+            breaker_settings: None,
+            detectors: Detectors::ALL,
+            set_aside: SetAside::default(),
         }
     }
 
@@ -221,6 +229,28 @@ impl Target {
     #[must_use]
     pub const fn breaker(mut self, mode: Mode) -> Self {
         self.breaker = mode;
+        self
+    }
+
+    /// Gives its breaker settings of its own: for a target that is called a hundred times a second, or once a minute. Defaults to those of
+    /// the [table](crate::TableBuilder::breaker).
+    #[must_use]
+    pub const fn breaker_settings(mut self, config: BreakerConfig) -> Self {
+        self.breaker_settings = Some(config);
+        self
+    }
+
+    /// Says which detectors are heeded. Defaults to all.
+    #[must_use]
+    pub const fn detectors(mut self, detectors: Detectors) -> Self {
+        self.detectors = detectors;
+        self
+    }
+
+    /// Sets how long calls stay away after a spent quota, a refused key or a missing model. Defaults to an hour, 5 and 10 minutes.
+    #[must_use]
+    pub const fn set_aside(mut self, times: SetAside) -> Self {
+        self.set_aside = times;
         self
     }
 

@@ -251,7 +251,10 @@ pub enum WaitSource {
 macro_rules! labels {
     ($name:ident { $($variant:pat => $text:literal,)+ }) => {
         impl $name {
-            /// The stable name, for traces and metrics.
+            /// Every stable name, in the order of the reference.
+            pub const NAMES: &[&str] = &[$($text),+];
+
+            /// The stable name, for traces and metrics: one of [`NAMES`](Self::NAMES).
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $($variant => $text),+ }

@@ -8,6 +8,7 @@
 mod kind;
 
 use self::kind::{Kind, TRIALS, later};
+use crate::budget::{Hedge, Learnt};
 use crate::crowd::Crowd;
 use crate::flow::Flow;
 use crate::purse::Purse;
@@ -347,8 +348,16 @@ impl Vitals {
     }
 
     /// The learnt window for the first token or the whole answer, inside the [allowed](Self::allowed) ones.
-    pub(crate) fn windows(&self, request: &Request, allowed: Windows, now: Instant) -> Windows {
-        let learnt = self.like(request).window.window(self.class(request), now);
+    pub(crate) fn windows(
+        &self,
+        request: &Request,
+        allowed: Windows,
+        by: Option<Learnt>,
+        now: Instant,
+    ) -> Windows {
+        let Some(learnt) = self.learnt(request, by, now) else {
+            return allowed;
+        };
         if request.streamed {
             Windows {
                 first_token: allowed.first_token.min(learnt),
@@ -364,21 +373,37 @@ impl Vitals {
 
     /// How long to wait for a first token where there is nobody else to ask: `usual` or, where this target is known to need more,
     /// more.
-    pub(crate) fn patience(&self, request: &Request, usual: Duration, now: Instant) -> Duration {
-        let learnt = self.answers_within(request, now);
+    pub(crate) fn patience(
+        &self,
+        request: &Request,
+        usual: Duration,
+        by: Option<Learnt>,
+        now: Instant,
+    ) -> Duration {
+        let learnt = self.answers_within(request, by, now);
         learnt.map_or(usual, |learnt| learnt.max(usual))
     }
 
-    /// The learnt window for calls of this request's like, without bounds; `None` while too little is known.
-    pub(crate) fn learnt_window(&self, request: &Request, now: Instant) -> Option<Duration> {
-        let learnt = self.like(request).window.window(self.class(request), now);
-        (learnt < Duration::MAX).then_some(learnt)
+    /// The window by what was learnt of calls of this request's like; `None` where the route asks for none, or too little is known.
+    pub(crate) fn learnt(
+        &self,
+        request: &Request,
+        by: Option<Learnt>,
+        now: Instant,
+    ) -> Option<Duration> {
+        let times = &self.like(request).window;
+        Some(by?.window(times.longest(self.class(request), now)?))
     }
 
     /// The same by answers: while there are none, the windows of those who waited in vain are no measure.
-    pub(crate) fn answers_within(&self, request: &Request, now: Instant) -> Option<Duration> {
+    pub(crate) fn answers_within(
+        &self,
+        request: &Request,
+        by: Option<Learnt>,
+        now: Instant,
+    ) -> Option<Duration> {
         let mute = self.of(request).mute.load(Ordering::Relaxed);
-        self.learnt_window(request, now).filter(|_| !mute)
+        self.learnt(request, by, now).filter(|_| !mute)
     }
 
     /// After how long a silence may be more than slowness, by what its target usually takes; where that is not known, at once at first and after
@@ -454,6 +479,17 @@ impl Vitals {
     /// The time by which nine of ten calls have answered; `None` while too little is known.
     pub(crate) fn usual(&self, request: &Request, now: Instant) -> Option<Duration> {
         self.of(request).usual.delay(now)
+    }
+
+    /// After how long a route that hedges by numbers of its own asks a second target; `None` while too little is known.
+    pub(crate) fn hedge_after(
+        &self,
+        request: &Request,
+        hedge: &Hedge,
+        now: Instant,
+    ) -> Option<Duration> {
+        let usual = &self.of(request).usual;
+        usual.delay_at(hedge.quantile(), hedge.samples, hedge.floor, now)
     }
 
     /// The silence of one call that is long by any measure; `None` while too little is known.

@@ -10,8 +10,9 @@
 use llm_breaker::BreakerConfig;
 use llm_errors::{ErrorKind, Hint, HintSource, Phase, Scope, Verdict};
 use llm_router::{
-    Action, Allowance, AttemptId, BadAnswer, Broken, Event, FailOpen, Hedging, Limits, Member,
-    Mend, Plan, Policy, Price, Request, Route, RouteId, Spend, Strategy, Table, Target, Tokens,
+    Action, Allowance, AttemptId, BadAnswer, Broken, Budget, Detectors, Event, FailOpen, Hedge,
+    Hedging, Learnt, Limits, Member, Mend, Plan, Policy, Price, Request, Route, RouteId, Spend,
+    Strategy, Table, Target, Tokens,
 };
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use std::sync::Arc;
@@ -103,11 +104,27 @@ impl Dice {
         policy.deadline = self.maybe(Self::time).unwrap_or(policy.deadline);
         policy.patience = self.maybe(Self::time).unwrap_or(policy.patience);
         policy.attempts = self
-            .maybe(|dice| dice.0.random())
+            .maybe(|dice| dice.0.random_range(1..=u8::MAX))
             .unwrap_or(policy.attempts);
         policy.max_sends = self
-            .maybe(|dice| dice.0.random())
+            .maybe(|dice| dice.0.random_range(1..=u8::MAX))
             .unwrap_or(policy.max_sends);
+        policy.eject_percent = self.of(&[0, 50, 100]);
+        policy.learnt = self.maybe(|dice| Learnt {
+            percent: dice.of(&[100, 1_000]),
+            floor: dice.time(),
+        });
+        policy.retries = self.budget();
+        if self.one_in(3) {
+            let budget = self.budget();
+            policy.hedging = Hedging::At(Hedge {
+                percentile: self.of(&[1, 50, 99]),
+                samples: self.of(&[1, 10_000]),
+                floor: self.time(),
+                percent: budget.percent,
+                most: budget.most,
+            });
+        }
         if self.one_in(3) {
             let windows = &mut policy.windows;
             for window in [
@@ -121,6 +138,15 @@ impl Dice {
             }
         }
         policy
+    }
+
+    fn budget(&mut self) -> Budget {
+        let most = self.of(&[1, 20, 1_000_000]);
+        Budget {
+            percent: self.of(&[0, 15, 100]),
+            reserve: self.of(&[0, 1, most]),
+            most,
+        }
     }
 
     fn target(&mut self, name: &str) -> Target {
@@ -141,12 +167,13 @@ impl Dice {
             (self.number(), self.number(), self.number());
         let mut allowance = Allowance::default();
         allowance.per_hour = self.maybe(|dice| Spend(dice.number()));
-        allowance.alerts = vec![Spend(self.number()); usize::from(self.one_in(2)) * 6];
+        allowance.alerts = vec![Spend(self.number()); usize::from(self.one_in(2)) * 4];
         let provider = self.of(&["one", "two"]);
         let target = Target::new(name, provider)
             .limits(limits)
             .allowance(allowance)
-            .context_window(self.count());
+            .context_window(self.count())
+            .detectors(self.of(&[Detectors::ALL, Detectors::ALL, Detectors::NONE]));
         if self.one_in(2) {
             target.price(price)
         } else {
@@ -177,10 +204,14 @@ impl Dice {
         }
         if self.one_in(4) {
             builder = builder.target(Target::new("new", "one"));
-            route = route.canary("new", &[self.0.random(), self.0.random()]);
+            route = route.canary(
+                "new",
+                &[self.0.random_range(1..50), self.0.random_range(50..100)],
+            );
         }
         let table = builder
             .breaker(breaker.build().unwrap())
+            .retry_budget(self.budget())
             .route(route)
             .build(now)
             .ok()?;

@@ -5,7 +5,7 @@
     reason = "a test stops at the first surprise"
 )]
 
-use llm_router::{MAX_CANDIDATES, Policy};
+use llm_router::{Budget, Hedge, MAX_CANDIDATES, Policy, SetAside};
 use std::time::Duration;
 
 const TUNING: &str = include_str!("../../../docs/tuning.md");
@@ -50,12 +50,43 @@ fn the_table_of_limits() {
         seconds(policy.patience)
     );
     assert_eq!(said("candidates of a route"), MAX_CANDIDATES.to_string());
-    let built = include_str!("../src/resolve.rs");
+    let budget = |budget: Budget, of: &str, name: &str| {
+        let Budget { percent, most, .. } = budget;
+        format!("{percent} % of its {of}, {most} saved up ([`{name}`])")
+    };
     assert_eq!(
         said("repeated calls of one route"),
-        "15 % of its requests, 20 saved up"
+        budget(policy.retries, "requests", "Budget::ROUTE")
     );
-    assert!(built.contains("RetryBudget::with_capacity(0.15, 10, 20)"));
+    let provider = said("repeated calls of one failure domain");
+    assert_eq!(
+        provider,
+        budget(Budget::PROVIDER, "successes", "Budget::PROVIDER")
+    );
+    let Hedge { percent, most, .. } = Hedge::AT_P90;
+    assert_eq!(
+        said("hedges of one route"),
+        format!("{percent} % of its successes, {most} saved up ([`Hedge::AT_P90`])")
+    );
+    assert_eq!(policy.eject_percent, 50, "half of a route");
+}
+
+/// How long a quota, a key and a model are set aside.
+#[test]
+fn the_times_of_the_table_of_failures() {
+    let manual = include_str!("../src/lib.rs");
+    let said = |name, time: Duration, unit: &str| {
+        let text = row(manual, name)[1].clone();
+        let told = match unit {
+            "h" => format!("{} h", time.as_secs() / 3_600),
+            _ => format!("{} min", time.as_secs() / 60),
+        };
+        assert!(text.contains(&told), "{name}: {text} lacks {told}");
+    };
+    let times = SetAside::default();
+    said("quota, money", times.spent_quota, "h");
+    said("refused key or permission", times.refused_key, "min");
+    said("unknown or retired model", times.missing_model, "min");
 }
 
 #[test]

@@ -18,8 +18,9 @@
 use super::live::Tickets;
 use super::{Action, AttemptId, Live, Plan, Settled, State, Used, abandon};
 use crate::canary::CallOutcome;
+use crate::detector::Detector;
 use crate::resolve::Resolved;
-use crate::route::{Edge, Hedging};
+use crate::route::Edge;
 use crate::select;
 use crate::table::{Slot, Table};
 use crate::target::TargetId;
@@ -112,10 +113,15 @@ impl Plan {
                 why: Why::Cover,
             });
         }
-        let doubtful = slot.health.vitals.doubtful_after(&self.request, now);
+        let doubtful = slot.doubtful_after(&self.request, now);
         // Another one would think as long, and both are paid.
-        let hedged = usual.filter(|_| route.policy.hedging == Hedging::AtP90 && !thinks);
-        let slow = slot.health.vitals.is_slow(&self.request);
+        let hedged = match route.policy.hedging.hedge() {
+            Some(_) if thinks => None,
+            Some(hedge) if hedge.is_usual() => usual,
+            Some(hedge) => slot.health.vitals.hedge_after(&self.request, &hedge, now),
+            None => None,
+        };
+        let slow = slot.is_slow(&self.request);
         let (after, why) = match (doubtful, hedged) {
             (_, Some(hedge)) if !slow => (hedge, Why::Hedge),
             (Some(after), _) if after < LOOK => (after, Why::Trial),
@@ -168,7 +174,7 @@ impl Plan {
             }
             return rescue;
         }
-        let doubtful = slot.health.vitals.doubtful_after(&self.request, now);
+        let doubtful = slot.doubtful_after(&self.request, now);
         let [unsure, no_more] = self.unsure_at(now).map(|at| at.is_some_and(|at| at <= now));
         let late = unsure
             || slot.health.vitals.is_late(&self.request, age, now)
@@ -326,6 +332,7 @@ impl Plan {
             return;
         };
         if slot.health.vitals.is_outrun(&self.request, now)
+            && slot.facts.detectors.contains(Detector::Latency)
             && self.another_takes_all(table, route, position, now)
             && self.may_eject(table, route, candidate.target, TripReason::Latency, now)
         {

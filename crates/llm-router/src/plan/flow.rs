@@ -1,6 +1,7 @@
 //! A stream that has come to its end tells how fast its target's answers flow.
 
 use super::{AttemptId, Plan};
+use crate::detector::Detector;
 use crate::flow::is_faster;
 use llm_breaker::TripReason;
 use std::sync::Arc;
@@ -25,7 +26,8 @@ impl Plan {
         }
         let usual = health.gate.per_token();
         health.vitals.flowed(usual, per_token, sent_at, now);
-        if !health.vitals.flows_slowly(usual, now) {
+        if !health.vitals.flows_slowly(usual, now) || !slot.facts.detectors.contains(Detector::Flow)
+        {
             return;
         }
         let mut candidates = route.candidates.iter().zip(0u8..);

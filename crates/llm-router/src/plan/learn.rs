@@ -9,7 +9,7 @@ use crate::reaction::{self, Aside, Lesson};
 use crate::scope;
 use crate::table::{Slot, Table};
 use crate::trace::{HopResult, Tokens, WaitSource};
-use llm_breaker::{Change, Outcome, Readiness, TripReason};
+use llm_breaker::{Change, Outcome, Readiness};
 use llm_errors::{Certainty, ErrorKind, Needs, Retry, Scope, Verdict};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -210,7 +210,7 @@ impl Plan {
                 return;
             }
         }
-        let mut consequence = reaction::consequence(verdict);
+        let mut consequence = reaction::consequence(verdict, &slot.facts.set_aside);
         // The latest of a crowd come last and in a row, when all that were sent with them have long been answered: that is no streak.
         if silent
             && !live.spoke
@@ -238,8 +238,10 @@ impl Plan {
             return;
         };
         let route = table.resolved(self.route);
-        let spared = own == Outcome::BadAnswer
-            && !self.may_eject(table, route, target, TripReason::Quality, now);
+        let (own, spared) = match own {
+            Outcome::BadAnswer => self.weigh_bad(table, route, slot, target, now),
+            own => (own, false),
+        };
         let settled = Settled {
             own,
             spared,

@@ -2,6 +2,10 @@
 //! on its failures.
 
 use super::{AttemptId, Plan, Settled, State, Used};
+use crate::detector::Detector;
+use crate::resolve::Resolved;
+use crate::table::{Slot, Table};
+use crate::target::TargetId;
 use crate::trace::{HopResult, Tokens};
 use llm_breaker::{Outcome, TripReason};
 use llm_errors::Verdict;
@@ -42,11 +46,12 @@ impl Plan {
             hop.finding = Some(bad.finding);
         }
         let route = table.resolved(self.route);
-        let spared = self
-            .target_of(live.attempt)
-            .is_some_and(|target| !self.may_eject(&table, route, target, TripReason::Quality, now));
+        let (own, spared) = match self.target_of(live.attempt) {
+            Some(target) => self.weigh_bad(&table, route, slot, target, now),
+            None => (Outcome::BadAnswer, false),
+        };
         let settled = Settled {
-            own: Outcome::BadAnswer,
+            own,
             spared,
             used: if bad.tokens == Tokens::default() {
                 Used::Unknown
@@ -66,6 +71,23 @@ impl Plan {
         }
         self.beside = None;
         self.state = State::Choosing;
+    }
+
+    /// What a bad answer counts for at its target, and whether it is spared because too many are set aside already. Where nobody looks
+    /// at quality, an answer is an answer.
+    pub(super) fn weigh_bad(
+        &mut self,
+        table: &Table,
+        route: &Resolved,
+        slot: &Slot,
+        target: TargetId,
+        now: Instant,
+    ) -> (Outcome, bool) {
+        if !slot.facts.detectors.contains(Detector::Quality) {
+            return (Outcome::Success, false);
+        }
+        let may = self.may_eject(table, route, target, TripReason::Quality, now);
+        (Outcome::BadAnswer, !may)
     }
 
     /// Counts an answer that was no good; true where the search is over.

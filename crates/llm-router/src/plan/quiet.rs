@@ -22,6 +22,7 @@
 //! answers: they are given minutes, and the deadline is shorter.
 
 use super::{Plan, Touched};
+use crate::budget::Learnt;
 use crate::route::Windows;
 use crate::vitals::Vitals;
 use std::time::{Duration, Instant};
@@ -33,7 +34,8 @@ impl Plan {
         let unsure = self.lives.youngest().and_then(|live| {
             let candidate = route.candidates.get(usize::from(live.position))?;
             let vitals = &self.table.slot(candidate.target).health.vitals;
-            let better_known = vitals.answers_within(&self.request, now).is_some();
+            let known = Some(Learnt::default());
+            let better_known = vitals.answers_within(&self.request, known, now).is_some();
             let least = vitals.surely_silent_after(&self.request);
             let unsure = !better_known && vitals.may_be_dead(&self.request, now);
             Some((live.sent_at, least.filter(|_| unsure)?))
@@ -52,7 +54,8 @@ impl Plan {
         now: Instant,
     ) -> Option<Duration> {
         let least = vitals.surely_silent_after(&self.request)?;
-        let learnt = vitals.answers_within(&self.request, now);
+        let by = self.table.policy(self.route).learnt;
+        let learnt = vitals.answers_within(&self.request, by, now);
         let since = self.silent_since(position)?;
         let whole = allowed.first_token;
         let left = (since + whole).saturating_duration_since(now);

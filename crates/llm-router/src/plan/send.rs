@@ -2,6 +2,7 @@
 
 use super::live::Tickets;
 use super::{Action, AttemptId, Live, Plan, RESERVE, State, abandon, pay};
+use crate::detector::Detector;
 use crate::money::Spend;
 use crate::resolve::Resolved;
 use crate::route::{Edge, LONGEST, Windows};
@@ -180,7 +181,7 @@ impl Plan {
             return false;
         };
         let slot = table.slot(target);
-        if !slot.health.vitals.is_hanging(now)
+        if !slot.is_hanging(now)
             || !self.another_takes_all(table, route, position, now)
             || !self.may_eject(table, route, target, TripReason::Hang, now)
         {
@@ -224,6 +225,9 @@ impl Plan {
         said: Scope,
         now: Instant,
     ) {
+        if !table.slot(target).facts.detectors.contains(Detector::Scope) {
+            return;
+        }
         let (tried, moment) = (self.tried(), table.moment(now));
         for shared in table.outages(target, said, now) {
             let mut others = route.candidates.iter().zip(0u8..);
@@ -300,7 +304,7 @@ impl Plan {
             let ready = other != position
                 && !tried.contains(other)
                 && select::refusal(table, candidate, &self.request, fit, &moment).is_none()
-                && !slot.health.vitals.is_hanging(now);
+                && !slot.is_hanging(now);
             ready.then_some((other, slot))
         })
     }
@@ -346,13 +350,15 @@ impl Plan {
         let usual = match vitals {
             // The learnt window cuts rare long answers short: it is for those who have somewhere else
             // to go, and not for a second try after it.
-            Some(vitals) if another && !timed_out => vitals.windows(&self.request, policy, now),
+            Some(vitals) if another && !timed_out => {
+                vitals.windows(&self.request, policy, route.policy.learnt, now)
+            }
             Some(_) | None => policy,
         };
         let quiet = vitals.and_then(|vitals| self.quiet_window(position, vitals, policy, now));
         let patience = |vitals: &Vitals| match quiet {
             Some(quiet) => quiet,
-            None => vitals.patience(&self.request, policy.first_token, now),
+            None => vitals.patience(&self.request, policy.first_token, route.policy.learnt, now),
         };
         let cut = vitals
             .filter(|_| self.request.streamed && !another)

@@ -95,7 +95,7 @@ pub(super) fn outcome(result: HopResult, live: &Live, now: Instant) -> Option<Ca
             let whole = now.saturating_duration_since(live.sent_at);
             Some(CallOutcome::Good(live.spoke_after.unwrap_or(whole)))
         }
-        HopResult::Failed(verdict) => match reaction::consequence(&verdict).outcome {
+        HopResult::Failed(verdict) => match reaction::outcome(&verdict) {
             Outcome::Hard | Outcome::Soft => Some(CallOutcome::Error),
             Outcome::BadAnswer => Some(CallOutcome::Poor),
             Outcome::Neutral | Outcome::Success | Outcome::Begun => None,

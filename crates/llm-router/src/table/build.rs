@@ -1,6 +1,7 @@
 //! How a table comes about: from names, and from the table it replaces.
 
 use super::{Health, Slot, Table};
+use crate::budget::Budget;
 use crate::money::{Allowance, Ledger};
 use crate::pace::Pace;
 use crate::resolve::{Draft, Resolved};
@@ -20,6 +21,7 @@ pub struct TableBuilder {
     targets: Vec<Target>,
     routes: Vec<Route>,
     breaker: BreakerConfig,
+    retry_budget: Option<Budget>,
     before: Option<Arc<Table>>,
 }
 
@@ -78,6 +80,16 @@ pub enum TableError {
         /// How many it has.
         count: usize,
     },
+    /// A setting of a route, a target or the table cannot be used.
+    #[error("{place}: `{setting}`: {mend}")]
+    Setting {
+        /// Whose it is.
+        place: Box<str>,
+        /// Its name in the builder.
+        setting: &'static str,
+        /// What it may be.
+        mend: &'static str,
+    },
     /// More targets or routes than indices.
     #[error("a table holds at most 65535 targets and as many routes")]
     TooLarge,
@@ -100,10 +112,19 @@ impl TableBuilder {
         self
     }
 
-    /// Sets the breaker of every target. Defaults to [`BreakerConfig::default`].
+    /// Sets the breaker of every target that has no [settings of its own](Target::breaker_settings), and of what targets share. Defaults to
+    /// [`BreakerConfig::default`].
     #[must_use]
     pub fn breaker(mut self, config: BreakerConfig) -> Self {
         self.breaker = config;
+        self
+    }
+
+    /// Sets what repeated calls to each provider, in each region there, may come to, by its calls that succeed. Defaults to
+    /// [`Budget::PROVIDER`].
+    #[must_use]
+    pub fn retry_budget(mut self, budget: Budget) -> Self {
+        self.retry_budget = Some(budget);
         self
     }
 
@@ -126,6 +147,8 @@ impl TableBuilder {
         let mut ids: HashMap<Box<str>, TargetId> = HashMap::new();
         let before = self.before.as_deref();
         let described: Vec<&Target> = self.targets.iter().collect();
+        let budget = self.retry_budget.unwrap_or(Budget::PROVIDER);
+        check(&described, budget)?;
         let origin = before.map_or(now, |before| before.origin);
         // One for all tables in a row, as the gates are that count in it.
         let unrest = before.map_or_else(Arc::default, |before| Arc::clone(&before.unrest));
@@ -144,7 +167,8 @@ impl TableBuilder {
                 health: before
                     .and_then(|before| before.health_of(&target))
                     .unwrap_or_else(|| {
-                        Arc::new(Health::new(self.breaker, target.thinks, origin, now))
+                        let breaker = target.breaker_settings.unwrap_or(self.breaker);
+                        Arc::new(Health::new(breaker, target.thinks, origin, now))
                     }),
                 pace,
                 price: target.price,
@@ -182,10 +206,12 @@ impl TableBuilder {
             budgets: domains
                 .into_iter()
                 .map(|domain| {
-                    let known = before.and_then(|before| find(&before.budgets, &domain));
-                    (domain, known.unwrap_or_default())
+                    let known = before.filter(|before| before.budget == budget);
+                    let known = known.and_then(|before| find(&before.budgets, &domain));
+                    (domain, known.unwrap_or_else(|| Arc::new(budget.open())))
                 })
                 .collect(),
+            budget,
             routes: routes.into(),
             shadows: AtomicU32::new(0),
             by_name,
@@ -233,7 +259,8 @@ impl Table {
     /// Takes what is inherited under the settings of this table: only once it is sure to be used.
     fn settle_in(&self, config: &BreakerConfig) {
         for slot in &self.targets {
-            slot.health.gate.reconfigure(config);
+            let own = slot.facts.breaker_settings.as_ref();
+            slot.health.gate.reconfigure(own.unwrap_or(config));
             if let Some(ledger) = &slot.ledger {
                 ledger.limit(slot.facts.allowance.per_hour, &slot.facts.allowance.alerts);
             }
@@ -251,6 +278,30 @@ impl Table {
     fn route_called(&self, name: &str) -> Option<&Resolved> {
         Some(self.resolved(self.route(name)?))
     }
+}
+
+/// Looks for numbers that cannot be used.
+fn check(targets: &[&Target], budget: Budget) -> Result<(), TableError> {
+    let fault = |place: &str, setting, mend| {
+        Err(TableError::Setting {
+            place: place.into(),
+            setting,
+            mend,
+        })
+    };
+    if let Some(mend) = budget.fault() {
+        return fault("table", "retry_budget", mend);
+    }
+    for target in targets {
+        let place = || format!("target `{}`", target.name);
+        if let Some((setting, mend)) = target.allowance.fault() {
+            return fault(&place(), setting, mend);
+        }
+        if let Some(mend) = target.set_aside.fault() {
+            return fault(&place(), "set_aside", mend);
+        }
+    }
+    Ok(())
 }
 
 fn intern<T: PartialEq>(seen: &mut Vec<T>, value: T) -> Result<u16, TableError> {

@@ -26,6 +26,7 @@ mod quiet;
 mod rescue;
 mod rough;
 mod scopes;
+mod settings;
 mod slow;
 mod table;
 mod thinking;
