@@ -75,7 +75,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "simulate",
-        arguments: "[--seed N] [--quick]",
+        arguments: "[--seed N] [--quick] [--only NAME] [--write] [--ours] [--states]",
         about: "whole fleets in virtual time: storms, outages, recovery",
         run: simulate::run,
     },
@@ -134,7 +134,13 @@ fn help() -> String {
     let mut text = String::from("usage: cargo xtask TASK\n\ntasks:\n");
     for task in TASKS {
         let call = format!("{} {}", task.name, task.arguments);
-        text.push_str(&format!("  {call:<30}{}\n", task.about));
+        // What is longer than the column has its meaning on the next line.
+        let wrap = if call.len() < 30 {
+            String::new()
+        } else {
+            format!("\n{:32}", "")
+        };
+        text.push_str(&format!("  {call:<30}{wrap}{}\n", task.about));
     }
     text.push_str("  help                          this list");
     text
@@ -150,5 +156,49 @@ mod tests {
         for task in TASKS {
             assert!(help.contains(&format!("  {}", task.name)), "{}", task.name);
         }
+    }
+
+    /// The pages name tasks that there are, and the code map all of them.
+    #[test]
+    fn every_task_that_is_told_is_one() {
+        let map = include_str!("../../docs/architecture.md");
+        let row = map.lines().find(|line| line.starts_with("| `xtask` |"));
+        let row = row.unwrap_or_default();
+        for task in TASKS {
+            assert!(row.contains(&format!("`{}`", task.name)), "{}", task.name);
+        }
+        for page in [
+            map,
+            include_str!("../../README.md"),
+            include_str!("../../docs/tuning.md"),
+            include_str!("../../docs/gateway.md"),
+            include_str!("../../docs/benchmarks.md"),
+            include_str!("../../docs/simulation.md"),
+        ] {
+            for rest in page.split("cargo xtask ").skip(1) {
+                let name = rest.split(|c: char| !c.is_ascii_lowercase()).next();
+                let name = name.unwrap_or_default();
+                let known = name.is_empty() || name == "help";
+                assert!(
+                    known || TASKS.iter().any(|task| task.name == name),
+                    "{name}"
+                );
+            }
+        }
+    }
+
+    /// What the simulation takes stands in the help.
+    #[test]
+    fn every_argument_of_the_simulation_is_told() {
+        let options = include_str!("../../crates/llm-router/examples/simulate/options.rs");
+        let simulate = TASKS.iter().find(|task| task.name == "simulate");
+        let told = simulate.map_or("", |task| task.arguments);
+        let mut count = 0;
+        for option in options.split("\"--").skip(1) {
+            let name = option.split('"').next().unwrap_or_default();
+            assert!(told.contains(&format!("--{name}")), "--{name}");
+            count += 1;
+        }
+        assert!(count >= 5, "{count}");
     }
 }

@@ -5,6 +5,8 @@
 //! line, key and mend for *every* fault in one run rather than for the first one.
 
 mod backoff;
+mod breaker;
+mod budget;
 mod caller;
 mod care;
 mod cloud;
@@ -31,7 +33,7 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
-use crate::engine::Estimate;
+use crate::engine::{Budget, Estimate};
 use fault::{Faults, place_of};
 use reader::Reader;
 use secret::World;
@@ -39,6 +41,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+pub(crate) use breaker::Breaker;
 pub(crate) use caller::Caller;
 pub(crate) use cloud::{Cloud, Identity};
 pub(crate) use price::micros;
@@ -64,6 +67,8 @@ pub(crate) struct Config {
     pub(crate) server: Server,
     /// When a target is left alone.
     pub(crate) breaker: Breaker,
+    /// What repeated calls to one provider's region may come to.
+    pub(crate) retry_budget: Budget,
     /// The store behind the degraded mode `cached`.
     pub(crate) cache: Cache,
     /// How the tokens of a prompt are estimated.
@@ -131,46 +136,6 @@ impl Default for Server {
     }
 }
 
-/// When a target is left alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Breaker {
-    /// Hard failures in a row that open it.
-    pub(crate) failures: u32,
-    /// The time inside which they must fall.
-    pub(crate) window: Duration,
-    /// How long the first opening lasts before a probe.
-    pub(crate) cooldown: Duration,
-    /// The longest that repeated openings last.
-    pub(crate) cooldown_max: Duration,
-    /// How long each step of the return to full traffic lasts.
-    pub(crate) ramp_step: Duration,
-    /// The share of failures that opens it, in percent; none where it never does.
-    pub(crate) failure_percent: Option<u32>,
-    /// The shortest time between two shadow probes; none where none are sent.
-    pub(crate) shadow_every: Option<Duration>,
-    /// The error rates of which an operator is told, quietly and loudly, in percent.
-    pub(crate) alert_percent: u32,
-    pub(crate) escalate_percent: u32,
-}
-
-impl Default for Breaker {
-    /// 5 failures inside 60 s or half of all, 60 s to 5 min of rest, steps of 10 s, a shadow probe every 5 s, alerts at 5
-    /// and 15 %.
-    fn default() -> Self {
-        Self {
-            failures: 5,
-            window: Duration::from_secs(60),
-            cooldown: Duration::from_secs(60),
-            cooldown_max: Duration::from_secs(300),
-            ramp_step: Duration::from_secs(10),
-            failure_percent: Some(50),
-            shadow_every: Some(Duration::from_secs(5)),
-            alert_percent: 5,
-            escalate_percent: 15,
-        }
-    }
-}
-
 /// The store behind the degraded mode `cached`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cache {
@@ -230,12 +195,13 @@ impl Config {
         let (listen, admin_listen) = server::listeners(&mut reader, &top);
         let allowed_origins = server::origins(&mut reader, &top);
         let server = server::server(&mut reader, &top);
-        let breaker = server::breaker(&mut reader, &top);
+        let breaker = breaker::read(&mut reader, &top);
+        let retry_budget = budget::read(&mut reader, &top, Budget::PROVIDER);
         let cache = server::cache(&mut reader, &top);
         let token_estimate = server::token_estimate(&mut reader, &top);
         let proxy = server::proxy(&mut reader, &top);
         let watch = server::watch(&mut reader, &top);
-        let targets = target::read(&mut reader, &top, world);
+        let targets = target::read(&mut reader, &top, &breaker, world);
         target::check_loops(&mut reader, &top, &targets, listen);
         let routes = route::read(&mut reader, &top, &targets);
         space::check(&mut reader, &top, &targets, &routes);
@@ -251,6 +217,7 @@ impl Config {
             allowed_origins,
             server,
             breaker,
+            retry_budget,
             cache,
             token_estimate,
             proxy,

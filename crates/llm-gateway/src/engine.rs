@@ -23,8 +23,9 @@ pub(crate) use llm_resilience::providers::{
 };
 pub(crate) use llm_resilience::quality::{Finding, Language};
 pub(crate) use llm_resilience::router::{
-    Allowance, Canary, CanaryState, Edge, FailOpen, Filter, Hedging, Ledger, Limits,
-    MAX_CANDIDATES, OnCut, Payer, Policy, Price, Spend, Strategy, Thinking, Truncate,
+    Allowance, Budget, Canary, CanaryState, Detector, Detectors, Edge, FailOpen, Filter, Hedge,
+    Hedging, Ledger, Limits, MAX_CANDIDATES, OnCut, Payer, Policy, Price, SetAside, Spend,
+    Strategy, Thinking, Truncate,
 };
 pub(crate) use llm_resilience::{Client, Quality};
 pub(crate) use llm_resilience::{habit, list_price};
@@ -91,7 +92,8 @@ fn describe(config: &Config, observer: Arc<dyn Observer>) -> anyhow::Result<Clie
     let mut builder = Client::builder()
         .observer(observer)
         .token_estimate(config.token_estimate)
-        .breaker(breaker(&config.breaker)?);
+        .retry_budget(config.retry_budget)
+        .breaker(breaker(&config.breaker).context("[breaker]")?);
     for target in &config.targets {
         builder = builder
             .target(target_spec(target).with_context(|| format!("target `{}`", target.name))?);
@@ -105,10 +107,15 @@ fn describe(config: &Config, observer: Arc<dyn Observer>) -> anyhow::Result<Clie
 fn breaker(settings: &config::Breaker) -> anyhow::Result<BreakerConfig> {
     let built = BreakerConfig::builder()
         .failures(settings.failures)
-        .failure_window(settings.window)
+        .failure_window(settings.failure_window)
+        .samples(settings.samples)
+        .ratio_window(settings.ratio_window)
         .cooldown(settings.cooldown)
         .cooldown_max(settings.cooldown_max)
+        .heal(settings.heal)
+        .lease(settings.lease)
         .ramp_step(settings.ramp_step)
+        .ramp_good(settings.ramp_good)
         .ratio(settings.failure_percent.map(share))
         .shadow_every(settings.shadow_every)
         .alerts(
@@ -116,7 +123,7 @@ fn breaker(settings: &config::Breaker) -> anyhow::Result<BreakerConfig> {
             share(settings.escalate_percent),
         )
         .build();
-    built.context("[breaker]")
+    Ok(built?)
 }
 
 /// Percent as a part of one.
@@ -194,7 +201,10 @@ fn target_spec(target: &config::Target) -> anyhow::Result<TargetSpec> {
     }
     let mut spec = TargetSpec::new(target.name.as_str(), endpoint.build()?)
         .limits(target.limits)
-        .breaker(target.breaker)
+        .breaker(target.breaker.mode)
+        .breaker_settings(breaker(&target.breaker)?)
+        .detectors(target.breaker.detectors)
+        .set_aside(target.breaker.set_aside)
         .thinks(target.thinks)
         .price(target.price.unwrap_or_default());
     if let Some(label) = &target.credential {
@@ -296,12 +306,17 @@ pub(crate) fn policy(route: &config::Route) -> Policy {
     if let Some(deadline) = route.deadline {
         // Who says how long a call may take says it of every call.
         (policy.deadline, policy.thinking_deadline) = (deadline, deadline);
+        // A default must not use up all of what is given.
+        policy.patience = policy.patience.min(deadline / 2);
     }
+    policy.thinking_deadline = route.thinking_deadline.unwrap_or(policy.thinking_deadline);
     policy.patience = route.patience.unwrap_or(policy.patience);
     policy.attempts = route.attempts.unwrap_or(policy.attempts);
     policy.max_sends = route.max_calls.unwrap_or(policy.max_sends);
     policy.strategy = route.strategy.unwrap_or(policy.strategy);
     policy.hedging = route.hedging.unwrap_or(policy.hedging);
+    policy.retries = route.retries;
+    policy.eject_percent = route.eject_percent.unwrap_or(policy.eject_percent);
     policy.fail_open = route.remedy.fail_open;
     policy.max_cost = route.remedy.max_cost;
     policy.on_cut = route.care.on_cut.unwrap_or(policy.on_cut);
@@ -313,6 +328,10 @@ pub(crate) fn policy(route: &config::Route) -> Policy {
     policy.windows.stream = given.stream.unwrap_or(policy.windows.stream);
     policy.backoff = route.backoff.unwrap_or(policy.backoff);
     policy.windows.thinking = given.thinking.unwrap_or(policy.windows.thinking);
+    let mut learnt = policy.learnt.unwrap_or_default();
+    learnt.floor = given.learnt_floor.unwrap_or(learnt.floor);
+    learnt.percent = given.learnt_percent.unwrap_or(learnt.percent);
+    policy.learnt = (learnt.percent > 0).then_some(learnt);
     policy
 }
 
@@ -412,6 +431,57 @@ mod tests {
         ];
         assert_eq!(seconds.map(|window| window.as_secs()), [1, 2, 3, 4, 5, 6]);
         assert_eq!(policy.thinking_deadline, policy.deadline);
+    }
+
+    #[test]
+    fn the_defaults_of_the_file_are_those_of_the_breaker() {
+        let built = breaker(&config::Breaker::default()).unwrap();
+        assert_eq!(built, BreakerConfig::default());
+        let usual = config::Breaker::default();
+        assert_eq!(usual.mode, Mode::default());
+        assert_eq!(usual.detectors, Detectors::default());
+    }
+
+    #[test]
+    fn the_deadline_of_thinking_calls_may_be_set_alone() {
+        let policy = policy_of("thinking_deadline = \"3m\"");
+        assert_eq!(policy.thinking_deadline, Duration::from_secs(180));
+        assert_eq!(policy.deadline, Policy::interactive().deadline);
+        let policy = policy_of("deadline = \"5s\"\nthinking_deadline = \"3m\"");
+        assert_eq!(policy.thinking_deadline, Duration::from_secs(180));
+        assert_eq!(policy.deadline, Duration::from_secs(5));
+        let policy = policy_of("deadline = \"1s\"");
+        assert_eq!(policy.patience, Duration::from_millis(500));
+        for (route, named) in [
+            (
+                "thinking_deadline = \"9s\"",
+                "routes.chat.thinking_deadline: shorter than the deadline of 30s",
+            ),
+            (
+                "patience = \"40s\"",
+                "routes.chat.patience: longer than the deadline of 30s",
+            ),
+        ] {
+            let error = client(route).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_learnt_may_count_for_more_or_for_nothing() {
+        let policy = policy_of("windows = { learnt_percent = 300, learnt_floor = \"4s\" }");
+        let learnt = policy.learnt.unwrap();
+        assert_eq!(
+            (learnt.percent, learnt.floor),
+            (300, Duration::from_secs(4))
+        );
+        assert_eq!(policy_of("windows = { learnt_percent = 0 }").learnt, None);
+        let error = client("windows = { learnt_percent = 50 }").unwrap_err();
+        assert!(
+            error.to_string().contains("windows.learnt_percent"),
+            "{error}"
+        );
+        assert_eq!(policy_of("eject_percent = 30").eject_percent, 30);
     }
 
     #[test]

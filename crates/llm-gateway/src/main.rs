@@ -3,7 +3,7 @@
 //! ```text
 //! llm-gateway demo            an outage, survived, on simulated providers
 //! llm-gateway serve           the gateway: a file, or keys from the environment, or the simulator
-//! llm-gateway check FILE      is this configuration right?
+//! llm-gateway check FILE      is this configuration right? (or --config FILE)
 //! llm-gateway keys            every key a configuration may hold
 //! ```
 //!
@@ -130,5 +130,66 @@ fn report(error: &anyhow::Error) {
         );
     } else {
         eprintln!("error: {error:#}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What follows a beginning, up to the end of the code or the line, or to a remark.
+    fn commands<'t>(text: &'t str, beginning: &str) -> Vec<&'t str> {
+        let rest = text.split(beginning).skip(1);
+        let code = rest.filter_map(|rest| rest.split(['`', '\n', '#', '|']).next());
+        let code = code.filter_map(|code| code.split("   ").next());
+        code.map(str::trim).collect()
+    }
+
+    #[track_caller]
+    fn parse(command: &str) {
+        let words = std::iter::once("llm-gateway").chain(command.split_whitespace());
+        if let Err(error) = Arguments::try_parse_from(words) {
+            panic!("`{command}` is no command: {error}");
+        }
+    }
+
+    #[test]
+    fn the_commands_on_the_first_page_are_commands() {
+        let page = include_str!("../../../README.md");
+        let found = commands(page, "cargo run --release -- ");
+        assert!(found.len() >= 4, "{found:?}");
+        found.into_iter().for_each(parse);
+        commands(page, "`-- ").into_iter().for_each(parse);
+    }
+
+    #[test]
+    fn the_commands_in_the_books_are_commands() {
+        let mut count = 0;
+        for page in [
+            include_str!("../../../docs/configuration.md"),
+            include_str!("../../../docs/gateway.md"),
+            include_str!("../../../docs/tuning.md"),
+            include_str!("../README.md"),
+        ] {
+            for command in ["check", "serve", "demo", "keys"] {
+                for rest in commands(page, &format!("llm-gateway {command}")) {
+                    // Alone it may be no more than its name.
+                    if command != "check" || !rest.is_empty() {
+                        parse(&format!("{command} {rest}"));
+                        count += 1;
+                    }
+                }
+            }
+        }
+        assert!(count >= 3, "{count}");
+    }
+
+    #[test]
+    fn a_configuration_is_named_in_either_way() {
+        parse("check gateway.toml");
+        parse("check --config gateway.toml");
+        let both = Arguments::try_parse_from(["llm-gateway", "check"]);
+        // The environment may name one.
+        assert!(both.is_err() || std::env::var_os("LLM_GATEWAY_CONFIG").is_some());
     }
 }

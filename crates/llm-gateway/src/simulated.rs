@@ -1,7 +1,7 @@
 //! The embedded simulator, for those who have no key yet.
 
-use crate::config::{Cloud, Config, Target, wellknown};
-use crate::engine::{Features, Limits, Mode, Provider, Thinking};
+use crate::config::{Breaker, Cloud, Config, Target, wellknown};
+use crate::engine::{Features, Limits, Provider, Thinking};
 use llm_sim::{Script, Sim, SimHandle};
 
 /// Two simulated providers on the loopback, one of each dialect.
@@ -71,7 +71,7 @@ pub(crate) fn target(name: &str, provider: Provider, base_url: String) -> Target
         context_window: None,
         default_max_tokens: None,
         prefill: None,
-        breaker: Mode::Enforce,
+        breaker: Breaker::default(),
         thinks: Thinking::default(),
         lacks: Features::NONE,
         known: None,

@@ -21,6 +21,9 @@
 //! # }
 //! ```
 //!
+//! Nothing needs setting. What may be set (limits of a route by [`router::Policy`], rate limits, prices and health of a target by
+//! [`TargetSpec`]) is in the table of the crate's README, each call beside its key in the gateway's file, with an example.
+//!
 //! # The order of things
 //!
 //! ```text
@@ -101,3 +104,8 @@ pub use self::rewrite::Rewrite;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So does what the first page of the workspace shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct FirstPage;

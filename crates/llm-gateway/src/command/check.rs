@@ -12,8 +12,11 @@ use std::time::SystemTime;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Check {
     /// The configuration.
-    #[arg(value_name = "FILE", env = "LLM_GATEWAY_CONFIG")]
-    config: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "config")]
+    file: Option<PathBuf>,
+    /// The same, as `serve` takes it.
+    #[arg(long, value_name = "FILE", env = "LLM_GATEWAY_CONFIG")]
+    config: Option<PathBuf>,
 }
 
 impl Check {
@@ -23,7 +26,9 @@ impl Check {
     ///
     /// The faults.
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let config = Config::load(&self.config, &Process)?;
+        // One that stands there by itself is meant, whatever the environment says.
+        let path = self.file.or(self.config).unwrap_or_default();
+        let config = Config::load(&path, &Process)?;
         engine::build(&config, Arc::new(Metrics::new(&config)))?;
         let mut warnings = walk::warnings(&config);
         #[expect(
@@ -48,7 +53,7 @@ impl Check {
         for line in known::lines(&config) {
             say!("  {line}");
         }
-        let origin = self.config.display();
+        let origin = path.display();
         let (targets, routes) = (config.targets.len(), config.routes.len());
         let warned = match warnings.len() {
             0 => String::new(),

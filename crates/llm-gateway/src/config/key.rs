@@ -1,5 +1,7 @@
 //! Every key a configuration may hold: what the reader accepts and what `docs/configuration.md` tells, from one table.
 
+mod breaker;
+mod budget;
 mod caller;
 mod policy;
 mod route;
@@ -15,8 +17,14 @@ pub(crate) enum Section {
     Root,
     /// `[server]`.
     Server,
-    /// `[breaker]`.
+    /// `[breaker]`, and `breaker` of a target.
     Breaker,
+    /// The value of `set_aside`.
+    SetAside,
+    /// The value of `retry_budget`.
+    Budget,
+    /// The value of `hedging`, where it is a table.
+    Hedging,
     /// `[cache]`.
     Cache,
     /// `[targets.NAME]`.
@@ -68,6 +76,8 @@ pub(crate) struct Key {
 pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
     let lists = [
         server::KEYS,
+        breaker::KEYS,
+        budget::KEYS,
         target::KEYS,
         route::KEYS,
         policy::KEYS,
@@ -81,6 +91,14 @@ pub(crate) fn names(section: Section) -> impl Iterator<Item = &'static str> {
     keys()
         .filter(move |key| key.section == section)
         .map(|key| key.name)
+}
+
+/// What a key that had another name is called now.
+pub(crate) fn renamed(section: Section, name: &str) -> Option<&'static str> {
+    match (section, name) {
+        (Section::Breaker, "window") => Some("failure_window"),
+        _ => None,
+    }
 }
 
 const fn key(
@@ -101,10 +119,15 @@ const fn key(
 
 impl Section {
     /// Every section, in the order of the reference, with what stands above its table there.
-    const ALL: [(Self, &'static str); 18] = [
+    const ALL: [(Self, &'static str); 21] = [
         (Self::Root, "top of the file"),
         (Self::Server, "[server]"),
-        (Self::Breaker, "[breaker]"),
+        (
+            Self::Breaker,
+            "[breaker], and breaker = { ... } of a target",
+        ),
+        (Self::SetAside, "set_aside = { ... }"),
+        (Self::Budget, "retry_budget = { ... }"),
         (Self::Cache, "[cache]"),
         (Self::Target, "[targets.NAME]"),
         (Self::ApiKey, "api_key = { ... }"),
@@ -115,6 +138,7 @@ impl Section {
         (Self::Member, "a member of a tier"),
         (Self::Windows, "windows = { ... }"),
         (Self::Backoff, "backoff = { ... }"),
+        (Self::Hedging, "hedging = { ... }"),
         (Self::On, "on = { ... }"),
         (Self::Canary, "canary = { ... }"),
         (Self::HoldBack, "hold_back = { ... }"),

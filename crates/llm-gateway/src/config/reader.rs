@@ -209,6 +209,17 @@ impl<'t> Reader<'t> {
             if key::names(section).any(|known| known == name) {
                 continue;
             }
+            if let Some(now) = key::renamed(section, name) {
+                let at = key.span().start;
+                let mend = format!("write `{now}`");
+                self.fault(
+                    at,
+                    entries.path_of(name),
+                    "a key with another name now",
+                    mend,
+                );
+                continue;
+            }
             let mend = match nearest(name, key::names(section)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => {

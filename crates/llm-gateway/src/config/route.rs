@@ -1,14 +1,15 @@
 //! Reads `[routes.NAME]`: what callers ask for, and in what order targets serve it.
 
 use super::backoff;
+use super::budget;
 use super::care::{self, Care};
 use super::key::Section;
 use super::reader::{Entries, Reader, Value};
 use super::remedy::{self, Remedy};
 use super::stick::{self, StickTo};
 use super::target::{Target, check_name};
-use super::wording::{kind, unknown_mend};
-use crate::engine::{Backoff, Hedging, Strategy};
+use super::wording::{kind, show, unknown_mend};
+use crate::engine::{self, Backoff, Budget, Hedging, Strategy};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use toml::de::DeValue;
@@ -16,7 +17,7 @@ use toml::de::DeValue;
 /// The largest weight: shares finer than that are noise.
 const HEAVIEST: u32 = 10_000;
 /// Members a route may have over all tiers: what the engine can keep track of.
-const MOST_MEMBERS: usize = crate::engine::MAX_CANDIDATES;
+const MOST_MEMBERS: usize = engine::MAX_CANDIDATES;
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// What serves one name.
@@ -32,6 +33,8 @@ pub(crate) struct Route {
     pub(crate) preset: Preset,
     /// Wall clock for one call.
     pub(crate) deadline: Option<Duration>,
+    /// The same where the model thinks first.
+    pub(crate) thinking_deadline: Option<Duration>,
     /// The longest wait before the next tier.
     pub(crate) patience: Option<Duration>,
     /// Tries of one target.
@@ -48,6 +51,10 @@ pub(crate) struct Route {
     pub(crate) stick_to: StickTo,
     /// Whether a second target is asked beside a slow one.
     pub(crate) hedging: Option<Hedging>,
+    /// What repeated calls may come to.
+    pub(crate) retries: Budget,
+    /// How many of its members detectors may have set aside, in percent.
+    pub(crate) eject_percent: Option<u8>,
     /// What is asked of answers.
     pub(crate) care: Care,
     /// What to answer when no target could, in order.
@@ -93,6 +100,10 @@ pub(crate) struct Windows {
     pub(crate) stream: Option<Duration>,
     /// How much longer where the model thinks first.
     pub(crate) thinking: Option<Duration>,
+    /// What was learnt allows so much of a p99, in percent; 0: nothing that was learnt counts.
+    pub(crate) learnt_percent: Option<u32>,
+    /// Never less than this.
+    pub(crate) learnt_floor: Option<Duration>,
 }
 
 /// One way to answer when no target could.
@@ -166,6 +177,7 @@ fn route(
     let mut used = Vec::new();
     let tiers = tiers(reader, table, targets, &mut used);
     let remedy = remedy::read(reader, table, targets, &mut used);
+    count(reader, table, used.len());
     let presets = [
         ("interactive", Preset::Interactive),
         ("background", Preset::Background),
@@ -175,6 +187,7 @@ fn route(
         .choice(table, "preset", &presets)
         .unwrap_or(Preset::Interactive);
     let deadline = reader.duration(table, "deadline", SHORTEST);
+    let thinking_deadline = reader.duration(table, "thinking_deadline", SHORTEST);
     let patience = reader.duration(table, "patience", Duration::ZERO);
     let attempts = reader
         .whole(table, "attempts", 1..21)
@@ -187,30 +200,20 @@ fn route(
     let strategies = Strategy::ALL.map(|strategy| (strategy.as_str(), strategy));
     let strategy = reader.choice(table, "strategy", &strategies);
     let stick_to = stick::read(reader, table, strategy);
-    let hedges = [("off", Hedging::Off), ("at_p90", Hedging::AtP90)];
-    let hedging = reader.choice(table, "hedging", &hedges);
+    let hedging = budget::hedging(reader, table);
+    let retries = budget::read(reader, table, Budget::ROUTE);
+    let eject_percent = reader
+        .whole(table, "eject_percent", 0..101)
+        .and_then(|n| u8::try_from(n).ok());
     let care = care::read(reader, table);
     let degraded = degraded(reader, table);
-    if let (Some(deadline), Some(patience)) = (deadline, patience)
-        && patience > deadline
-    {
-        let at = table
-            .get("patience")
-            .map_or(table.at, |value| value.span().start);
-        let what = "longer than the deadline, so that the next tier is never reached";
-        reader.fault(
-            at,
-            table.path_of("patience"),
-            what,
-            "make patience shorter than deadline",
-        );
-    }
-    Some(Route {
+    let route = Route {
         name: name.to_owned(),
         aliases,
         tiers: tiers?,
         preset,
         deadline,
+        thinking_deadline,
         patience,
         attempts,
         max_calls,
@@ -219,10 +222,49 @@ fn route(
         strategy,
         stick_to,
         hedging,
+        retries,
+        eject_percent,
         care,
         degraded,
         remedy,
-    })
+    };
+    check_times(reader, table, &engine::policy(&route));
+    Some(route)
+}
+
+/// Times that contradict each other, whether they are written or the preset's.
+fn check_times(reader: &mut Reader<'_>, table: &Entries<'_, '_>, policy: &engine::Policy) {
+    let deadline = show(policy.deadline);
+    let at = |name: &str| {
+        let value = table.get(name).or_else(|| table.get("deadline"));
+        value.map_or(table.at, |value| value.span().start)
+    };
+    if policy.patience > policy.deadline {
+        let what = format!(
+            "longer than the deadline of {deadline}, so that the next tier is never reached"
+        );
+        let mend = "make patience shorter than deadline";
+        reader.fault(at("patience"), table.path_of("patience"), what, mend);
+    }
+    if policy.thinking_deadline < policy.deadline {
+        let what = format!("shorter than the deadline of {deadline} that other calls have");
+        let mend = "make thinking_deadline at least as long as deadline, or leave it out";
+        let path = table.path_of("thinking_deadline");
+        reader.fault(at("thinking_deadline"), path, what, mend);
+    }
+}
+
+/// Targets in tiers, under `on` and on trial are kept track of alike.
+fn count(reader: &mut Reader<'_>, table: &Entries<'_, '_>, members: usize) {
+    if members > MOST_MEMBERS {
+        let at = table
+            .get("tiers")
+            .map_or(table.at, |value| value.span().start);
+        let what = format!(
+            "{members} targets in its tiers, under `on` and on trial, and at most {MOST_MEMBERS} are possible"
+        );
+        reader.fault(at, table.path_of("tiers"), what, "split the route");
+    }
 }
 
 fn aliases(
@@ -307,14 +349,6 @@ fn tiers(
             );
         }
         tiers.push(tier);
-    }
-    if tiers.iter().map(Vec::len).sum::<usize>() > MOST_MEMBERS {
-        reader.fault(
-            at,
-            path,
-            format!("more than {MOST_MEMBERS} members"),
-            "split the route",
-        );
     }
     Some(tiers)
 }
@@ -409,6 +443,16 @@ fn windows(reader: &mut Reader<'_>, table: &Entries<'_, '_>) -> Windows {
         ("thinking", &mut windows.thinking),
     ] {
         *slot = reader.duration(&table, name, SHORTEST);
+    }
+    windows.learnt_floor = reader.duration(&table, "learnt_floor", SHORTEST);
+    windows.learnt_percent = reader.whole(&table, "learnt_percent", 0..1_001);
+    if let (Some(percent @ 1..100), Some(value)) =
+        (windows.learnt_percent, table.get("learnt_percent"))
+    {
+        let what = format!("{percent} % of what a call may well take would cut off good answers");
+        let mend = "write a whole number from 100 to 1000, or 0 for none";
+        let path = table.path_of("learnt_percent");
+        reader.fault(value.span().start, path, what, mend);
     }
     windows
 }

@@ -1,15 +1,13 @@
-//! Reads listeners, the server's limits, the breaker and the cache.
+//! Reads listeners, the server's limits and the cache.
 
 use super::key::Section;
 use super::reader::{Entries, Reader};
-use super::{Breaker, Cache, DEFAULT_LISTEN, Proxy, Server};
+use super::{Cache, DEFAULT_LISTEN, Proxy, Server};
 use crate::engine::Estimate;
 use std::net::SocketAddr;
 use std::time::Duration;
 use toml::de::DeValue;
 
-/// The longest streak a breaker can count.
-const MOST_FAILURES: u32 = 16;
 const SHORTEST: Duration = Duration::from_millis(1);
 
 pub(super) fn listeners(
@@ -166,68 +164,6 @@ pub(super) fn server(reader: &mut Reader<'_>, top: &Entries<'_, '_>) -> Server {
         }
     }
     server
-}
-
-pub(super) fn breaker(reader: &mut Reader<'_>, top: &Entries<'_, '_>) -> Breaker {
-    let mut breaker = Breaker::default();
-    let Some(table) = reader.table(top, "breaker", Section::Breaker) else {
-        return breaker;
-    };
-    if let Some(count) = reader.whole(&table, "failures", 1..MOST_FAILURES + 1) {
-        breaker.failures = count;
-    }
-    for (name, slot) in [
-        ("window", &mut breaker.window),
-        ("cooldown", &mut breaker.cooldown),
-        ("cooldown_max", &mut breaker.cooldown_max),
-    ] {
-        if let Some(duration) = reader.duration(&table, name, SHORTEST) {
-            *slot = duration;
-        }
-    }
-    if let Some(step) = reader.duration(&table, "ramp_step", Duration::ZERO) {
-        breaker.ramp_step = step;
-    }
-    if let Some(percent) = reader.whole(&table, "failure_percent", 0..101) {
-        breaker.failure_percent = (percent > 0).then_some(percent);
-    }
-    if let Some(every) = reader.duration(&table, "shadow_every", Duration::ZERO) {
-        breaker.shadow_every = (!every.is_zero()).then_some(every);
-    }
-    for (name, slot) in [
-        ("alert_percent", &mut breaker.alert_percent),
-        ("escalate_percent", &mut breaker.escalate_percent),
-    ] {
-        if let Some(percent) = reader.whole(&table, name, 1..101) {
-            *slot = percent;
-        }
-    }
-    if breaker.escalate_percent < breaker.alert_percent {
-        match table.get("escalate_percent") {
-            Some(value) => {
-                let (at, path) = (value.span().start, table.path_of("escalate_percent"));
-                let mend = "make escalate_percent at least as high as alert_percent";
-                reader.fault(at, path, "lower than the first alert", mend);
-            }
-            None => breaker.escalate_percent = breaker.alert_percent,
-        }
-    }
-    if breaker.cooldown_max < breaker.cooldown {
-        match table.get("cooldown_max") {
-            Some(value) => {
-                let at = value.span().start;
-                let mend = "make cooldown_max at least as long as cooldown";
-                reader.fault(
-                    at,
-                    table.path_of("cooldown_max"),
-                    "shorter than the first cooldown",
-                    mend,
-                );
-            }
-            None => breaker.cooldown_max = breaker.cooldown,
-        }
-    }
-    breaker
 }
 
 pub(super) fn cache(reader: &mut Reader<'_>, top: &Entries<'_, '_>) -> Cache {

@@ -1,5 +1,6 @@
 //! Reads `[targets.NAME]`: what can be called.
 
+use super::breaker::{self, Breaker};
 use super::cloud::{self, Cloud};
 use super::key::Section;
 use super::limit;
@@ -9,8 +10,8 @@ use super::reader::{Entries, Reader, Value};
 use super::secret::{Source, World};
 use super::wording::unknown_mend;
 use crate::engine::{
-    Features, Limits, Mode, Model, Prefill, Price, Provider, Thinking, Wire, catalog_entry,
-    embedding, habit, list_price, model,
+    Features, Limits, Model, Prefill, Price, Provider, Thinking, Wire, catalog_entry, embedding,
+    habit, list_price, model,
 };
 use http::{HeaderName, HeaderValue, Uri};
 use secrecy::SecretString;
@@ -55,8 +56,8 @@ pub(crate) struct Target {
     pub(crate) default_max_tokens: Option<u32>,
     /// How it goes on from the beginning of an answer, if that is not left to what is known of it.
     pub(crate) prefill: Option<Prefill>,
-    /// Whether the opinion of its breaker counts.
-    pub(crate) breaker: Mode,
+    /// When it is left alone.
+    pub(crate) breaker: Breaker,
     /// When its model thinks before it speaks.
     pub(crate) thinks: Thinking,
     /// What it cannot do.
@@ -99,6 +100,7 @@ impl fmt::Debug for Target {
 pub(super) fn read(
     reader: &mut Reader<'_>,
     top: &Entries<'_, '_>,
+    breaker: &Breaker,
     world: &dyn World,
 ) -> Vec<(String, Option<Target>)> {
     let mut targets = Vec::new();
@@ -107,7 +109,7 @@ pub(super) fn read(
         let path = format!("targets.{name}");
         let target = reader
             .table_value(value, Section::Target, path)
-            .and_then(|table| target(reader, &table, name, world));
+            .and_then(|table| target(reader, &table, name, breaker, world));
         targets.push((name.to_owned(), target));
     }
     if targets.is_empty()
@@ -139,6 +141,7 @@ fn target(
     reader: &mut Reader<'_>,
     table: &Entries<'_, '_>,
     name: &str,
+    usual: &Breaker,
     world: &dyn World,
 ) -> Option<Target> {
     let provider = provider(reader, table);
@@ -180,13 +183,7 @@ fn target(
         .map(|way| (way.as_str(), *way))
         .collect();
     let prefill = reader.choice(table, "prefill", &ways);
-    let modes = [
-        ("enforce", Mode::Enforce),
-        ("observe", Mode::Observe),
-        ("closed", Mode::ForcedClosed),
-        ("open", Mode::ForcedOpen),
-    ];
-    let breaker = reader.choice(table, "breaker", &modes).unwrap_or_default();
+    let breaker = breaker::of_target(reader, table, usual);
     let habits: Vec<_> = Thinking::ALL
         .iter()
         .map(|habit| (habit.as_str(), *habit))

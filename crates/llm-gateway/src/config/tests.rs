@@ -135,7 +135,7 @@ fn an_unknown_key_without_a_neighbour_lists_the_known_ones() {
     let text = faults("cooldown =", "zzz = 1\ncooldown =");
     assert_eq!(
         text,
-        "gateway.toml:10:1: breaker.zzz: unknown key\n    mend: remove it; known here: failures, window, cooldown, cooldown_max, ramp_step, failure_percent, shadow_every, alert_percent, escalate_percent"
+        "gateway.toml:10:1: breaker.zzz: unknown key\n    mend: remove it; known here: mode, failures, failure_window, failure_percent, ratio_window, samples, cooldown, cooldown_max, heal, lease, ramp_step, ramp_good, shadow_every, detectors, set_aside, alert_percent, escalate_percent"
     );
 }
 

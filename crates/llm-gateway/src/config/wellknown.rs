@@ -7,7 +7,7 @@ use super::secret::{Source, World};
 use super::stick::StickTo;
 use super::target::Target;
 use super::{Breaker, Cache, Config, DEFAULT_LISTEN, Proxy, Server};
-use crate::engine::{Estimate, Limits, Mode, Provider, catalog_entry, habit, list_price, model};
+use crate::engine::{Budget, Estimate, Limits, Provider, catalog_entry, habit, list_price, model};
 
 /// Targets in the order of fallback: name, provider, and its current small general model or the stable alias of it.
 /// Those of Gemini and DeepSeek are from the vendors' pages, those of OpenAI, Anthropic and xAI from third-party lists
@@ -76,7 +76,7 @@ pub(crate) fn from_environment(world: &dyn World) -> Option<Config> {
                 context_window: stated.context_window,
                 default_max_tokens: None,
                 prefill: None,
-                breaker: Mode::Enforce,
+                breaker: Breaker::default(),
                 thinks: habit(provider, model_name),
                 lacks: stated.cannot,
                 limits: Limits::default(),
@@ -115,6 +115,7 @@ pub(crate) fn with_defaults(targets: Vec<Target>, routes: Vec<Route>) -> Config 
         allowed_origins: Vec::new(),
         server: Server::default(),
         breaker: Breaker::default(),
+        retry_budget: Budget::PROVIDER,
         token_estimate: Estimate::default(),
         proxy: Proxy::default(),
         watch: None,
@@ -140,6 +141,7 @@ pub(crate) fn route(name: &str, order: &[usize]) -> Route {
         tiers: order.iter().map(member).collect(),
         preset: Preset::Interactive,
         deadline: None,
+        thinking_deadline: None,
         patience: None,
         attempts: None,
         max_calls: None,
@@ -148,6 +150,8 @@ pub(crate) fn route(name: &str, order: &[usize]) -> Route {
         strategy: None,
         stick_to: StickTo::Key,
         hedging: None,
+        retries: Budget::ROUTE,
+        eject_percent: None,
         care: Care::default(),
         degraded: vec![Degraded::Cached],
         remedy: Default::default(),

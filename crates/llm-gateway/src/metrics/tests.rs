@@ -49,3 +49,24 @@ fn a_reason_is_counted() {
         "{text}"
     );
 }
+
+/// The words of labels stand in the book, each in the row of its label.
+#[test]
+fn the_words_in_labels_are_told() {
+    use llm_resilience::breaker::TripReason;
+    use llm_resilience::router::{Refusal, WaitSource, Why};
+    let page = include_str!("../../../../docs/gateway.md");
+    let reasons: Vec<_> = TripReason::ALL.iter().map(|one| one.as_str()).collect();
+    for (label, words) in [
+        ("| `why` |", Why::NAMES),
+        ("| `source` of a wait |", WaitSource::NAMES),
+        ("| `reason` of `set_aside`", &reasons),
+        ("| `reason` of `passed_over_total` |", Refusal::NAMES),
+    ] {
+        let row = page.lines().find(|line| line.starts_with(label)).unwrap();
+        let told: Vec<_> = row.split('`').skip(1).step_by(2).collect();
+        for word in words {
+            assert!(told.contains(word), "{label} lacks {word}");
+        }
+    }
+}

@@ -69,6 +69,34 @@ async fn a_breaker_that_only_observes_keeps_no_call_away() {
 }
 
 #[tokio::test]
+async fn a_target_may_be_left_sooner_than_the_others() {
+    for (own, calls) in [("breaker = { failures = 2 }", 2), ("", 5)] {
+        let (first, second) = sims(DOWN).await;
+        let text = of_first(&first, &second, own);
+        let gateway = Gateway::serve(&format!("[breaker]\nshadow_every = \"0s\"\n{text}"));
+        for _ in 0..8 {
+            gateway.chat("hi").await;
+        }
+        assert_eq!(first.count(), calls, "{own}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_key_is_tried_again_as_soon_as_the_file_says() {
+    for (time, again) in [("100ms", true), ("5m", false)] {
+        let (first, second) = sims("[[rule]]\npreset = \"invalid_key\"").await;
+        let own = format!("breaker = {{ set_aside = {{ refused_key = \"{time}\" }} }}");
+        let gateway = Gateway::serve(&of_first(&first, &second, &own));
+        gateway.chat("hi").await;
+        gateway.chat("hi").await;
+        assert_eq!(first.count(), 1, "{time}");
+        sleep(Duration::from_millis(200)).await;
+        gateway.chat("hi").await;
+        assert_eq!(first.count() > 1, again, "{time}");
+    }
+}
+
+#[tokio::test]
 async fn shadow_probes_are_sent_as_often_as_the_file_says() {
     for (every, looked_for) in [("50ms", true), ("0s", false)] {
         let (first, second) = sims(DOWN).await;

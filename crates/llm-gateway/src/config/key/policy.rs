@@ -7,21 +7,21 @@ pub(super) const KEYS: &[Key] = &[
     key(
         Section::Target,
         "organisation",
-        "text",
+        "text of up to 64 bytes",
         "none",
         "A label for the organisation that the key belongs to at the provider. Where its cap is reached, all its keys are set aside.",
     ),
     key(
         Section::Target,
         "failure_domain",
-        "text",
+        "text of up to 64 bytes",
         "the provider at its own address, else the server",
         "What fails together: its targets share a budget for repeated calls, one for each `region`, and where several of them are found to be out, the rest is set aside as well. Targets of one `model` there are a scope of their own.",
     ),
     key(
         Section::Target,
         "tags",
-        "list of texts",
+        "list of at most 32 names",
         "none",
         "By which calls (`x-llm-tags`) and routes may ask for the target.",
     ),
@@ -63,7 +63,7 @@ pub(super) const KEYS: &[Key] = &[
     key(
         Section::Route,
         "tags",
-        "list of texts",
+        "list of at most 32 names",
         "none",
         "Tags that every target of the route must have; one without is a fault.",
     ),
@@ -126,7 +126,7 @@ pub(super) const KEYS: &[Key] = &[
     key(
         Section::Canary,
         "steps",
-        "list of whole numbers",
+        "list of at most 8 whole numbers, ascending, 1 to 99",
         "`[5, 25, 50]`",
         "Its share of the callers in percent, step by step; after the last one it gets all. A trial begins anew where the target or the steps change, and goes on over any other reload.",
     ),

@@ -1,4 +1,4 @@
-//! The list of the keys about the gateway itself: the top of the file, server, breaker and cache.
+//! The list of the keys about the gateway itself: the top of the file, server and cache.
 
 use super::{Key, Section, key};
 
@@ -37,7 +37,14 @@ pub(super) const KEYS: &[Key] = &[
         "breaker",
         "table",
         "see below",
-        "When a target is left alone.",
+        "When a target is left alone, for all that say nothing else.",
+    ),
+    key(
+        Section::Root,
+        "retry_budget",
+        "table",
+        "`{ percent = 20, reserve = 10, most = 100 }`",
+        "What repeated calls to one provider, in each `region` there, may come to, for a hundred calls that succeed: over all routes.",
     ),
     key(
         Section::Root,
@@ -143,69 +150,6 @@ pub(super) const KEYS: &[Key] = &[
         "duration",
         "`\"25s\"`",
         "How long running calls may go on after that; then they are cut, streams with an error event. Kubernetes kills what has not ended after `terminationGracePeriodSeconds` (30 s), which must be longer than `notice` and `drain` together.",
-    ),
-    key(
-        Section::Breaker,
-        "failures",
-        "whole number, 1 to 16",
-        "`5`",
-        "Hard failures in a row that set a target aside.",
-    ),
-    key(
-        Section::Breaker,
-        "window",
-        "duration",
-        "`\"60s\"`",
-        "The time inside which they must fall.",
-    ),
-    key(
-        Section::Breaker,
-        "cooldown",
-        "duration",
-        "`\"60s\"`",
-        "How long it is left alone before one call probes it.",
-    ),
-    key(
-        Section::Breaker,
-        "cooldown_max",
-        "duration",
-        "`\"5m\"`",
-        "Repeated openings last twice as long each, up to this.",
-    ),
-    key(
-        Section::Breaker,
-        "ramp_step",
-        "duration",
-        "`\"10s\"`",
-        "After a good probe 10, 25 and 50 % of the calls pass for so long each, then all; `\"0s\"` lets all pass at once.",
-    ),
-    key(
-        Section::Breaker,
-        "failure_percent",
-        "whole number, 0 to 100",
-        "`50`",
-        "The share of failed calls in the last 30 s, of at least 20, that sets a target aside as well; one that was refused for want of capacity counts half. 0: none does.",
-    ),
-    key(
-        Section::Breaker,
-        "shadow_every",
-        "duration",
-        "`\"5s\"`",
-        "While a target is set aside for failures, so often at most the copy of a call without side effects is sent to it, to see whether it is well again, a fallback too that nobody needs at the time; its answer is thrown away, and paid for. `\"0s\"` sends none: then the end of an outage is noticed after `cooldown`.",
-    ),
-    key(
-        Section::Breaker,
-        "alert_percent",
-        "whole number, 1 to 100",
-        "`5`",
-        "An error rate of a target above this is logged as a warning, once, and shown as `llm_gateway_target_alert` 1. At least 20 calls in 30 s.",
-    ),
-    key(
-        Section::Breaker,
-        "escalate_percent",
-        "whole number, 1 to 100",
-        "`15`",
-        "Above this it is logged as an error, and shown as 2.",
     ),
     key(
         Section::Cache,

@@ -154,9 +154,9 @@ pub(super) const KEYS: &[Key] = &[
     key(
         Section::Target,
         "breaker",
-        "`\"enforce\"`, `\"observe\"`, `\"closed\"` or `\"open\"`",
-        "`\"enforce\"`",
-        "Whether the opinion of its breaker counts. `observe`: everything is judged and no call is kept away, to try settings out. `open`: no calls at all, as for the time of maintenance. `closed`: calls whatever happens; keys and quotas that are refused still set it aside.",
+        "a mode, or a table",
+        "`[breaker]`",
+        "What of `[breaker]` is otherwise for this target: a mode alone (`\"observe\"`), or a table of any of its keys, for a target that is called a hundred times a second or once a minute.",
     ),
     key(
         Section::Target,

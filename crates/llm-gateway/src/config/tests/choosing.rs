@@ -206,3 +206,22 @@ fn bad_things_to_stick_by_are_refused() {
     assert!(text.contains("did you mean `sticky`?"), "{text}");
     assert!(!text.contains("stick_to"), "one slip is one fault: {text}");
 }
+
+#[test]
+fn targets_of_a_route_are_counted_wherever_they_stand() {
+    let mut text = String::new();
+    for n in 0..129 {
+        text.push_str(&format!(
+            "[targets.t{n}]\nprovider = \"ollama\"\nmodel = \"m\"\n"
+        ));
+    }
+    let tier: Vec<_> = (0..127).map(|n| format!("\"t{n}\"")).collect();
+    text.push_str(&format!(
+        "[routes.r]\ntiers = [[{}]]\non = {{ region = [\"t127\"] }}\n",
+        tier.join(", ")
+    ));
+    parse(&text).unwrap();
+    let fault = parse(&format!("{text}canary = {{ target = \"t128\" }}")).unwrap_err();
+    let told = "routes.r.tiers: 129 targets in its tiers, under `on` and on trial, and at most 128";
+    assert!(fault.to_string().contains(told), "{fault}");
+}

@@ -30,8 +30,12 @@ pub(super) fn warnings(config: &Config, route: &Route) -> Vec<String> {
     let need = USUAL.as_secs();
     if policy.thinking_deadline < USUAL {
         let given = policy.thinking_deadline.as_secs_f64();
+        let key = match route.thinking_deadline {
+            Some(_) => "thinking_deadline",
+            None => "deadline",
+        };
         found.push(format!(
-            "routes.{name}.deadline: {given} s, and `{model}` of `{target}` thinks before it speaks, for up to {need} s and more: such calls are cut off, paid, and answered elsewhere or not at all; leave `deadline` out (then they have 10 minutes), or write \"600s\""
+            "routes.{name}.{key}: {given} s, and `{model}` of `{target}` thinks before it speaks, for up to {need} s and more: such calls are cut off, paid, and answered elsewhere or not at all; give such calls time of their own by thinking_deadline = \"600s\""
         ));
     }
     let window = policy.windows.first_token + policy.windows.thinking;
@@ -84,7 +88,14 @@ mod tests {
             found[0].starts_with("routes.r.deadline: 30 s, and `gpt-5-mini` of `a` thinks"),
             "{found:?}"
         );
-        assert!(found[0].contains("leave `deadline` out"), "{found:?}");
+        assert!(found[0].contains("by thinking_deadline"), "{found:?}");
+        let both = "deadline = \"30s\"\nthinking_deadline = \"9m\"";
+        assert_eq!(walked("gpt-5-mini", both), Vec::<String>::new());
+        let found = walked("gpt-5-mini", "thinking_deadline = \"40s\"");
+        assert!(
+            found[0].starts_with("routes.r.thinking_deadline: 40 s"),
+            "{found:?}"
+        );
         let found = walked("gpt-5-mini", "windows = { thinking = \"20s\" }");
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(
