@@ -196,6 +196,14 @@ mod tests {
     }
 
     #[test]
+    fn where_everything_is_silent_the_answer_is_ready_after_one_window() {
+        let (bare, ours) = bare_and_ours("everything silent")[0];
+        assert!(bare.p99.as_secs() >= 29, "{bare:?}");
+        assert!(ours.p99.as_secs() <= 10, "{ours:?}");
+        assert!(ours.amplification <= 2.2, "{ours:?}");
+    }
+
+    #[test]
     fn no_wave_of_load_opens_a_gate_in_a_hundred_thousand_calls() {
         // Waves of either length meet some 38 000 calls a seed.
         for seed in ["1", "2", "3"] {

@@ -182,12 +182,24 @@ pub(crate) fn all(size: &Size) -> Vec<Scenario> {
             true,
         ),
         two_tiers_down(),
-        both_down(
+        both(
+            Trouble::Errors(1.0, ErrorKind::ServerError),
             "everything down",
             "Both providers answer every call with a 503 for 60 s.",
             60,
         ),
-        both_down("everything down for long", "The same for 5 minutes.", 300),
+        both(
+            Trouble::Errors(1.0, ErrorKind::ServerError),
+            "everything down for long",
+            "The same for 5 minutes.",
+            300,
+        ),
+        both(
+            Trouble::Hang,
+            "everything silent",
+            "Both providers accept every call and never answer, for 60 s.",
+            60,
+        ),
         canary(
             "canary that is 3 points worse",
             "A new target beside the primary fails in 5 of 100 calls, the primary in 2. Callers of twice the usual number; every gateway tries it for itself.",
@@ -399,8 +411,8 @@ fn canary(name: &'static str, about: &'static str, errors: f64) -> Scenario {
     scenario
 }
 
-fn both_down(name: &'static str, about: &'static str, seconds: u64) -> Scenario {
-    let down = |to| vec![fault(to, Trouble::Errors(1.0, ErrorKind::ServerError))];
+fn both(trouble: Trouble, name: &'static str, about: &'static str, seconds: u64) -> Scenario {
+    let down = |to| vec![fault(to, trouble)];
     let mut scenario = pair(name, about, seconds, down);
     scenario.sites[1].faults = down(scenario.to);
     scenario
