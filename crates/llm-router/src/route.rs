@@ -200,7 +200,8 @@ pub struct Policy {
     /// The same from the moment on at which a target is asked whose model [thinks](crate::Thinking) before it speaks; at least `deadline`,
     /// and counted from the beginning as well. A request's own deadline holds all the same.
     pub thinking_deadline: Duration,
-    /// The longest wait for a target's own tier before another tier is used; 0 means never wait.
+    /// The longest wait for a target's own tier before another tier is used; 0 means never wait. One as long as the deadline leaves another
+    /// tier no time.
     pub patience: Duration,
     /// Tries of one target, at least 1.
     pub attempts: u8,

@@ -71,6 +71,75 @@ fn the_table_of_limits() {
     assert_eq!(policy.eject_percent, 50, "half of a route");
 }
 
+/// What cannot be set is told as it is in the code: a line of it, and what the page says of that.
+#[test]
+fn the_limits_that_cannot_be_set() {
+    let page = include_str!("../../../docs/configuration.md");
+    let (_, page) = page
+        .split_once("## Limits that are not configurable")
+        .unwrap();
+    let (plan, canary) = (
+        include_str!("../src/plan.rs"),
+        include_str!("../src/canary.rs"),
+    );
+    for (source, line, name, told) in [
+        (
+            plan,
+            "const QUICK_TRIES: u8 = 2;",
+            "tries of a target while another tier is left",
+            "2",
+        ),
+        (
+            plan,
+            "const DOUBTFUL_TRIES: u8 = 2;",
+            "tries of a target that hung or answered badly",
+            "2",
+        ),
+        (
+            plan,
+            "const RESERVE: Duration = Duration::from_secs(10);",
+            "time of the deadline kept for the next target",
+            "a third of what is left, at most 10 s",
+        ),
+        (
+            plan,
+            "const LONGEST_UNHINTED_HOLD: Duration = Duration::from_secs(30);",
+            "the wait after a rate limit that states none",
+            "1 s, doubling to 30 s with each in a row",
+        ),
+        (
+            include_str!("../src/plan/room.rs"),
+            "const LONGEST: Duration = Duration::from_secs(8);",
+            "the wait for room at the only target, where its queue is longer than anybody waits",
+            "8 s",
+        ),
+        (
+            include_str!("../src/plan/quality.rs"),
+            "const MOST_BAD_ANSWERS: u8 = 2;",
+            "bad answers of one request",
+            "2",
+        ),
+        (
+            include_str!("../src/shadow.rs"),
+            "const LONGEST_THOUGHT: Duration = Duration::from_secs(120);",
+            "a shadow probe",
+            "30 s, 120 s where the model thinks first",
+        ),
+        (
+            canary,
+            "const STEP: f64 = 150.0;",
+            "a trial (`canary`)",
+            "150 good calls a step; a good one is stopped with a chance of 0.7 % for errors, 0.5 % for bad answers, 0.01 % for its times",
+        ),
+    ] {
+        assert!(source.contains(line), "{name}: the code lacks {line}");
+        assert_eq!(row(page, name)[1], told);
+    }
+    assert!(canary.contains("const ERROR_ALPHA: f64 = 0.007;"));
+    assert!(canary.contains("const QUALITY_ALPHA: f64 = 0.005;"));
+    assert!(canary.contains("const LATENCY_ALPHA: f64 = 0.0001;"));
+}
+
 /// How long a quota, a key and a model are set aside.
 #[test]
 fn the_times_of_the_table_of_failures() {
