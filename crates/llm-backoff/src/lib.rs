@@ -41,8 +41,58 @@
 //! | keep a policy in a struct, or rules that the configuration chooses | [`Retry`] |
 //! | share a budget | `static` or `Arc`: [`RetryBudget`] |
 //! | test without waiting | a clock that jumps: [`Sleep`] |
-//! | log and count | [`Retry::observe`], [`Retry::report`], [`Retry::tally`] |
-//! | hold attempts to a time | [`Retry::limit`]; without it they are only told what is left |
+//! | log and count | [`Retry::observe`] hears of every attempt and how the run ended; [`Retry::report`], [`Retry::tally`] |
+//! | bring rules of your own | implement [`Stop`](stop::Stop), [`Wait`](wait::Wait), [`Condition`](condition::Condition), [`Hint`], [`Limit`] or [`Observer`] |
+//! | hold attempts to a time | [`Retry::limit`]; without it they are only told what is left. Learnt: [below](#windows-that-are-learnt) |
+//!
+//! # Windows that are learnt
+//!
+//! One small type of your own lets an [`AdaptiveWindow`] hold attempts to what is usual, and teaches it how long they took:
+//!
+//! ```
+//! # #[cfg(feature = "tokio")] {
+//! # use std::time::{Duration, Instant};
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+//! use llm_backoff::{AdaptiveWindow, Attempt, AttemptWindow, Event, Limit, Observer, Retry, SizeClass, TokioSleep};
+//!
+//! #[derive(Debug)]
+//! enum Failure { TimedOut, Refused(u16) }
+//! # async fn ask() -> Result<String, Failure> { Ok("answer".into()) }
+//!
+//! #[derive(Clone, Copy)]
+//! struct Learnt<'a>(&'a AdaptiveWindow, SizeClass);
+//!
+//! impl Limit<Failure> for Learnt<'_> {
+//!     fn window(&self, now: Instant) -> Option<AttemptWindow> {
+//!         Some(AttemptWindow::new(self.0.window(self.1, now)))
+//!     }
+//!     fn expired(&self, _: &Attempt) -> Option<Failure> {
+//!         Some(Failure::TimedOut)
+//!     }
+//! }
+//!
+//! impl<T> Observer<T, Failure> for Learnt<'_> {
+//!     fn observe(&self, event: Event<'_, T, Failure>) {
+//!         match event {
+//!             // A refusal says nothing of how long an answer takes; what ran into its window is booked with that.
+//!             Event::After(attempt, Err(Failure::TimedOut)) | Event::Ended(attempt, Ok(_), None) => {
+//!                 self.0.record(self.1, attempt.now - attempt.began, attempt.now);
+//!             }
+//!             _ => {}
+//!         }
+//!     }
+//! }
+//!
+//! // One for each target, kept: until 100 calls have taught it, the cap alone holds.
+//! let window = AdaptiveWindow::new(Duration::from_secs(30), tokio::time::Instant::now().into_std());
+//! let learnt = Learnt(&window, SizeClass::whole(800));
+//! let answer = Retry::interactive(TokioSleep).limit_by(learnt).observe(learnt).run(|_| ask()).await;
+//! # assert_eq!(answer.unwrap(), "answer");
+//! # let _ = Failure::Refused(429);
+//! # }); }
+//! ```
+//!
+//! # Under tower
 //!
 //! In a `tower` stack, where `tower::retry` repeats the call, the parts serve its policy:
 //!
@@ -91,6 +141,8 @@
 //!
 //! Jitters: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015. Budgets funded by successes: Finagle, gRPC
 //! (gRFC A6). Hedging at a quantile: Dean and Barroso, "The Tail at Scale", CACM 2013.
+//! Twice the p99 as a window is a choice of ours: one call in a hundred is beyond the p99 by definition, and hardly any beyond twice that where
+//! tails fall off as they usually do.
 //!
 //! # Defaults
 //!
@@ -111,7 +163,8 @@
 //! - a hint of zero leaves the ordinary wait in force;
 //! - no wait without a hint is above the ceiling;
 //! - tokens of a budget are conserved, from any number of threads;
-//! - the same seed gives the same waits.
+//! - the same seed gives the same waits;
+//! - a call that succeeds allocates nothing.
 //!
 //! # What it does not do
 //!

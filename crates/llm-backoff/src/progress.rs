@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::deadline::Deadline;
 
-/// The state of a call after an attempt that is not accepted.
+/// The state of a call after an attempt.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Progress {
@@ -12,6 +12,8 @@ pub struct Progress {
     pub attempt: u32,
     /// When the call began.
     pub started: Instant,
+    /// When that attempt began.
+    pub began: Instant,
     /// The present moment.
     pub now: Instant,
     /// Time spent in waits between attempts so far.
@@ -29,6 +31,7 @@ impl Progress {
         Self {
             attempt: 0,
             started: now,
+            began: now,
             now,
             slept: Duration::ZERO,
             wait: Duration::ZERO,

@@ -18,6 +18,8 @@ const UNIT_US: u64 = 64;
 const UNITS_MAX: u64 = (1 << 26) - 1;
 const REFRESH: u32 = 64;
 const MAX_HALVES: u64 = 20;
+/// The last millisecond that is told apart: 36 million years after the origin.
+const TICK_MAX: u64 = 1 << 60;
 
 #[derive(Debug)]
 struct Half {
@@ -168,7 +170,9 @@ impl Quantile {
 
     fn tick(&self, now: Instant) -> u64 {
         let span = now.saturating_duration_since(self.origin);
-        span.as_secs() * 1000 + u64::from(span.subsec_millis())
+        let ms = span.as_secs().saturating_mul(1000);
+        ms.saturating_add(u64::from(span.subsec_millis()))
+            .min(TICK_MAX)
     }
 
     fn half(&self, turn: u64) -> &Half {

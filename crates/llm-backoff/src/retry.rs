@@ -165,10 +165,9 @@ impl<'a, Z: Sleep, W, S, C, G, L, O> Retry<'a, Z, W, S, C, G, L, O> {
     }
 
     /// Reads a server's hint from an error. The hint is a floor for the wait, spread upwards.
-    pub fn hint<E, G2: Fn(&E) -> Option<Duration>>(
-        self,
-        hint: G2,
-    ) -> Retry<'a, Z, W, S, C, G2, L, O> {
+    ///
+    /// A closure that says what it reads (`|error: &Failure| ..`), or anything else that is a [`Hint`].
+    pub fn hint<G2>(self, hint: G2) -> Retry<'a, Z, W, S, C, G2, L, O> {
         Retry {
             sleep: self.sleep,
             wait: self.wait,
@@ -188,23 +187,26 @@ impl<'a, Z: Sleep, W, S, C, G, L, O> Retry<'a, Z, W, S, C, G, L, O> {
         window: AttemptWindow,
         expired: F,
     ) -> Retry<'a, Z, W, S, C, G, Within<F>, O> {
+        self.limit_by(Within { window, expired })
+    }
+
+    /// The same with a [`Limit`] of your own, such as one that is [learnt](crate#windows-that-are-learnt).
+    pub fn limit_by<L2>(self, limit: L2) -> Retry<'a, Z, W, S, C, G, L2, O> {
         Retry {
             sleep: self.sleep,
             wait: self.wait,
             stop: self.stop,
             condition: self.condition,
             hint: self.hint,
-            limit: Within { window, expired },
+            limit,
             observer: self.observer,
             limits: self.limits,
         }
     }
 
-    /// Watches the call.
-    pub fn observe<T, E, F: Fn(Event<'_, T, E>)>(
-        self,
-        observer: F,
-    ) -> Retry<'a, Z, W, S, C, G, L, F> {
+    /// Watches the call: a closure that says what it is told of (`|event: Event<'_, Answer, Failure>| ..`), or anything else that is an
+    /// [`Observer`].
+    pub fn observe<O2>(self, observer: O2) -> Retry<'a, Z, W, S, C, G, L, O2> {
         Retry {
             sleep: self.sleep,
             wait: self.wait,
@@ -247,7 +249,8 @@ impl<'a, Z: Sleep, W, S, C, G, L, O> Retry<'a, Z, W, S, C, G, L, O> {
         self
     }
 
-    /// Makes the randomness of every run repeatable.
+    /// Makes the randomness of every run repeatable: for tests. All runs of a policy that has a seed, and of its copies, wait exactly as long
+    /// as each other, and callers that failed together come back together, which is what jitter is there to prevent.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.limits.seed = Some(seed);
         self
@@ -319,7 +322,7 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
         F: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let (result, timed_out) = if self.limit.window().is_some() {
+        let (result, timed_out) = if self.limit.window(now).is_some() {
             self.attempt(&Progress::first(now), &mut operation).await
         } else {
             // What nearly every call comes to: nothing is kept over it but when it began.
@@ -386,11 +389,7 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
             progress.wait = hint.map_or(own, |hint| floor_with_hint(own, hint, rng));
             let paid = match self.pay::<E>(&progress, hint, deadline) {
                 Ok(paid) => paid,
-                Err(reason) => {
-                    self.observer
-                        .observe(Event::GaveUp(&progress, &result, reason));
-                    break Some(reason);
-                }
+                Err(reason) => break Some(reason),
             };
             self.observer
                 .observe(Event::BeforeSleep(&progress, &result));
@@ -404,13 +403,11 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
             progress.now = self.sleep.now();
             // A busy runtime may wake us late.
             if deadline.is_some_and(|deadline| deadline.is_past(progress.now)) {
-                let reason = StopReason::Deadline;
-                self.observer
-                    .observe(Event::GaveUp(&progress, &result, reason));
-                break Some(reason);
+                break Some(StopReason::Deadline);
             }
             paid.spend();
             progress.attempt = progress.attempt.saturating_add(1);
+            progress.began = progress.now;
             let timed_out;
             (result, timed_out) = self.attempt(&progress, &mut operation).await;
             progress = progress.after(timed_out);
@@ -428,7 +425,18 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
         progress: &Progress,
         result: Result<T, E>,
         stopped: Option<StopReason>,
-    ) -> Report<T, E> {
+    ) -> Report<T, E>
+    where
+        O: Observer<T, E>,
+    {
+        if self.observer.hears_ends() {
+            let progress = Progress {
+                now: self.sleep.now(),
+                ..*progress
+            };
+            self.observer
+                .observe(Event::Ended(&progress, &result, stopped));
+        }
         let statistics = Statistics {
             attempts: progress.attempt,
             timeouts: progress.timeouts,
@@ -488,7 +496,7 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
             (None, 1) => self.limits.total,
             _ => deadline.map(|deadline| deadline.remaining(progress.now)),
         };
-        let limit = self.limit.window();
+        let limit = self.limit.window(progress.now);
         let window = limit.map(|limit| limit.at(progress.now, deadline, progress.timeouts));
         let attempt = Attempt {
             number: progress.attempt,
@@ -514,8 +522,10 @@ impl<Z: Sleep, W: Wait, S: Stop, C, G, L, O> Retry<'_, Z, W, S, C, G, L, O> {
         // An attempt whose window the reserve has eaten would only be sent to be cancelled.
         let is_over = |deadline: Deadline| {
             let begins = progress.now.checked_add(progress.wait);
-            let window = begins.zip(self.limit.window());
-            let window = window.map(|(at, limit)| limit.at(at, Some(deadline), progress.timeouts));
+            let window = begins.and_then(|at| {
+                let limit = self.limit.window(at)?;
+                Some(limit.at(at, Some(deadline), progress.timeouts))
+            });
             !deadline.allows(progress.now, progress.wait) || window == Some(Duration::ZERO)
         };
         if hint.is_some_and(|hint| hint > self.limits.hint_max) {

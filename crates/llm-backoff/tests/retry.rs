@@ -274,7 +274,7 @@ fn observers_hear_everything_in_order() {
                     format!("after {} {}", progress.attempt, result.unwrap_err().status)
                 }
                 Event::BeforeSleep(progress, _) => format!("sleep {:?}", progress.wait),
-                Event::GaveUp(_, _, reason) => format!("gave up: {reason}"),
+                Event::Ended(_, _, Some(reason)) => format!("gave up: {reason}"),
                 _ => "something else".to_owned(),
             });
         })

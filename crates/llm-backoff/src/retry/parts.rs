@@ -1,6 +1,6 @@
 //! What a policy can be given besides its rules: somebody who watches, a reader of hints, a limit of single attempts.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::progress::{Attempt, Progress, StopReason};
 use crate::window::AttemptWindow;
@@ -15,11 +15,12 @@ pub enum Event<'a, T, E> {
     After(&'a Progress, &'a Result<T, E>),
     /// A wait of `progress.wait` is about to begin.
     BeforeSleep(&'a Progress, &'a Result<T, E>),
-    /// There will be no further attempt although the result is worth one.
-    GaveUp(&'a Progress, &'a Result<T, E>, StopReason),
+    /// The run is over, with this result; the reason, where it is worth another attempt that is not made. The last of its events, and
+    /// told once, unless the run is dropped before: nothing is told of that.
+    Ended(&'a Progress, &'a Result<T, E>, Option<StopReason>),
 }
 
-/// Told of every [`Event`]; implemented by functions.
+/// Told of every [`Event`]; implemented by functions, and by types of your own: see [the manual](crate#windows-that-are-learnt).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot watch calls that end with `Result<{T}, {E}>`",
     note = "a closure can that says what it is told of: `|event: Event<'_, {T}, {E}>| ..`"
@@ -27,6 +28,12 @@ pub enum Event<'a, T, E> {
 pub trait Observer<T, E> {
     /// Takes note.
     fn observe(&self, event: Event<'_, T, E>);
+
+    /// Whether it wants to hear of [`Event::Ended`], which costs a look at the clock. It does by default.
+    #[inline]
+    fn hears_ends(&self) -> bool {
+        true
+    }
 }
 
 impl<T, E, F: Fn(Event<'_, T, E>)> Observer<T, E> for F {
@@ -41,9 +48,14 @@ pub struct Unobserved;
 
 impl<T, E> Observer<T, E> for Unobserved {
     fn observe(&self, _: Event<'_, T, E>) {}
+
+    #[inline]
+    fn hears_ends(&self) -> bool {
+        false
+    }
 }
 
-/// Reads how long the server asked to wait from an error; implemented by functions.
+/// Reads how long the server asked to wait from an error; implemented by functions, and by types of your own.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` reads no hint from a `{E}`",
     note = "a closure does that says what it reads: `|error: &{E}| ..`, of type `Option<Duration>`"
@@ -69,10 +81,15 @@ impl<E> Hint<E> for NoHint {
     }
 }
 
-/// Limits the time of attempts.
+/// Limits the time of attempts: a fixed one by [`Retry::limit`](super::Retry::limit), or one of your own, such as one that is
+/// [learnt](crate#windows-that-are-learnt).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` makes no `{E}` of an attempt that ran into its limit",
+    note = "`Retry::limit` takes a window and a closure; `Retry::limit_by` what implements `Limit<{E}>`"
+)]
 pub trait Limit<E> {
-    /// The limit, if there is one.
-    fn window(&self) -> Option<AttemptWindow>;
+    /// The limit of an attempt that begins now, if there is one.
+    fn window(&self, now: Instant) -> Option<AttemptWindow>;
 
     /// The error of an attempt that ran into the limit; without one the attempt is let run on.
     fn expired(&self, attempt: &Attempt) -> Option<E>;
@@ -83,7 +100,7 @@ pub trait Limit<E> {
 pub struct NoLimit;
 
 impl<E> Limit<E> for NoLimit {
-    fn window(&self) -> Option<AttemptWindow> {
+    fn window(&self, _: Instant) -> Option<AttemptWindow> {
         None
     }
 
@@ -100,7 +117,7 @@ pub struct Within<F> {
 }
 
 impl<E, F: Fn(&Attempt) -> E> Limit<E> for Within<F> {
-    fn window(&self) -> Option<AttemptWindow> {
+    fn window(&self, _: Instant) -> Option<AttemptWindow> {
         Some(self.window)
     }
 
