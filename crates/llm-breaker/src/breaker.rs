@@ -120,7 +120,7 @@ impl Breaker {
         }
         let waiting = matches!(gate.phase(), Phase::Open | Phase::HalfOpen);
         let until = if waiting {
-            gate.until().max(hold)
+            self.asks_again_at(gate, t).max(hold)
         } else {
             hold
         };
@@ -197,19 +197,15 @@ impl Breaker {
                     Phase::Ramp if self.passes_ramp(gate, t) => Ok(Kind::Call),
                     Phase::Ramp => Err(refused(t, gate.reason())),
                     Phase::Open | Phase::HalfOpen if gate.until() > t => {
-                        Err(refused(gate.until(), gate.reason()))
+                        Err(refused(self.asks_again_at(gate, t), gate.reason()))
                     }
-                    Phase::Open | Phase::HalfOpen => {
-                        let next =
-                            gate.enter(Phase::HalfOpen, gate.reason(), t + self.settings.lease());
-                        match self.swap(gate, next) {
-                            Ok(()) => return Ok(Ticket::new(Kind::Probe, next.epoch())),
-                            Err(seen) => {
-                                gate = seen;
-                                continue;
-                            }
+                    Phase::Open | Phase::HalfOpen => match self.send_probe(gate, t) {
+                        Ok(ticket) => return Ok(ticket),
+                        Err(seen) => {
+                            gate = seen;
+                            continue;
                         }
-                    }
+                    },
                 },
             };
             if hold != 0 && hold <= t {
@@ -370,8 +366,14 @@ impl Breaker {
         match (gate.phase(), ticket.kind) {
             (Phase::Closed, Kind::Call) => self.judge(gate, outcome, t),
             (Phase::Ramp, Kind::Call) => self.judge_ramp(gate, outcome, t),
+            (Phase::HalfOpen, Kind::Probe) if outcome == Outcome::Neutral => {
+                self.free_lease(ticket);
+                None
+            }
             (Phase::HalfOpen, Kind::Probe) => self.judge_probe(gate, outcome, t),
-            (Phase::Open, Kind::Extra) if outcome == Outcome::Success && gate.until() > t => {
+            (Phase::Open, Kind::Extra)
+                if matches!(outcome, Outcome::Success | Outcome::Begun) && gate.until() > t =>
+            {
                 let next = gate.stay(Phase::Open, gate.reason(), t);
                 self.swap(gate, next).ok().map(|()| Change::HalfOpened)
             }
@@ -382,34 +384,32 @@ impl Breaker {
     /// Gives a ticket back without a result: the call was cancelled, or never sent. Frees a probe's lease at once.
     #[expect(clippy::needless_pass_by_value, reason = "a ticket is used up")]
     pub fn abandon(&self, ticket: Ticket) {
-        if ticket.kind != Kind::Probe {
-            return;
-        }
-        let mut gate = Gate(self.hot.gate.load(Ordering::Acquire));
-        while gate.phase() == Phase::HalfOpen && gate.epoch() == ticket.epoch {
-            match self.swap(gate, gate.stay(Phase::HalfOpen, gate.reason(), 0)) {
-                Ok(()) => return,
-                Err(seen) => gate = seen,
-            }
-        }
+        self.free_lease(&ticket);
     }
 
     /// Refuses calls until then (a rate limit with a stated end), and lets them straight back afterwards. The latest end counts.
     pub fn hold(&self, until: Instant) {
+        if Gate(self.hot.gate.load(Ordering::Relaxed)).is_forced() {
+            return;
+        }
         let until = self.tick_up(until);
         let before = self.hot.hold.fetch_max(until, Ordering::Relaxed);
         self.note_change(before == 0, before.max(until) == 0);
     }
 
     /// Sets the target aside until then (quota, key, money, or anything found elsewhere); it comes back through a probe.
-    /// Never shortens an opening, and never counts as a repetition.
+    /// Never shortens an opening, and never counts as a repetition. An opening that lasts longer as it is keeps its reason; one that is
+    /// made longer has the new one, which is no change of state.
     pub fn open_until(&self, now: Instant, until: Instant, reason: TripReason) -> Option<Change> {
         let until = self.tick_up(until).max(self.tick(now));
         let mut gate = Gate(self.hot.gate.load(Ordering::Acquire));
         loop {
             let was_open = gate.phase() == Phase::Open;
+            if gate.is_forced() || (was_open && gate.until() >= until) {
+                return None;
+            }
             let next = if was_open {
-                gate.stay(Phase::Open, reason, until.max(gate.until()))
+                gate.stay(Phase::Open, reason, until)
             } else {
                 gate.enter(Phase::Open, reason, until)
             };
@@ -423,10 +423,13 @@ impl Breaker {
     /// Ends a hold, and lets the next call be the probe of what is open: for whoever knows that the cause is gone (a bill paid, a key
     /// renewed, a limit raised).
     pub fn recall(&self, now: Instant) -> Option<Change> {
+        let mut gate = Gate(self.hot.gate.load(Ordering::Acquire));
+        if gate.is_forced() {
+            return None;
+        }
         let held = self.hot.hold.swap(0, Ordering::Relaxed);
         self.note_change(held == 0, true);
         let t = self.tick(now);
-        let mut gate = Gate(self.hot.gate.load(Ordering::Acquire));
         while gate.phase() == Phase::Open && gate.until() > t {
             match self.swap(gate, gate.stay(Phase::Open, gate.reason(), t)) {
                 Ok(()) => return Some(Change::HalfOpened),
@@ -447,7 +450,8 @@ impl Breaker {
             .flatten()
     }
 
-    /// Changes the mode. In the forced modes nothing is judged; on leaving them the breaker is where it was.
+    /// Changes the mode. In the forced modes nothing is judged, and [`hold`](Self::hold), [`open_until`](Self::open_until),
+    /// [`recall`](Self::recall) and [`trip`](Self::trip) do nothing; on leaving them the breaker is where it was, less the time that has passed.
     pub fn force(&self, mode: Mode) {
         let mut gate = Gate(self.hot.gate.load(Ordering::Acquire));
         while let Err(seen) = self.swap(gate, gate.with_mode(mode)) {
@@ -459,7 +463,9 @@ impl Breaker {
     #[must_use]
     pub fn share(&self, now: Instant) -> f64 {
         let gate = Gate(self.hot.gate.load(Ordering::Relaxed));
+        let hold = self.hot.hold.load(Ordering::Relaxed);
         match (gate.mode(), gate.phase()) {
+            (Mode::Enforce, _) if hold != 0 && hold > self.tick(now) => 0.0,
             (Mode::ForcedOpen, _) | (Mode::Enforce, Phase::Open | Phase::HalfOpen) => 0.0,
             (Mode::Enforce, Phase::Ramp) => {
                 let good = self.hot.ramp.load(Ordering::Relaxed) & GOOD_MASK;
@@ -545,18 +551,14 @@ impl Breaker {
     #[inline]
     pub(crate) fn tick(&self, now: Instant) -> u64 {
         let span = now.saturating_duration_since(self.origin);
-        (span.as_secs() * 1000 + u64::from(span.subsec_millis())).min(UNTIL_MAX)
+        let ms = span.as_secs().saturating_mul(1000);
+        ms.saturating_add(u64::from(span.subsec_millis()))
+            .min(UNTIL_MAX)
     }
 
     /// The same rounded up: an end must not come early.
     fn tick_up(&self, until: Instant) -> u64 {
         millis(until.saturating_duration_since(self.origin)).min(UNTIL_MAX)
-    }
-
-    fn instant(&self, ms: u64) -> Instant {
-        self.origin
-            .checked_add(Duration::from_millis(ms))
-            .unwrap_or(self.origin)
     }
 
     pub(crate) fn swap(&self, from: Gate, to: Gate) -> Result<(), Gate> {

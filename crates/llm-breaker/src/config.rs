@@ -55,18 +55,45 @@ impl BreakerConfig {
     }
 }
 
-impl BreakerConfig {
-    /// Failures in a row that open the breaker.
-    #[must_use]
-    pub const fn failures_in_a_row(&self) -> u32 {
-        self.failures
-    }
+/// What each setting is, as the builder's method of the same name describes it.
+macro_rules! getters {
+    ($($name:ident: $type:ty,)+) => {
+        impl BreakerConfig {
+            $(
+                #[doc = concat!("See [`", stringify!($name), "`](BreakerConfigBuilder::", stringify!($name), ").")]
+                #[must_use]
+                pub const fn $name(&self) -> $type {
+                    self.$name
+                }
+            )+
 
-    /// How long the first opening lasts before a probe.
-    #[must_use]
-    pub const fn first_cooldown(&self) -> Duration {
-        self.cooldown
-    }
+            /// See [`ratio_window`](BreakerConfigBuilder::ratio_window).
+            #[must_use]
+            pub const fn ratio_window(&self) -> Duration {
+                self.window
+            }
+
+            /// See [`alerts`](BreakerConfigBuilder::alerts).
+            #[must_use]
+            pub const fn alerts(&self) -> (f64, f64) {
+                (self.alert, self.escalate)
+            }
+        }
+    };
+}
+
+getters! {
+    failures: u32,
+    failure_window: Duration,
+    cooldown: Duration,
+    cooldown_max: Duration,
+    lease: Duration,
+    heal: Duration,
+    ratio: Option<f64>,
+    samples: u32,
+    ramp_step: Duration,
+    ramp_good: u32,
+    shadow_every: Option<Duration>,
 }
 
 /// Builds a [`BreakerConfig`].
@@ -115,7 +142,8 @@ impl BreakerConfigBuilder {
         self
     }
 
-    /// How long a probe may stay out before it counts as lost and another may be sent. Default 150 s, longer than the longest whole answer that is waited for.
+    /// How long a probe may stay out before it counts as lost and another may be sent. Default 150 s, longer than nearly any answer.
+    /// The answer of one that takes longer counts all the same, unless the other was first: each lease is one more caller sent to find out, no more.
     #[must_use]
     pub const fn lease(mut self, lease: Duration) -> Self {
         self.config.lease = lease;

@@ -7,7 +7,7 @@
 //!
 //! *Until* counts milliseconds since the breaker's origin (42 bits: 139 years). Its meaning follows the phase: open —
 //! no probe before it; half-open — the probe's lease ends then; ramp — when the ramp began; closed — unused. The epoch
-//! changes with every change of phase but the quiet last step from ramp to closed, so a result can be told from one
+//! changes with every change of phase but the quiet last step from ramp to closed (and not when one probe follows another), so a result can be told from one
 //! of an earlier life of the breaker. A closed, enforcing gate is the only word below 2^60: one compare lets a call in.
 
 use crate::reason::TripReason;
@@ -73,6 +73,11 @@ impl Gate {
             2 => Mode::ForcedClosed,
             _ => Mode::ForcedOpen,
         }
+    }
+
+    /// Whether somebody decided in the breaker's place.
+    pub(crate) const fn is_forced(self) -> bool {
+        matches!(self.mode(), Mode::ForcedOpen | Mode::ForcedClosed)
     }
 
     pub(crate) const fn reason(self) -> TripReason {

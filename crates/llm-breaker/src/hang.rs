@@ -36,6 +36,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::gate::UNTIL_MAX;
 use crate::sync::{AtomicU64, Ordering};
 
 const SLOT_MS: u64 = 125;
@@ -293,7 +294,9 @@ impl HangDetector {
 
     fn tick(&self, now: Instant) -> u64 {
         let span = now.saturating_duration_since(self.origin);
-        span.as_secs() * 1000 + u64::from(span.subsec_millis())
+        let ms = span.as_secs().saturating_mul(1000);
+        ms.saturating_add(u64::from(span.subsec_millis()))
+            .min(UNTIL_MAX)
     }
 
     fn update(&self, call: Waiting, next: impl Fn(u64, u64) -> Option<(u64, u64)>) {

@@ -62,7 +62,15 @@
 //! there it is the rate limit's own pace, kept by [`Breaker::hold`], that helps.
 //!
 //! Results carry the epoch they were admitted in. One that arrives after the breaker has changed its state is counted as late and
-//! otherwise ignored: a success from before the outage does not end it.
+//! otherwise ignored: a success from before the outage does not end it. A probe that outlasts its lease is not late: another is sent beside
+//! it, and whichever ends first decides, so that a target whose answers take longer than any lease comes back as well.
+//!
+//! While a probe is out, [`Rejected::retry_at`] and [`Readiness::Open`] say when it may have answered: the usual time to first token
+//! after it was sent (one second where that is not known), then twice that, four times and so on. Who waits for it so is no crowd when it is good:
+//! the ramp lets one in ten of them in.
+//!
+//! Where bad answers are usual some follow each other by chance. There the row must be longer: so long that it comes about once in 40 000
+//! calls, which is six from 12 % on and seven at 20 %.
 //!
 //! # Defaults
 //!
@@ -72,7 +80,7 @@
 //! | `ratio`, `samples`, `ratio_window` | 50 % of ≥ 20 in 30 s | exact buckets; a decaying average would hide a fast burst |
 //! | `cooldown`, `cooldown_max` | 60 s, doubling to 300 s | short enough for blips, and no hammering on a long outage |
 //! | `heal` | 60 s | one healthy minute forgives one repetition; forgiving all at the first success makes flapping cheap |
-//! | `lease` | 150 s | longer than nearly any answer; a lost probe costs one lease, never the target |
+//! | `lease` | 150 s | longer than nearly any answer; a lost probe costs one lease, never the target. Of probes that outlast theirs the first to end decides |
 //! | `ramp_step`, `ramp_good` | 10 s or 5 good | a healed target is not met by everybody at once; at least 3 s in all, at most 30 s |
 //! | `shadow_every` | 5 s | recovery is noticed within seconds although no caller waits for it |
 //! | `alerts` | 5 %, 15 % | the rates at which a person should look, and should be woken |
@@ -112,10 +120,33 @@
 //! two calls a second after 2.5 to 5. Not one false alarm in 100 000 calls of any of them, nor under load waves that slow all calls of a
 //! second together, by a factor whose logarithm is an AR(1) (0.5 or 0.9 from second to second, standard deviation 0.5); a hang in the midst of
 //! such waves is seen within 3 s at 20 calls a second. A wave of many times the usual, and what is slow for seconds in a world of waves, is not taken for
-//! more than a wave: see [`LatencyDetector::may_be_wave`], and docs/simulation.md for fleets in waves. Where *successive calls* hang together (correlated 0.9) there is one in 100 000. 30 % bad answers are seen within 12. `tests/detectors.rs` and `tests/hang.rs` measure it. These are models; no provider's traffic was used.
+//! more than a wave: see [`LatencyDetector::may_be_wave`], and docs/simulation.md for fleets in waves. Where *successive calls* hang together (correlated 0.9) there is one in 100 000. `tests/detectors.rs` and `tests/hang.rs` measure it. These are models; no provider's traffic was used.
+//!
+//! Bad answers, with the share of them that a target always has: how rarely the breaker opens for nothing, by share or streak, and after how many
+//! calls (median) it opens when the share becomes 30, 60 or 100 % (a test in `quality.rs` holds the table to the code):
+//!
+//! | usual share | false openings, one in calls | calls until 30 % is found | 60 % | 100 % |
+//! |---|---|---|---|---|
+//! | 0.2 % | 10 000 000 | 10 | 5 | 3 |
+//! | 1 % | 40 000 | 11 | 5 | 3 |
+//! | 2 % | 29 000 | 14 | 6 | 4 |
+//! | 3 % | 30 000 | 17 | 7 | 4 |
+//! | 5 % | 30 000 | 24 | 9 | 5 |
+//! | 10 % | 30 000 | 45 | 14 | 5 |
+//! | 20 % | 20 000 | 189 | 32 | 7 |
+//!
+//! From 20 % to 30 % an answer says 0.03 nats, a thirtieth of what it says from 1 %: who wants one false opening in 10 000 calls must wait for a hundred
+//! or two. Where hardly any answer is bad three in a row are a rise of the share; the streak of five is for a target that is not known yet.
 //!
 //! [`EjectionCap`] keeps detectors from setting aside more than half of a pool, [`Promotion`] tells when the openings of several
 //! narrow scopes are one trouble of the wider one.
+//!
+//! # Where the numbers are from
+//!
+//! Half of at least 20 results are the defaults of Hystrix (`errorThresholdPercentage`, `requestVolumeThreshold`; wiki page *Configuration*, read
+//! 2026-11-27), which looks at 10 s and not at 30: these calls are rarer. The CUSUM is Page's (Biometrika 41, 1954), its threshold for bad answers after
+//! Siegmund's approximation, its martingale bound in the hang detector Ville's. The steps of the ramp, the doubling cooldown, what is
+//! learnt of levels and waves, and the factor of three that counts as slow are choices of ours, tried on the models above.
 //!
 //! # Cost
 //!
@@ -140,6 +171,7 @@ mod levels;
 mod loom_tests;
 mod outcome;
 mod pool;
+mod probe;
 mod quality;
 mod reason;
 mod settings;

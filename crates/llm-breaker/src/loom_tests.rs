@@ -93,6 +93,42 @@ fn when_every_probe_is_lost_the_next_lease_brings_another() {
 }
 
 #[test]
+fn a_probe_that_is_given_back_late_leaves_the_lease_of_the_next_alone() {
+    bounded(|| {
+        let (breaker, now) = due();
+        let late = breaker.acquire(now).expect("the probe");
+        // Its lease is over: another may be sent, and only one.
+        let now = now + Duration::from_secs(150);
+        let other = Arc::clone(&breaker);
+        let asked = thread::spawn(move || other.acquire(now).is_ok());
+        breaker.abandon(late);
+        let mine = breaker.acquire(now).is_ok();
+        let theirs = asked.join().expect("no panic");
+        assert!(mine ^ theirs);
+        assert!(breaker.acquire(now).is_err());
+    });
+}
+
+#[test]
+fn of_two_probes_that_end_together_one_decides() {
+    bounded(|| {
+        let (breaker, now) = due();
+        let first = breaker.acquire(now).expect("the probe");
+        let now = now + Duration::from_secs(150);
+        let second = breaker.acquire(now).expect("the next");
+        let other = Arc::clone(&breaker);
+        let settled = thread::spawn(move || other.settle(first, Outcome::Success, now));
+        let mine = breaker.settle(second, Outcome::Hard, now);
+        let theirs = settled.join().expect("no panic");
+        let ramps = theirs == Some(Change::Ramping);
+        let opens = matches!(mine, Some(Change::Opened { .. }));
+        assert!(ramps ^ opens, "{theirs:?} {mine:?}");
+        let state = breaker.snapshot(now).state;
+        assert_eq!(state == State::Open, opens);
+    });
+}
+
+#[test]
 fn settings_that_change_beside_a_failure_leave_a_breaker_that_opens_and_recovers() {
     bounded(|| {
         let (breaker, now) = due();

@@ -31,11 +31,14 @@ pub enum Readiness {
     Probe,
     /// A hold keeps calls away until this instant; then it is as before.
     Held(Instant),
-    /// Open, or half-open with its probe under way: perhaps from this instant on.
+    /// Open until this instant; or half-open, and its probe may have answered by then.
     Open(Instant),
 }
 
 /// A change of state worth an event.
+///
+/// What time alone does is not among them, as nobody is there to be told: that a cooldown is over (whoever comes then
+/// [is the probe](crate::Ticket::is_probe)), that a probe's lease is, or that a ramp has reached its next step. A [`Snapshot`](crate::Snapshot) shows all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {

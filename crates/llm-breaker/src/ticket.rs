@@ -12,7 +12,7 @@ use crate::reason::TripReason;
 pub(crate) enum Kind {
     /// An ordinary call: counts in the life of the breaker it was admitted in.
     Call,
-    /// The one probe of a half-open breaker.
+    /// The probe of a half-open breaker.
     Probe,
     /// A call sent although the breaker is open: a shadow probe, or the least bad of nothing. Only a success says something.
     Extra,
@@ -29,11 +29,25 @@ pub(crate) enum Kind {
 pub struct Ticket {
     pub(crate) epoch: u16,
     pub(crate) kind: Kind,
+    /// Which lease a probe has; see `probe.rs`.
+    pub(crate) lease: u32,
 }
 
 impl Ticket {
     pub(crate) const fn new(kind: Kind, epoch: u16) -> Self {
-        Self { epoch, kind }
+        Self {
+            epoch,
+            kind,
+            lease: 0,
+        }
+    }
+
+    pub(crate) const fn probe(epoch: u16, lease: u32) -> Self {
+        Self {
+            epoch,
+            kind: Kind::Probe,
+            lease,
+        }
     }
 
     /// Whether this call is the probe of a half-open breaker: worth starting its fallback beside it.
@@ -46,7 +60,8 @@ impl Ticket {
 /// A call refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rejected {
-    /// The earliest instant at which asking again may help; `now` itself while a ramp lets only some calls pass.
+    /// When asking again may help: the end of what keeps calls away; while a probe is out, when it may have answered (its target's usual
+    /// time to first token after it was sent, or a second, then doubled each time); `now` itself while a ramp lets only some calls pass.
     pub retry_at: Instant,
     /// Why.
     pub reason: TripReason,

@@ -6,7 +6,6 @@ use crate::breaker::Breaker;
 use crate::gate::{Gate, Phase};
 use crate::outcome::{Change, Outcome};
 use crate::reason::TripReason;
-use crate::streak::Times;
 use crate::sync::Ordering;
 use crate::window::Sort;
 
@@ -60,8 +59,9 @@ impl Breaker {
                 let before = self.hot.streaks.fetch_add(1, Ordering::Relaxed);
                 #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
                 let count = (before as u32).wrapping_add(1);
-                self.is_streak(&self.hard_times, count, t)
-                    .then_some(TripReason::Streak)
+                let (needed, window) = (self.settings.failures(), self.settings.failure_window());
+                let in_a_row = self.hard_times.note(count, t, needed, window);
+                in_a_row.then_some(TripReason::Streak)
             }
             Outcome::BadAnswer => {
                 let (in_a_row, drifted) = self.note_bad_answer(t);
@@ -90,16 +90,11 @@ impl Breaker {
         let before = self.hot.streaks.fetch_add(1 << 32, Ordering::Relaxed);
         let count = ((before >> 32) as u32).wrapping_add(1);
         let drifted = self.hot.quality.bad(self.window.take_goods());
-        (self.is_streak(&self.bad_times, count, t), drifted)
-    }
-
-    fn is_streak(&self, times: &Times, count: u32, t: u64) -> bool {
-        times.note(
-            count,
-            t,
-            self.settings.failures(),
-            self.settings.failure_window(),
-        )
+        // Where bad answers are usual, chance alone makes some follow each other.
+        let needed = self.settings.failures().max(self.hot.quality.streak());
+        let window = self.settings.failure_window();
+        let in_a_row = self.bad_times.note(count, t, needed, window);
+        (in_a_row, drifted)
     }
 
     fn is_ratio(&self, t: u64) -> bool {
@@ -159,13 +154,10 @@ impl Breaker {
         }
     }
 
-    /// The result of the one probe.
+    /// The result of the first probe to end.
     pub(crate) fn judge_probe(&self, gate: Gate, outcome: Outcome, t: u64) -> Option<Change> {
         match outcome {
-            Outcome::Neutral => {
-                let _ = self.swap(gate, gate.stay(Phase::HalfOpen, gate.reason(), 0));
-                None
-            }
+            Outcome::Neutral => None,
             Outcome::Hard | Outcome::BadAnswer => self.open(gate, t, TripReason::Probe),
             Outcome::Soft => {
                 // It answers, and has no room: another cooldown as long as the last, not a longer one.
@@ -179,8 +171,7 @@ impl Breaker {
             Outcome::Success | Outcome::Begun => {
                 // Only the probe's owner is here: the past is forgotten before anyone is let in.
                 self.window.clear();
-                self.window.take_goods();
-                self.hot.quality.reset();
+                self.hot.quality.reset(self.window.take_goods());
                 self.first_token.reset();
                 self.per_token.reset();
                 self.hot.streaks.store(0, Ordering::Relaxed);

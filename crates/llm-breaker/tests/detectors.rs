@@ -12,7 +12,9 @@ mod clock;
 mod world;
 
 use clock::Clock;
-use llm_breaker::{EjectionCap, LatencyDetector, Promotion, SLOW};
+use llm_breaker::{
+    Breaker, BreakerConfig, Change, EjectionCap, LatencyDetector, Outcome, Promotion, SLOW, State,
+};
 use rand::RngExt;
 use std::time::Duration;
 use world::{HELD_OUT, Shape, World};
@@ -229,13 +231,64 @@ fn detectors_eject_at_most_half_and_never_the_last() {
 fn three_children_in_a_minute_are_their_parents_trouble() {
     let mut clock = Clock::new();
     let promotion = Promotion::new(clock.origin);
-    for _ in 0..10 {
-        assert!(!promotion.child_opened(clock.pass(31.0)));
+    for child in 0..20 {
+        assert!(!promotion.child_opened(child, clock.pass(31.0)));
     }
-    assert!(!promotion.child_opened(clock.pass(31.0)));
-    assert!(promotion.child_opened(clock.pass(20.0)));
+    assert!(!promotion.child_opened(20, clock.pass(31.0)));
+    assert!(promotion.child_opened(21, clock.pass(20.0)));
     promotion.succeeded();
-    assert!(!promotion.child_opened(clock.pass(1.0)));
-    assert!(!promotion.child_opened(clock.pass(1.0)));
-    assert!(promotion.child_opened(clock.pass(1.0)));
+    assert!(!promotion.child_opened(0, clock.pass(1.0)));
+    assert!(!promotion.child_opened(1, clock.pass(1.0)));
+    assert!(promotion.child_opened(2, clock.pass(1.0)));
+}
+
+#[test]
+fn one_child_that_opens_again_and_again_is_not_its_parents_trouble() {
+    let mut clock = Clock::new();
+    let promotion = Promotion::new(clock.origin);
+    for _ in 0..40 {
+        assert!(!promotion.child_opened(7, clock.pass(5.0)));
+    }
+    assert!(!promotion.child_opened(8, clock.pass(1.0)));
+    assert!(!promotion.child_opened(7, clock.pass(1.0)));
+    assert!(promotion.child_opened(9, clock.pass(1.0)));
+    // Of more than are kept apart the latest count.
+    let promotion = Promotion::with(16, Duration::from_secs(60), clock.origin);
+    let opened = (0..40).map(|child| promotion.child_opened(child, clock.pass(2.0)));
+    assert_eq!(opened.filter(|parent| *parent).count(), 25);
+}
+
+/// How often a breaker opens on a target that always answers badly at this rate, ten calls a second; it is brought back each time.
+fn openings(usual: f64, calls: u32) -> u32 {
+    let mut clock = Clock::new();
+    let mut world = self::usual(77);
+    let breaker = Breaker::new(BreakerConfig::default(), clock.origin);
+    let mut openings = 0;
+    for _ in 0..calls {
+        let ticket = breaker.acquire(clock.pass(0.1)).unwrap();
+        let outcome = if world.rng.random::<f64>() < usual {
+            Outcome::BadAnswer
+        } else {
+            Outcome::Success
+        };
+        if let Some(Change::Opened { .. }) = breaker.settle(ticket, outcome, clock.now) {
+            openings += 1;
+            breaker.recall(clock.now);
+            while breaker.snapshot(clock.now).state != State::Closed {
+                if let Ok(ticket) = breaker.acquire(clock.pass(1.0)) {
+                    breaker.settle(ticket, Outcome::Success, clock.now);
+                }
+            }
+        }
+    }
+    openings
+}
+
+#[test]
+fn a_target_that_always_answers_some_badly_is_opened_less_than_once_in_ten_thousand_calls() {
+    for usual in [0.002, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2] {
+        let openings = openings(usual, 300_000);
+        println!("{usual}: {openings} in 300 000");
+        assert!(openings < 30, "{openings} at {usual}");
+    }
 }

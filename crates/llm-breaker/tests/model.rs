@@ -1,252 +1,56 @@
-//! The lock-free breaker against a naive one: plain enums, lists of everything, one thread.
+//! The lock-free breaker against its naive twin, step by step, whatever is done to both.
 #![expect(
     clippy::indexing_slicing,
+    clippy::expect_used,
     clippy::cast_possible_truncation,
     reason = "the twin is as plain as can be"
 )]
 
 #[path = "support/clock.rs"]
 mod clock;
+#[path = "support/twin.rs"]
+mod twin;
 
 use clock::Clock;
-use llm_breaker::{Breaker, BreakerConfig, Outcome, Readiness, State, Ticket};
+use llm_breaker::{Breaker, BreakerConfig, Mode, Outcome, Readiness, State, Ticket, TripReason};
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
+use twin::{Model, OTHER, Pass, Rules, Sort, USUAL, Where};
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Where {
-    Closed,
-    Open { until: u64 },
-    Probing { lease: u64 },
-    Ramp { since: u64 },
-}
-
-/// Times are milliseconds since the origin.
-#[derive(Debug)]
-struct Model {
-    at: Where,
-    life: u64,
-    hold: u64,
-    hard_run: Vec<u64>,
-    bad_run: Vec<u64>,
-    results: Vec<(u64, f64)>,
-    level: u64,
-    healthy_since: u64,
-    asked: u64,
-    good: u64,
-    failed: bool,
-    /// Whether it is, or was last, open for what passes.
-    passing: bool,
-    shadow_due: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Pass {
-    life: u64,
-    probe: bool,
-}
-
-impl Model {
-    fn new() -> Self {
-        Self {
-            at: Where::Closed,
-            life: 0,
-            hold: 0,
-            hard_run: vec![],
-            bad_run: vec![],
-            results: vec![],
-            level: 0,
-            healthy_since: 0,
-            asked: 0,
-            good: 0,
-            failed: false,
-            passing: true,
-            shadow_due: 0,
-        }
-    }
-
-    fn percent(&self, since: u64, t: u64) -> u64 {
-        let age = t - since;
-        let step = (age / 10_000).max((self.good / 5).min(age / 1000));
-        [10, 25, 50, 100][step.min(3) as usize]
-    }
-
-    fn acquire(&mut self, t: u64) -> Option<Pass> {
-        if self.hold > t {
-            return None;
-        }
-        let pass = |life, probe| Some(Pass { life, probe });
-        match self.at {
-            Where::Closed => pass(self.life, false),
-            Where::Ramp { since } => {
-                let percent = self.percent(since, t);
-                let turn = self.asked * percent % 100 < percent;
-                self.asked += 1;
-                if turn { pass(self.life, false) } else { None }
-            }
-            Where::Open { until: end } | Where::Probing { lease: end } if end > t => None,
-            Where::Open { .. } | Where::Probing { .. } => {
-                self.at = Where::Probing { lease: t + 150_000 };
-                self.life += 1;
-                pass(self.life, true)
-            }
-        }
-    }
-
-    /// A duplicate that looks for recovery: beside the probe that is to come, or in its place where nobody came.
-    fn shadow(&mut self, t: u64) -> Option<Pass> {
-        let (end, before) = match self.at {
-            Where::Open { until } => (until, until > t),
-            Where::Probing { lease } => (lease, false),
-            Where::Closed | Where::Ramp { .. } => return None,
-        };
-        let in_time = before || end + 5_000 <= t;
-        if !in_time || !self.passing || self.hold > t || self.shadow_due > t {
-            return None;
-        }
-        self.shadow_due = t + 5_000;
-        if before {
-            return Some(Pass {
-                life: self.life,
-                probe: false,
-            });
-        }
-        self.acquire(t)
-    }
-
-    fn abandon(&mut self, pass: Pass) {
-        if let (Where::Probing { .. }, true, true) = (self.at, pass.probe, pass.life == self.life) {
-            self.at = Where::Probing { lease: 0 };
-        }
-    }
-
-    fn settle(&mut self, pass: Pass, outcome: Outcome, t: u64) {
-        if pass.life != self.life || outcome == Outcome::Neutral && !pass.probe {
-            return;
-        }
-        match self.at {
-            Where::Open { until } => {
-                if outcome == Outcome::Success && until > t {
-                    self.at = Where::Open { until: t };
-                }
-            }
-            Where::Probing { .. } => match outcome {
-                Outcome::Neutral => self.at = Where::Probing { lease: 0 },
-                Outcome::Hard | Outcome::BadAnswer => self.open(t, false),
-                Outcome::Soft => {
-                    self.at = Where::Open {
-                        until: t + cooldown(self.level.saturating_sub(1)),
-                    };
-                    self.life += 1;
-                    self.shadow_due = t + 5_000;
-                }
-                Outcome::Success | Outcome::Begun => {
-                    let level = self.level;
-                    *self = Self {
-                        at: Where::Ramp { since: t },
-                        life: self.life + 1,
-                        level,
-                        healthy_since: t,
-                        hold: self.hold,
-                        passing: self.passing,
-                        shadow_due: self.shadow_due,
-                        ..Self::new()
-                    };
-                }
-            },
-            Where::Ramp { since } => {
-                self.note(outcome, t);
-                match outcome {
-                    Outcome::Success | Outcome::Begun => {
-                        self.good += 1;
-                        if self.percent(since, t) == 100 {
-                            self.at = Where::Closed;
-                        }
-                    }
-                    Outcome::Hard if self.failed && self.good < 5 => self.open(t, true),
-                    _ => {
-                        self.failed |= outcome == Outcome::Hard;
-                        (self.asked, self.good) = (0, 0);
-                        self.at = Where::Ramp { since: t };
-                    }
-                }
-            }
-            Where::Closed => {
-                self.note(outcome, t);
-                let run = match outcome {
-                    Outcome::Hard => &mut self.hard_run,
-                    Outcome::BadAnswer => &mut self.bad_run,
-                    Outcome::Soft => &mut vec![],
-                    _ => return,
-                };
-                run.push(t);
-                let streak = run.len() >= 5 && t - run[run.len() - 5] <= 60_000;
-                let streak = streak && outcome != Outcome::Soft;
-                let recent: Vec<f64> = self
-                    .results
-                    .iter()
-                    .filter(|(at, _)| at / 3000 + 10 > t / 3000)
-                    .map(|(_, bad)| *bad)
-                    .collect();
-                let share = recent.iter().sum::<f64>() / recent.len() as f64;
-                if streak || recent.len() >= 20 && share >= 0.5 {
-                    self.open(t, true);
-                }
-            }
-        }
-    }
-
-    fn note(&mut self, outcome: Outcome, t: u64) {
-        match outcome {
-            Outcome::Success => {
-                self.hard_run.clear();
-                self.bad_run.clear();
-                self.results.push((t, 0.0));
-            }
-            Outcome::Begun => {
-                self.hard_run.clear();
-                self.results.push((t, 0.0));
-            }
-            Outcome::Hard => self.results.push((t, 1.0)),
-            _ => self.results.push((t, 0.5)),
-        }
-    }
-
-    fn open(&mut self, t: u64, healthy: bool) {
-        if healthy {
-            self.level = self.level.saturating_sub((t - self.healthy_since) / 60_000);
-        }
-        self.at = Where::Open {
-            until: t + cooldown(self.level),
-        };
-        self.level = (self.level + 1).min(16);
-        self.passing = true;
-        self.shadow_due = t + 5_000;
-        self.healthy_since = t;
-        self.life += 1;
-        self.hard_run.clear();
-        self.bad_run.clear();
-    }
-}
-
-fn cooldown(level: u64) -> u64 {
-    (60_000 << level.min(16)).min(300_000)
+fn config(rules: Rules) -> BreakerConfig {
+    let ms = Duration::from_millis;
+    BreakerConfig::builder()
+        .failures(rules.failures as u32)
+        .cooldown(ms(rules.cooldown))
+        .ramp_step(ms(rules.ramp_step))
+        .ratio_window(ms(rules.window))
+        .build()
+        .expect("valid")
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Pass(u64),
     Acquire,
+    AcquireAnyway,
+    /// A call that is over at once.
+    Call(Outcome),
     Settle(usize, Outcome),
+    Spare(usize),
     EndedWell,
     Abandon(usize),
     Lose(usize),
     Hold(u64),
     SetAside(u64),
+    Trip,
+    Recall,
+    Force(Mode),
+    Reconfigure(bool),
     Shadow,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+/// A target that fails in every way, and hands that reach for every switch.
+fn rough() -> impl Strategy<Value = Vec<Step>> {
     let outcome = prop_oneof![
         3 => Just(Outcome::Success),
         1 => Just(Outcome::Begun),
@@ -255,23 +59,208 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Outcome::BadAnswer),
         1 => Just(Outcome::Neutral),
     ];
+    let mode = prop_oneof![
+        4 => Just(Mode::Enforce),
+        1 => Just(Mode::Observe),
+        1 => Just(Mode::ForcedClosed),
+        1 => Just(Mode::ForcedOpen),
+    ];
     let step = prop_oneof![
-        4 => (0u64..2000).prop_map(Step::Pass),
-        1 => (0u64..90_000).prop_map(Step::Pass),
-        12 => Just(Step::Acquire),
-        12 => (0usize..4, outcome).prop_map(|(at, outcome)| Step::Settle(at, outcome)),
-        1 => Just(Step::EndedWell),
-        1 => (0usize..4).prop_map(Step::Abandon),
-        1 => (0usize..4).prop_map(Step::Lose),
-        1 => (0u64..30_000).prop_map(Step::Hold),
-        1 => (0u64..30_000).prop_map(Step::SetAside),
-        2 => Just(Step::Shadow),
+        8 => (0u64..2000).prop_map(Step::Pass),
+        2 => (0u64..160_000).prop_map(Step::Pass),
+        24 => Just(Step::Acquire),
+        2 => Just(Step::AcquireAnyway),
+        24 => (0usize..4, outcome).prop_map(|(at, outcome)| Step::Settle(at, outcome)),
+        1 => (0usize..4).prop_map(Step::Spare),
+        2 => Just(Step::EndedWell),
+        2 => (0usize..4).prop_map(Step::Abandon),
+        2 => (0usize..4).prop_map(Step::Lose),
+        2 => (0u64..30_000).prop_map(Step::Hold),
+        2 => (0u64..30_000).prop_map(Step::SetAside),
+        1 => Just(Step::Trip),
+        1 => Just(Step::Recall),
+        2 => mode.prop_map(Step::Force),
+        1 => any::<bool>().prop_map(Step::Reconfigure),
+        4 => Just(Step::Shadow),
     ];
     prop::collection::vec(step, 1..400)
 }
 
+/// A target that answers, and badly more often at times: what its usual share is has been learnt before long.
+fn mild() -> impl Strategy<Value = Vec<Step>> {
+    let outcome = |bad: u32| {
+        prop_oneof![
+            100 - bad => Just(Outcome::Success),
+            5 => Just(Outcome::Begun),
+            1 => Just(Outcome::Hard),
+            bad => Just(Outcome::BadAnswer),
+        ]
+    };
+    let spell = prop_oneof![3 => 1u32..4, 1 => 10u32..60].prop_flat_map(move |bad| {
+        let step = prop_oneof![
+            40 => outcome(bad).prop_map(Step::Call),
+            4 => Just(Step::Acquire),
+            4 => (0usize..4).prop_map(Step::Spare),
+            1 => Just(Step::EndedWell),
+            8 => (0u64..1000).prop_map(Step::Pass),
+            1 => (0u64..70_000).prop_map(Step::Pass),
+        ];
+        prop::collection::vec(step, 20..200)
+    });
+    prop::collection::vec(spell, 1..6).prop_map(|spells| spells.concat())
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    prop_oneof![rough(), mild()]
+}
+
 fn ms(clock: &Clock, at: Instant) -> u64 {
     (at - clock.origin).as_millis() as u64
+}
+
+/// Both, and the calls that are out.
+struct Pair {
+    clock: Clock,
+    breaker: Breaker,
+    model: Model,
+    out: Vec<(Ticket, Pass)>,
+}
+
+impl Pair {
+    fn acquire(&mut self) -> Result<(), TestCaseError> {
+        let (now, t) = (self.clock.now, ms(&self.clock, self.clock.now));
+        let ready = self.breaker.readiness(now);
+        let enforces = self.model.mode == Mode::Enforce;
+        let told = self.breaker.acquire(now);
+        match (told, self.model.acquire(t)) {
+            (Ok(ticket), Ok(pass)) => {
+                let probe = matches!(pass.sort, Sort::Probe { .. });
+                prop_assert_eq!(ticket.is_probe(), probe);
+                if enforces {
+                    let expected = if probe {
+                        Readiness::Probe
+                    } else {
+                        Readiness::Ready
+                    };
+                    prop_assert_eq!(ready, expected);
+                }
+                self.out.push((ticket, pass));
+            }
+            (Err(rejected), Err(again)) => {
+                prop_assert_eq!(ms(&self.clock, rejected.retry_at), again);
+            }
+            (told, expected) => prop_assert!(false, "{told:?}, but {expected:?}"),
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, at: usize, outcome: Outcome, spared: bool) -> Result<(), TestCaseError> {
+        if at < self.out.len() {
+            let (now, t) = (self.clock.now, ms(&self.clock, self.clock.now));
+            let (ticket, pass) = self.out.remove(at);
+            let change = if spared {
+                self.breaker.settle_spared(ticket, now)
+            } else {
+                self.breaker.settle(ticket, outcome, now)
+            };
+            prop_assert_eq!(change, self.model.settle(pass, outcome, spared, t));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, step: Step) -> Result<(), TestCaseError> {
+        let (now, t) = (self.clock.now, ms(&self.clock, self.clock.now));
+        let later = |span: u64| now + Duration::from_millis(span);
+        let Self {
+            breaker,
+            model,
+            out,
+            ..
+        } = self;
+        match step {
+            Step::Pass(span) => self.clock.now = later(span),
+            Step::Acquire => self.acquire()?,
+            Step::AcquireAnyway => {
+                out.push((breaker.acquire_anyway(now), model.acquire_anyway(t)));
+            }
+            Step::Call(outcome) => {
+                let before = out.len();
+                self.acquire()?;
+                self.settle(before, outcome, false)?;
+            }
+            Step::Settle(at, outcome) => self.settle(at, outcome, false)?,
+            Step::Spare(at) => self.settle(at, Outcome::BadAnswer, true)?,
+            Step::EndedWell => {
+                breaker.ended_well();
+                model.bad_run.clear();
+            }
+            Step::Abandon(at) if at < out.len() => {
+                let (ticket, pass) = out.remove(at);
+                breaker.abandon(ticket);
+                model.abandon(pass);
+            }
+            Step::Lose(at) if at < out.len() => drop(out.remove(at)),
+            Step::Abandon(_) | Step::Lose(_) => {}
+            Step::Hold(span) => {
+                breaker.hold(later(span));
+                model.hold(t + span);
+            }
+            Step::SetAside(span) => {
+                let change = breaker.open_until(now, later(span), TripReason::Quota);
+                prop_assert_eq!(change, model.open_until(t + span, TripReason::Quota));
+            }
+            Step::Trip => {
+                let change = breaker.trip(now, TripReason::Hang);
+                prop_assert_eq!(change, model.trip(t, TripReason::Hang));
+            }
+            Step::Recall => prop_assert_eq!(breaker.recall(now), model.recall(t)),
+            Step::Force(mode) => {
+                breaker.force(mode);
+                model.mode = mode;
+            }
+            Step::Reconfigure(usual) => {
+                let rules = if usual { USUAL } else { OTHER };
+                breaker.reconfigure(&config(rules));
+                model.reconfigure(rules);
+            }
+            Step::Shadow => {
+                let due = breaker.is_shadow_due(now);
+                let (granted, expected) = (breaker.shadow(now), model.shadow(t));
+                prop_assert_eq!(granted.is_some(), expected.is_some());
+                prop_assert_eq!(granted.is_some(), due);
+                out.extend(granted.zip(expected));
+            }
+        }
+        Ok(())
+    }
+
+    fn compare(&self) -> Result<(), TestCaseError> {
+        let (clock, model) = (&self.clock, &self.model);
+        let t = ms(clock, clock.now);
+        let seen = self.breaker.snapshot(clock.now);
+        let (state, end) = match model.at {
+            Where::Closed => (State::Closed, None),
+            Where::Open { until } => (State::Open, Some(until)),
+            Where::Probing { lease } => (State::HalfOpen, Some(lease)),
+            Where::Ramp { .. } => (State::HalfOpen, None),
+        };
+        prop_assert_eq!((seen.state, seen.mode), (state, model.mode));
+        prop_assert_eq!(seen.reason, model.reason);
+        prop_assert_eq!(seen.retry_at.map(|at| ms(clock, at)), end);
+        let held = (model.hold > t).then_some(model.hold);
+        prop_assert_eq!(seen.held_until.map(|at| ms(clock, at)), held);
+        prop_assert_eq!(seen.share, model.share(t) as f64 / 100.0);
+        prop_assert_eq!(seen.streak as usize, model.hard_run.len());
+        prop_assert_eq!([seen.good, seen.hard, seen.soft], model.recent(t));
+        prop_assert_eq!(seen.late, model.late);
+        let repeats = if end.is_some() {
+            model.level
+        } else {
+            model.repeats(t)
+        };
+        prop_assert_eq!(u64::from(seen.repeats), repeats);
+        Ok(())
+    }
 }
 
 proptest! {
@@ -279,80 +268,16 @@ proptest! {
 
     #[test]
     fn the_breaker_equals_its_naive_twin_and_always_has_a_way_out(steps in steps()) {
-        let mut clock = Clock::new();
-        let breaker = Breaker::new(BreakerConfig::default(), clock.origin);
-        let mut model = Model::new();
-        let mut out: Vec<(Ticket, Pass)> = vec![];
+        let clock = Clock::new();
+        let breaker = Breaker::new(config(USUAL), clock.origin);
+        let mut pair = Pair { clock, breaker, model: Model::new(), out: vec![] };
         for step in steps {
-            let t = ms(&clock, clock.now);
-            match step {
-                Step::Pass(span) => { clock.now += Duration::from_millis(span); }
-                Step::Acquire => {
-                    let ready = breaker.readiness(clock.now);
-                    let expected = model.acquire(t);
-                    match breaker.acquire(clock.now) {
-                        Ok(ticket) => {
-                            let pass = expected.expect("the twin admits too");
-                            prop_assert_eq!(ticket.is_probe(), pass.probe);
-                            prop_assert_eq!(ready, if pass.probe { Readiness::Probe } else { Readiness::Ready });
-                            out.push((ticket, pass));
-                        }
-                        Err(rejected) => {
-                            prop_assert_eq!(expected, None);
-                            prop_assert!(rejected.retry_at >= clock.now);
-                        }
-                    }
-                }
-                Step::Settle(at, outcome) if at < out.len() => {
-                    let (ticket, pass) = out.remove(at);
-                    breaker.settle(ticket, outcome, clock.now);
-                    model.settle(pass, outcome, t);
-                }
-                Step::EndedWell => {
-                    breaker.ended_well();
-                    model.bad_run.clear();
-                }
-                Step::Abandon(at) if at < out.len() => {
-                    let (ticket, pass) = out.remove(at);
-                    breaker.abandon(ticket);
-                    model.abandon(pass);
-                }
-                Step::Lose(at) if at < out.len() => drop(out.remove(at)),
-                Step::Hold(span) => {
-                    breaker.hold(clock.now + Duration::from_millis(span));
-                    model.hold = model.hold.max(t + span);
-                }
-                Step::Shadow => {
-                    let due = breaker.is_shadow_due(clock.now);
-                    let expected = model.shadow(t);
-                    let granted = breaker.shadow(clock.now);
-                    prop_assert_eq!(granted.is_some(), expected.is_some());
-                    prop_assert_eq!(granted.is_some(), due);
-                    if let (Some(ticket), Some(pass)) = (granted, expected) {
-                        prop_assert_eq!(ticket.is_probe(), pass.probe);
-                        out.push((ticket, pass));
-                    }
-                }
-                Step::SetAside(span) => {
-                    model.passing = false;
-                    breaker.open_until(clock.now, clock.now + Duration::from_millis(span), llm_breaker::TripReason::Quota);
-                    model.at = match model.at {
-                        Where::Open { until } => Where::Open { until: until.max(t + span) },
-                        _ => { model.life += 1; model.hard_run.clear(); model.bad_run.clear(); Where::Open { until: t + span } }
-                    };
-                }
-                _ => {}
-            }
-            let state = breaker.snapshot(clock.now).state;
-            let expected = match model.at {
-                Where::Closed => State::Closed,
-                Where::Open { .. } => State::Open,
-                Where::Probing { .. } | Where::Ramp { .. } => State::HalfOpen,
-            };
-            prop_assert_eq!(state, expected);
+            pair.take(step)?;
+            pair.compare()?;
         }
-        // Every call still out is lost. Whatever the state, waiting and good answers lead back to closed.
-        drop(out);
+        // Every call still out is lost, and nobody forces anything. Whatever the state, waiting and good answers lead back to closed.
+        let Pair { mut clock, breaker, .. } = pair;
+        breaker.force(Mode::Enforce);
         for _ in 0..100 {
             let snapshot = breaker.snapshot(clock.now);
             let wait = snapshot.retry_at.max(snapshot.held_until).unwrap_or(clock.now);

@@ -296,7 +296,7 @@ impl Table {
         self.scopes(slot)
             .filter(|shared| !is_account(shared.key.scope))
             // Every scope counts the opening, whatever became of the narrower ones.
-            .filter(move |shared| shared.state.signs.child_opened(now))
+            .filter(move |shared| shared.state.signs.child_opened(target.0.into(), now))
             .filter(move |shared| silent || shared.fails_throughout())
             .filter(move |shared| {
                 let down = |member: &&TargetId| self.is_down(**member, now);

@@ -72,7 +72,7 @@ fn a_target_may_have_a_breaker_of_its_own_and_keeps_it_over_a_reload() {
     };
     let mut world = World::new(|now| build(None, now));
     let failures = |table: &Table| {
-        let of = |id| table.gate(id).config().failures_in_a_row();
+        let of = |id| table.gate(id).config().failures();
         table.targets().map(of).collect::<Vec<_>>()
     };
     assert_eq!(failures(&world.table), [2, 7]);

@@ -182,7 +182,7 @@ fn new_settings_hold_for_targets_that_stay() {
             .unwrap()
     };
     let changed = next(2, &world);
-    assert_eq!(changed.gate(a).config().failures_in_a_row(), 2);
+    assert_eq!(changed.gate(a).config().failures(), 2);
     world.table = changed;
     // A table that cannot be built changes nothing.
     let before = Arc::clone(&world.table);
@@ -191,8 +191,8 @@ fn new_settings_hold_for_targets_that_stay() {
         .inherit(before)
         .build(world.now);
     assert!(broken.is_err());
-    assert_eq!(world.table.gate(a).config().failures_in_a_row(), 2);
-    assert_eq!(next(3, &world).gate(a).config().failures_in_a_row(), 3);
+    assert_eq!(world.table.gate(a).config().failures(), 2);
+    assert_eq!(next(3, &world).gate(a).config().failures(), 3);
 }
 
 #[test]
