@@ -62,10 +62,12 @@ export async function drive(ask) {
   process.stdout.write(`${JSON.stringify({ ready: true })}\n`);
   for await (const line of createInterface({ input: process.stdin })) {
     const partial = [];
+    const start = performance.now();
     const result = await ask(JSON.parse(line), partial).then(
       (answer) => ({ ok: true, ...answer }),
       (error) => failed(error, partial),
     );
+    result.took_ms = Math.round(performance.now() - start);
     process.stdout.write(`${JSON.stringify(result)}\n`);
   }
 }

@@ -10,6 +10,7 @@ Usage: driver.py openai | openai-responses | anthropic | langchain-openai | lang
 import importlib
 import json
 import sys
+import time
 
 TOOL = {
     "name": "get_weather",
@@ -277,8 +278,11 @@ def main():
     for line in sys.stdin:
         call = json.loads(line)
         partial = []
+        start = time.monotonic()
         try:
             side = kind(sdk, call)
+            # What it takes to make a client is the SDK's, and much on a busy machine.
+            start = time.monotonic()
             if call["op"] == "ask":
                 answer = side.ask(call, partial)
             else:
@@ -286,6 +290,7 @@ def main():
             result = {"ok": True, **answer}
         except Exception as error:  # every exception is a result here
             result = failed(error, partial)
+        result["took_ms"] = round((time.monotonic() - start) * 1000)
         print(json.dumps(result), flush=True)
 
 

@@ -4,12 +4,14 @@
 //! Prints one line a check; with a filter only those whose line contains it. The SDKs' own retries are off, so that counts
 //! are exact.
 
+mod crowd;
 mod driver;
 mod install;
 mod judge;
 mod play;
 mod scenario;
 mod stack;
+mod times;
 
 use std::collections::VecDeque;
 use std::path::Path;

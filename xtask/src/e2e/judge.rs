@@ -381,19 +381,32 @@ fn is_a(answer: &Value, class: &str) -> bool {
     classes.is_some_and(|classes| classes.iter().any(|found| found == class))
 }
 
-/// What the providers received against what they must have.
-pub(super) fn received(ask: &Ask, case: &Case, providers: &Providers) -> Result<Vec<String>> {
+/// How many calls the providers received against how many they must have.
+pub(super) fn counted(
+    calls: &[RangeInclusive<usize>; 2],
+    providers: &Providers,
+) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
-    for (which, allowed) in ask.calls.iter().enumerate() {
+    for (which, allowed) in calls.iter().enumerate() {
         let name = NAMES.get(which).copied().unwrap_or_default();
-        let calls = settled(providers, which, allowed)?;
-        if !allowed.contains(&calls.len()) {
+        let count = settled(providers, which, allowed)?.len();
+        if !allowed.contains(&count) {
             wrong.push(format!(
-                "the {name} provider received {} calls, not {}",
-                calls.len(),
+                "the {name} provider received {count} calls, not {}",
                 shown(allowed)
             ));
         }
+    }
+    Ok(wrong)
+}
+
+/// What the providers received against what they must have.
+pub(super) fn received(ask: &Ask, case: &Case, providers: &Providers) -> Result<Vec<String>> {
+    let mut wrong = counted(&ask.calls, providers)?;
+    let mut in_all = 0;
+    for (which, name) in NAMES.into_iter().enumerate() {
+        let calls = providers.received(which)?;
+        in_all += calls.len();
         let model = format!("model-{name}");
         for call in &calls {
             let text = |key: &str| call.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -423,6 +436,12 @@ pub(super) fn received(ask: &Ask, case: &Case, providers: &Providers) -> Result<
                 ));
             }
         }
+    }
+    if in_all > ask.calls_in_all {
+        wrong.push(format!(
+            "the providers received {in_all} calls in all, at most {} are allowed",
+            ask.calls_in_all
+        ));
     }
     if matches!(ask.expect, Expect::HangUp) && !is_cancelled(providers)? {
         wrong.push("the first provider's call was not cancelled".to_owned());

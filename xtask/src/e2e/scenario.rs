@@ -63,6 +63,8 @@ pub(super) enum Players {
     /// The providers' own SDKs.
     Official,
     Everyone,
+    /// A single one, for what is not about SDKs.
+    One,
     /// Those that ask for embeddings; both providers are for those then.
     Embedders,
 }
@@ -71,6 +73,8 @@ pub(super) enum Players {
 pub(super) enum Step {
     /// The SDK makes a call.
     Ask(Ask),
+    /// Many callers come.
+    Crowd(Crowd),
     /// Both providers change to these rules.
     Rules([&'static str; 2]),
     /// The first provider breaks each of a row of calls in another place: `K` in the rules is replaced by each number of
@@ -79,6 +83,8 @@ pub(super) enum Step {
         rules: &'static str,
         places: RangeInclusive<usize>,
         must: Must,
+        /// The places where nothing was said yet: there no exception will do.
+        whole: &'static [usize],
     },
 }
 
@@ -113,8 +119,28 @@ pub(super) struct Ask {
     pub(super) expect: Expect,
     /// How many calls each provider has received by then, from the scenario's start.
     pub(super) calls: [RangeInclusive<usize>; 2],
-    /// The longest each may take, in milliseconds.
-    pub(super) within_ms: u128,
+    /// How many both have received together, at most.
+    pub(super) calls_in_all: usize,
+    /// The least and the most each may take, in milliseconds, as the SDK's program measures it.
+    pub(super) at_least_ms: u64,
+    pub(super) within_ms: u64,
+    /// The most that half of them may take: this holds on a machine that halts now and then.
+    pub(super) median_ms: u64,
+    /// The last of the calls for which the first provider may be asked, from 1.
+    pub(super) leaves_first_after: usize,
+}
+
+/// Callers who come one by one, whether those before them have their answer or not; every one must get a provider's whole answer.
+#[derive(Clone, Debug)]
+pub(super) struct Crowd {
+    pub(super) callers: usize,
+    pub(super) every_ms: u64,
+    /// The longest that one may wait.
+    pub(super) within_ms: u64,
+    /// How many calls each provider has received by then, from the scenario's start.
+    pub(super) calls: [RangeInclusive<usize>; 2],
+    /// How long after the last change of its rules the first provider receives a call, at most.
+    pub(super) leaves_first_within_ms: Option<u64>,
 }
 
 /// What the SDK must make of a call.
@@ -193,6 +219,7 @@ impl Scenario {
             Players::Thorough => sdk.plays_all(),
             Players::Official => sdk.is_official(),
             Players::Everyone => true,
+            Players::One => matches!(sdk, Sdk::PythonOpenAi),
             Players::Embedders => sdk.embeds(),
         }
     }
@@ -230,8 +257,16 @@ impl Scenario {
             times: 1,
             expect,
             calls: [first, second],
+            calls_in_all: usize::MAX,
+            at_least_ms: 0,
             within_ms: 20_000,
+            median_ms: u64::MAX,
+            leaves_first_after: usize::MAX,
         }))
+    }
+
+    fn crowd(self, crowd: Crowd) -> Self {
+        self.step(Step::Crowd(crowd))
     }
 
     /// Changes the call made last.
@@ -246,16 +281,33 @@ impl Scenario {
         self.step(Step::Rules([first, second]))
     }
 
-    fn sweep(self, rules: &'static str, places: RangeInclusive<usize>, must: Must) -> Self {
+    fn sweep(
+        self,
+        rules: &'static str,
+        places: RangeInclusive<usize>,
+        must: Must,
+        whole: &'static [usize],
+    ) -> Self {
         self.step(Step::Sweep {
             rules,
             places,
             must,
+            whole,
         })
     }
 
     fn step(mut self, step: Step) -> Self {
         self.steps.push(step);
         self
+    }
+}
+
+/// A call that must be answered, for tests of what judges it.
+#[cfg(test)]
+pub(super) fn any_ask() -> Ask {
+    let scenario = Scenario::new("", "").ask(Expect::Either, 0..=1, 0..=1);
+    match scenario.steps.into_iter().next() {
+        Some(Step::Ask(ask)) => ask,
+        other => unreachable!("{other:?}"),
     }
 }

@@ -26,7 +26,11 @@ pub(super) fn all() -> Vec<Scenario> {
             "embeddings, silence before headers",
             "[[rule]]\nhang = \"forever\"\n",
         )
-        .route("windows = { first_token = \"1s\", whole = \"1s\" }"),
+        .route("windows = { first_token = \"1s\", whole = \"1s\" }")
+        .but(|ask| {
+            ask.at_least_ms = 1_000;
+            ask.within_ms = 3_500;
+        }),
         second(
             "embeddings, a body shorter than promised",
             "[[rule]]\ncut = { after_bytes = 40 }\n",

@@ -6,6 +6,11 @@ use super::{FIRST, Feature, Modes, SECOND, Scenario, Upstream, stream};
 
 const DOWN: &str = "[[rule]]\npreset = \"unavailable_503\"\n";
 
+const SILENT: &str = "[[rule]]\nhang = \"forever\"\n";
+
+/// The time that a first token may take, and what is said in its place.
+const SOON: &str = "windows = { first_token = \"4s\" }\ndegraded = [{ mode = \"message\", text = \"We are having trouble just now.\", contact = \"help@example.com\" }]";
+
 /// Windows short enough to wait for.
 const SHORT_WINDOWS: &str =
     "windows = { connect = \"1s\", first_token = \"1s\", idle = \"1s\", whole = \"1s\" }";
@@ -50,19 +55,24 @@ fn rate_limits() -> Vec<Scenario> {
             "429, retry after 1 s: waited out, the first answers",
             "[[rule]]\ncalls = \"1\"\npreset = \"rate_limit\"\nretry_after = \"1s\"\n",
         )
-        .ask(Answer(FIRST), 2..=2, 0..=0),
+        .ask(Answer(FIRST), 2..=2, 0..=0)
+        .but(|ask| {
+            ask.at_least_ms = 1_000;
+            ask.within_ms = 3_000;
+        }),
         Scenario::new(
-            "429, retry after 1 s, no patience: the second answers",
-            "[[rule]]\npreset = \"rate_limit\"\nretry_after = \"1s\"\n",
+            "429, retry after 2 s, no patience: the second answers at once",
+            "[[rule]]\npreset = \"rate_limit\"\nretry_after = \"2s\"\n",
         )
         .route("patience = \"0s\"")
-        .ask(Answer(SECOND), 1..=1, 1..=1),
-        // Some calls until it is known, and then none: not one for each of the forty.
+        .ask(Answer(SECOND), 1..=1, 1..=1)
+        .but(|ask| ask.within_ms = 1_500),
+        // Some calls until it is known, and then none but one every 5 s to see whether it is back: not one for each of the forty.
         Scenario::new(
             "503, retry after 0 s, for ever: left alone all the same",
             "[[rule]]\npreset = \"unavailable_503\"\nretry_after = \"0s\"\n",
         )
-        .ask(Answer(SECOND), 20..=30, 40..=40)
+        .ask(Answer(SECOND), 20..=26, 40..=40)
         .but(|ask| ask.times = 40),
         Scenario::new(
             "429 for tokens a minute",
@@ -101,7 +111,10 @@ fn provider_faults() -> Vec<Scenario> {
         Scenario::new(name, rules)
             .route(SHORT_WINDOWS)
             .ask(Answer(SECOND), 1..=1, 1..=1)
-            .but(|ask| ask.within_ms = 6_000)
+            .but(|ask| {
+                ask.at_least_ms = 1_000;
+                ask.within_ms = 3_000;
+            })
     };
     vec![
         second("503", DOWN).everyone().across(),
@@ -129,12 +142,17 @@ fn provider_faults() -> Vec<Scenario> {
         .across(),
         Scenario {
             siblings: true,
+            // Each of them is chosen first now and then: one call would show nothing.
             ..Scenario::new(
-                "one of two siblings is down: the other answers at once",
-                DOWN,
+                "one of two siblings is down: the other answers at once, and is soon chosen alone",
+                "[[rule]]\npreset = \"server_error\"\n",
             )
-            .ask(Answer(SECOND), 0..=1, 1..=1)
-            .but(|ask| ask.within_ms = 3_000)
+            .ask(Answer(SECOND), 1..=8, 20..=20)
+            .but(|ask| {
+                ask.times = 20;
+                ask.within_ms = 1_500;
+                ask.median_ms = 500;
+            })
         },
     ]
 }
@@ -224,16 +242,30 @@ fn everything_down() -> Vec<Scenario> {
     // Where nothing is left, a caller who waits is worth three attempts of each target at most.
     vec![
         Scenario::new("everything down", DOWN).second(DOWN).everyone().across().ask(down, 1..=3, 1..=3),
-        // One call of each provider a request, and beside them no more than the retry budget's reserve of ten.
-        Scenario::new("everything down for twenty calls: few retries", DOWN)
+        // One call of each provider a request, and a fifth of that beside them.
+        Scenario::new("everything down for twenty calls: 2.2 calls a request at most", DOWN)
             .second(DOWN)
-            .ask(down, 1..=30, 1..=30)
-            .but(|ask| ask.times = 20),
+            .ask(down, 5..=30, 5..=30)
+            .but(|ask| {
+                ask.times = 20;
+                ask.calls_in_all = 44;
+            }),
+        // Nobody is known yet, so both are asked, and both within the time that a first token may take.
+        Scenario::new("everything silent before anything is known: an honest message within one first token's time", SILENT)
+            .second(SILENT)
+            .modes(Modes::Streamed)
+            .route(SOON)
+            .ask(Degraded { mode: "message", says: "We are having trouble just now." }, 1..=6, 1..=6)
+            .but(|ask| {
+                ask.times = 3;
+                ask.within_ms = 5_000;
+                ask.calls_in_all = 6;
+            }),
         Scenario::new("everything rate limited past the deadline: the caller learns at once when to come back", limited)
             .second(limited)
             .route("deadline = \"5s\"")
             .ask(ErrorUntil { class: "RateLimitError", statuses: &[429], within_s: 25 }, 1..=1, 1..=1)
-            .but(|ask| ask.within_ms = 4_000),
+            .but(|ask| ask.within_ms = 1_500),
         Scenario::new("everything down, an earlier answer is kept: cached", "")
             .route(cached)
             .across()

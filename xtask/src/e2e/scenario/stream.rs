@@ -8,6 +8,9 @@ use std::ops::RangeInclusive;
 /// The words of the first provider's answer are 19: before the first, between each two, behind the last, and further.
 const PLACES: RangeInclusive<usize> = 0..=20;
 
+/// Before the first word the second provider can still take over.
+const UNBROKEN: &[usize] = &[0];
+
 /// A long answer, whose words are one chunk each.
 pub(in super::super) const LONG_WORDS: usize = 10_000;
 
@@ -21,7 +24,7 @@ pub(super) fn all() -> Vec<Scenario> {
             .everyone()
             .across()
     };
-    let broken = |name, rules| streamed(name, "").sweep(rules, PLACES, Must::BeHonest);
+    let broken = |name, rules| streamed(name, "").sweep(rules, PLACES, Must::BeHonest, UNBROKEN);
     // The second provider says what the first would have said, in other pieces: the SDK sees no seam.
     let continued = |name, rules| {
         streamed(name, rules)
@@ -34,7 +37,7 @@ pub(super) fn all() -> Vec<Scenario> {
             .modes(Modes::Streamed)
             .across()
             .second(SAYS_THE_SAME)
-            .sweep(rules, PLACES, Must::GetAll)
+            .sweep(rules, PLACES, Must::GetAll, UNBROKEN)
     };
     vec![
         told_to_the_end(
@@ -53,7 +56,7 @@ pub(super) fn all() -> Vec<Scenario> {
             .players(Players::Official)
             .modes(Modes::Streamed)
             .across()
-            .sweep("[[rule]]\ncut = { after_chunks = K }\n", 0..=7, Must::CallTool),
+            .sweep("[[rule]]\ncut = { after_chunks = K }\n", 0..=7, Must::CallTool, UNBROKEN),
         continued("cut after the fifth word and told to the end by the second", "[[rule]]\ncut = { after_chunks = 5 }\n"),
         continued(
             "an error event after the fifth word, and the second tells the rest",
@@ -69,10 +72,10 @@ pub(super) fn all() -> Vec<Scenario> {
             "[[rule]]\nerror_event = { after_chunks = K, preset = \"server_error\" }\n",
         ),
         // Into every part of an event, characters of several bytes included.
-        streamed("a stream cut after 149 bytes, 249, and so on", "").sweep("[[rule]]\ncut = { after_bytes = K49 }\n", 1..=24, Must::BeHonest),
+        streamed("a stream cut after 149 bytes, 249, and so on", "").sweep("[[rule]]\ncut = { after_bytes = K49 }\n", 1..=24, Must::BeHonest, &[]),
         streamed("a stalled stream", "")
             .route("windows = { idle = \"300ms\" }")
-            .sweep("[[rule]]\nstall = { after_chunks = K }\n", 1..=3, Must::BeHonest),
+            .sweep("[[rule]]\nstall = { after_chunks = K }\n", 1..=3, Must::BeHonest, &[]),
         streamed(
             "comments, keep-alives and CRLF",
             "[[rule]]\ncrlf = true\nkeep_alive = \"10ms\"\nslow = { first_token = \"50ms\", per_chunk = \"25ms\" }\n",
