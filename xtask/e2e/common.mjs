@@ -58,7 +58,9 @@ function failed(error, partial) {
 
 // `ask(call, partial)` makes one call and returns what the SDK made of it; `partial` collects the text that has come.
 export async function drive(ask) {
-  // Loading an SDK takes seconds on a cold machine; no call's time shall hold it.
+  // Loading an SDK takes seconds on a cold machine, and its first call loads the rest of it; no call's time shall hold that. Nobody listens there.
+  const nobody = { op: "ask", base_url: "http://127.0.0.1:1", model: "none", prompt: "Hello.", stream: true };
+  await ask(nobody, []).catch(() => {});
   process.stdout.write(`${JSON.stringify({ ready: true })}\n`);
   for await (const line of createInterface({ input: process.stdin })) {
     const partial = [];

@@ -7,6 +7,7 @@ sides are known.
 Usage: driver.py openai | openai-responses | anthropic | langchain-openai | langchain-anthropic
 """
 
+import contextlib
 import importlib
 import json
 import sys
@@ -273,7 +274,10 @@ def kind_of(name):
 def main():
     kind = kind_of(sys.argv[1])
     sdk = importlib.import_module(kind.sdk)
-    # Loading an SDK takes seconds on a cold machine; no call's time shall hold it.
+    # Loading an SDK takes seconds on a cold machine, and its first call loads the rest of it; no call's time shall hold that.
+    with contextlib.suppress(Exception):
+        nobody = {"base_url": "http://127.0.0.1:1", "model": "none", "prompt": "Hello.", "stream": True}
+        kind(sdk, nobody).ask(nobody, [])
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         call = json.loads(line)

@@ -256,7 +256,7 @@ pub enum Hedging {
     #[default]
     Off,
     /// When the first has no answer at the p90 of what callers usually see: from 100 calls on, for
-    /// at most one call in ten.
+    /// at most one call in ten and, where both targets have a price, for at most a tenth of what answered calls cost.
     AtP90,
     /// By numbers of one's own.
     At(Hedge),

@@ -8,7 +8,7 @@
 //! | goes to a target grown slow | at half again its old usual time, or when the other one would have answered by its last time | the same |
 //! | is a stream, and nothing better is known of its target | at [a quarter of its window](super::quiet) | the same; at half of it, nothing |
 //! | has been silent for 1 s or more, and its target hangs or its breaker has opened meanwhile | then; one by one at a target that has healed in the last 30 s | nothing: it is the call the caller would have made |
-//! | is ordinary, without a thought, and the route hedges | at the p90 | the route's hedge budget |
+//! | is ordinary, without a thought, and the route hedges | at the p90 | the route's hedge budget: a tenth of its calls, and of its spend where the prices of both are known |
 //!
 //! What was paid for and not sent, because a gate or a limit let another call in first, is paid back.
 //!
@@ -19,6 +19,7 @@ use super::live::Tickets;
 use super::{Action, AttemptId, Live, Plan, Settled, State, Used, abandon};
 use crate::canary::CallOutcome;
 use crate::detector::Detector;
+use crate::money::Spend;
 use crate::resolve::Resolved;
 use crate::route::Edge;
 use crate::select;
@@ -45,6 +46,8 @@ struct Bill<'a> {
     doubted: &'a Vitals,
     retries: &'a RetryBudget,
     hedges: &'a HedgeBudget,
+    /// What a hedge is expected to cost, in millionths of a dollar; 0 where that cannot be held against what calls cost.
+    hedge_micro_usd: u64,
 }
 
 /// Who has paid.
@@ -62,8 +65,7 @@ impl Bill<'_> {
         let (paid, payer) = match why {
             Why::Trial if self.doubted.trials.pay(now) => (true, PaidBy::Purse),
             Why::Trial => (self.retries.withdraw(), PaidBy::Retries),
-            // Prices are not known here: the number of calls is what the budget bounds.
-            Why::Hedge => (self.hedges.withdraw(0), PaidBy::Hedges),
+            Why::Hedge => (self.hedges.withdraw(self.hedge_micro_usd), PaidBy::Hedges),
             _ => (true, PaidBy::Nobody),
         };
         paid.then_some(payer)
@@ -74,7 +76,7 @@ impl Bill<'_> {
         match payer {
             PaidBy::Purse => self.doubted.trials.refund(),
             PaidBy::Retries => self.retries.refund(),
-            PaidBy::Hedges => self.hedges.refund(0),
+            PaidBy::Hedges => self.hedges.refund(self.hedge_micro_usd),
             PaidBy::Nobody => {}
         }
     }
@@ -200,7 +202,8 @@ impl Plan {
         }
         let doubted = self.lives.youngest()?.position;
         let candidate = route.candidates.get(usize::from(doubted))?;
-        let doubted = &table.slot(candidate.target).health.vitals;
+        let first = table.slot(candidate.target);
+        let doubted = &first.health.vitals;
         if why == Why::Trial && !doubted.is_trial_news(&self.request, now) {
             return None;
         }
@@ -228,6 +231,10 @@ impl Plan {
                     doubted,
                     retries: table.budget(slot),
                     hedges: &route.hedges,
+                    hedge_micro_usd: match why {
+                        Why::Hedge => self.hedge_cost(first, slot),
+                        _ => 0,
+                    },
                 };
                 let paid = match why {
                     Why::Rescue => vitals.takes_refugee(now).then_some(PaidBy::Nobody),
@@ -248,6 +255,15 @@ impl Plan {
             }
         }
         None
+    }
+
+    /// What a hedge is expected to cost in millionths of a dollar. Beside a call without a price it is held against nothing, for no spend is
+    /// known of which it could be a tenth.
+    fn hedge_cost(&self, first: &Slot, other: &Slot) -> u64 {
+        match select::expected_cost(first, &self.request) {
+            Spend(0) => 0,
+            _ => select::expected_cost(other, &self.request).0,
+        }
     }
 
     /// An attempt has a good answer: the other one, if there is one, has lost.

@@ -5,6 +5,7 @@ use super::{
 };
 use super::{Told, UNHINTED_HOLD, Used, abandon, jitter};
 use crate::cut::Form;
+use crate::money::Spend;
 use crate::reaction::{self, Aside, Lesson};
 use crate::scope;
 use crate::table::{Slot, Table};
@@ -116,6 +117,7 @@ impl Plan {
         let slot = self.close_hop(&table, &mut live, HopResult::Answered(tokens), now);
         // A prompt that was shortened or grew by a prefill is not the one that was estimated.
         let hop = self.trace.hops.get(attempt.index());
+        let billed = hop.map_or(Spend(0), |hop| hop.cost);
         if hop.is_some_and(|hop| hop.form == Form::AsAsked) {
             let expected = self.request.expected.input_tokens;
             let estimate = &slot.health.estimate;
@@ -132,7 +134,7 @@ impl Plan {
         };
         self.settle(&table, slot, live, settled, now);
         table.budget(slot).deposit();
-        table.resolved(self.route).hedges.deposit(0);
+        table.resolved(self.route).hedges.deposit(billed.0);
         slot.health.unhinted_limits.store(0, Ordering::Relaxed);
         self.win(attempt, now);
         self.trace.ended_after = Some(self.since_start(now));

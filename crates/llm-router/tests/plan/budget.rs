@@ -4,7 +4,7 @@ use crate::beside::two;
 use crate::world::*;
 use llm_breaker::{Outcome, TripReason};
 use llm_errors::ErrorKind as K;
-use llm_router::{Hedging, Policy, Request, Route, Table, Target};
+use llm_router::{Hedging, Policy, Price, Request, Route, Spend, Table, Target, Why};
 
 /// Calls that one more request to the second target makes, after all have failed at the first: two routes to one provider.
 fn calls_after_a_bad_hour_elsewhere(first_region: &str, second_region: &str) -> usize {
@@ -71,4 +71,58 @@ fn a_second_call_that_a_gate_refuses_costs_nothing() {
     // Trials: ten are in store, and ten more that the backup's budget begins with.
     let (in_ramp, _) = asked_in_a_ramp_and_after(Hedging::Off, Reply::Good(ms(1_900)), 90);
     assert!(in_ramp >= 5, "{in_ramp}");
+}
+
+/// Where one call in twenty is late at a first target of this price, and another one is dearer: the hedges, what they cost, and what all cost.
+fn hedges_beside(first: u64, other: u64) -> (usize, u64, u64) {
+    // Millionths of a dollar for a call.
+    let each = |per_request| Price {
+        per_request,
+        ..Price::default()
+    };
+    let mut policy = Policy::default();
+    policy.hedging = Hedging::AtP90;
+    let mut world = World::new(|now| {
+        Table::builder()
+            .target(Target::new("primary", "one").price(each(first)))
+            .target(Target::new("backup", "two").price(each(other)))
+            .route(
+                Route::new("r")
+                    .tier(["primary"])
+                    .tier(["backup"])
+                    .policy(policy),
+            )
+            .build(now)
+            .unwrap()
+    });
+    let usual = |call: u64| ms(200 + call * 37 % 100);
+    let times = (0..2_000).map(|call| match call % 20 {
+        7 => Reply::Good(ms(900)),
+        _ => Reply::Good(usual(call)),
+    });
+    world.script("primary", times);
+    let done = world.traffic(2_000, ms(50), |n| (Request::new(), n));
+    let hops = || done.iter().flat_map(|done| &done.trace.hops);
+    let hedges = || hops().filter(|hop| hop.why == Why::Hedge);
+    let cost = hedges().map(|hop| hop.cost).sum::<Spend>();
+    let all = hops().map(|hop| hop.cost).sum::<Spend>();
+    (hedges().count(), cost.0, all.0)
+}
+
+#[test]
+fn hedges_cost_no_more_than_a_tenth_of_the_spend_however_dear_the_other_target() {
+    let (unpriced, ..) = hedges_beside(0, 0);
+    assert!((90..=210).contains(&unpriced), "{unpriced}");
+    for (first, other) in [(100, 100), (100, 2_000), (2_000, 100), (10, 500)] {
+        let (count, cost, all) = hedges_beside(first, other);
+        assert!(cost * 10 <= all, "{other} beside {first}: {cost} of {all}");
+        if other <= first {
+            assert_eq!(count, unpriced, "what is no dearer is bounded by number");
+        } else {
+            assert!(count > 0 && count < unpriced / 2, "{count} of {unpriced}");
+        }
+    }
+    // No spend is known of which it could be a tenth: the number alone bounds them.
+    let (count, ..) = hedges_beside(0, 2_000);
+    assert_eq!(count, unpriced);
 }

@@ -66,7 +66,7 @@ fn rate_limits() -> Vec<Scenario> {
         )
         .route("patience = \"0s\"")
         .ask(Answer(SECOND), 1..=1, 1..=1)
-        .but(|ask| ask.within_ms = 1_500),
+        .but(|ask| ask.within_ms = 1_900),
         // Some calls until it is known, and then none but one every 5 s to see whether it is back: not one for each of the forty.
         Scenario::new(
             "503, retry after 0 s, for ever: left alone all the same",
@@ -150,7 +150,7 @@ fn provider_faults() -> Vec<Scenario> {
             .ask(Answer(SECOND), 1..=8, 20..=20)
             .but(|ask| {
                 ask.times = 20;
-                ask.within_ms = 1_500;
+                ask.within_ms = 2_500;
                 ask.median_ms = 500;
             })
         },
@@ -265,7 +265,7 @@ fn everything_down() -> Vec<Scenario> {
             .second(limited)
             .route("deadline = \"5s\"")
             .ask(ErrorUntil { class: "RateLimitError", statuses: &[429], within_s: 25 }, 1..=1, 1..=1)
-            .but(|ask| ask.within_ms = 1_500),
+            .but(|ask| ask.within_ms = 2_500),
         Scenario::new("everything down, an earlier answer is kept: cached", "")
             .route(cached)
             .across()
