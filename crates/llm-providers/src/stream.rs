@@ -249,6 +249,20 @@ impl ReplyStream {
         &self.facts
     }
 
+    /// The tokens that this call has written so far: as the provider told or, where that is more, estimated by the events with content
+    /// and the kept text, some four bytes a token. Most providers tell only at the end.
+    #[must_use]
+    pub fn tokens_written(&self) -> u64 {
+        let given = match &self.course {
+            Course::Pass(_) => 0,
+            Course::Translate(translator) => translator.given_bytes(),
+        };
+        let text = self.text().map_or(0, str::len).saturating_sub(given);
+        let by_text = (text as u64).div_ceil(4);
+        let told = self.facts.usage.output_tokens;
+        told.max(by_text).max(self.content_events.into())
+    }
+
     /// The time that each token of the answer took after the first, as far as that was the target's doing; `None` where the answer was too
     /// short to tell, or its reader seldom waited for it.
     #[must_use]

@@ -13,7 +13,7 @@ use crate::render;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use llm_providers::{Call, Dialect, Facts, Failure, ReplyStream, chat};
-use llm_router::{AttemptId, BadAnswer, Event, Table, TargetId, Trace};
+use llm_router::{AttemptId, BadAnswer, Event, Table, TargetId, Tokens, Trace};
 use std::fmt;
 use std::sync::Arc;
 
@@ -254,7 +254,7 @@ impl AnswerStream {
         let bad = BadAnswer {
             verdict: bad.verdict,
             finding: bad.finding,
-            tokens: tokens(self.upstream.facts()),
+            tokens: self.used(),
         };
         self.end_bad(bad)
     }
@@ -279,7 +279,7 @@ impl AnswerStream {
             .drive
             .as_ref()?
             .look_at_calls(self.call.as_ref()?, &reply)?;
-        let tokens = tokens(facts);
+        let tokens = self.used();
         let bad = BadAnswer { tokens, ..bad };
         if reply.has_broken_calls() {
             return self.end_bad(bad);
@@ -315,9 +315,11 @@ impl AnswerStream {
         let Some(mut drive) = self.drive.take() else {
             return;
         };
-        let facts = self.upstream.facts();
+        // Not every provider tells.
+        drive.plan.used(self.attempt, self.used());
         let bad = self.bad_call.take();
         let bad = bad.or_else(|| drive.look_back(self.call.as_ref(), &self.upstream));
+        let facts = self.upstream.facts();
         let event = match bad {
             Some(bad) => Event::Bad(self.attempt, bad),
             None => Event::Succeeded(self.attempt, tokens(facts)),
@@ -335,6 +337,11 @@ impl AnswerStream {
         if bad.is_none() {
             self.remember().await;
         }
+    }
+
+    /// What the call has used so far, as told or estimated.
+    fn used(&self) -> Tokens {
+        mend::used(&self.upstream, self.call.as_ref())
     }
 
     /// The tokens of the answer so far. They differ from those of its last call, which
@@ -370,6 +377,16 @@ impl AnswerStream {
         }
         if let Some((body, model)) = render::whole_of_stream(self.dialect, &kept.freeze()) {
             keep.store(body, Some(&model), now()).await;
+        }
+    }
+}
+
+impl Drop for AnswerStream {
+    /// What the caller had is billed, whether or not he stays to the end.
+    fn drop(&mut self) {
+        let used = self.used();
+        if let Some(drive) = &mut self.drive {
+            drive.plan.used(self.attempt, used);
         }
     }
 }

@@ -442,7 +442,8 @@ impl ClientBuilder {
 
     /// Builds what is in a client, taking over from `before` what stays the same.
     pub(crate) fn build_after(self, before: Option<&Inner>) -> Result<Inner, BuildError> {
-        let mut table = Table::builder();
+        let seed = self.seed.unwrap_or_else(rand::random);
+        let mut table = Table::builder().seed(seed);
         if let Some(config) = self.breaker {
             table = table.breaker(config);
         }
@@ -541,7 +542,7 @@ impl ClientBuilder {
             cache,
             observers: observers.into(),
             token_estimate: self.token_estimate,
-            seeds: AtomicU64::new(self.seed.unwrap_or_else(rand::random)),
+            seeds: AtomicU64::new(seed),
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::degrade;
 use crate::error::{Error, What};
 use crate::keep::Keep;
 use crate::loops::Loops;
+use crate::mend;
 use crate::observe::{Observer, Outcome, Report, Told};
 use crate::options::CallOptions;
 use futures_util::future::BoxFuture;
@@ -548,9 +549,13 @@ fn look_for_recovery(client: &Arc<Inner>, call: &Call, shadow: Shadow) {
         let result = attempt_on(&client, call, shadow.target(), how).await;
         let target = client.table.target_name(shadow.target());
         match result {
-            Ok(_) => {
+            Ok(answer) => {
                 tracing::info!(target, "a shadow probe was answered");
-                shadow.finish(Ok(()), now());
+                let used = match &answer {
+                    Exchange::Whole(whole) => tokens(&whole.facts),
+                    Exchange::Stream(stream) => mend::used(stream, None),
+                };
+                shadow.finish(Ok(used), now());
             }
             Err(failure) => {
                 shadow.finish(Err(&failure.verdict), now());

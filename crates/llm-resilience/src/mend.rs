@@ -59,21 +59,21 @@ pub(crate) fn broken(
     seam: Option<&Seam>,
     failure: &Failure,
 ) -> Broken {
-    let (mend, at_chars, written) = match seam {
+    let (mend, at_chars) = match seam {
         Some(seam) => {
             let mend = if seam.is_prefillable(call) {
                 Mend::Prefill
             } else {
                 Mend::Replay
             };
-            (mend, seam.chars(), seam.estimated_tokens())
+            (mend, seam.chars())
         }
-        None => (Mend::Never, 0, 0),
+        None => (Mend::Never, 0),
     };
     Broken {
         verdict: failure.verdict,
         at_chars,
-        tokens: used(stream, call, written),
+        tokens: used(stream, Some(call)),
         mend,
     }
 }
@@ -84,15 +84,15 @@ fn broken_by(drive: Drive, verdict: Verdict, failure: Option<(Failure, Wire)>) -
     drive.fail(error)
 }
 
-/// What a broken call used, as far as it was told; the rest is estimated: it is billed all the same.
-fn used(stream: &ReplyStream, call: &Call, written: u64) -> Tokens {
+/// What a stream that has not come to its end used, as far as it was told; the rest is estimated: it is billed all the same.
+pub(crate) fn used(stream: &ReplyStream, call: Option<&Call>) -> Tokens {
     let told = stream.facts().usage;
     let small = |tokens: u64| u32::try_from(tokens).unwrap_or(u32::MAX);
     Tokens {
         input: match told.input_tokens {
-            0 => call.estimated_input_tokens(),
+            0 => call.map_or(0, Call::estimated_input_tokens),
             told => small(told),
         },
-        output: small(told.output_tokens.max(written)),
+        output: small(stream.tokens_written()),
     }
 }

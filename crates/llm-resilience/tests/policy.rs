@@ -4,13 +4,13 @@
 
 use llm_resilience::breaker::BreakerConfig;
 use llm_resilience::errors::{ErrorKind, Provider};
-use llm_resilience::providers::{Call, Endpoint, chat};
+use llm_resilience::providers::{Call, Dialect, Endpoint, chat};
 use llm_resilience::router::{
     Allowance, Budget, CanaryState, Detectors, Edge, FilterError, Policy, Price, Refusal, SetAside,
     Spend, Why,
 };
 use llm_resilience::{
-    Answer, CallOptions, Client, Error, Observer, Report, RouteSpec, TargetSpec, What,
+    Answer, Body, CallOptions, Client, Error, Observer, Report, RouteSpec, TargetSpec, What,
 };
 use llm_sim::{Preset, Rule, Script, Sim, SimHandle};
 use std::sync::{Arc, Mutex};
@@ -219,4 +219,45 @@ async fn somebody_may_be_told_of_one_call_alone() {
 
 fn std_now() -> std::time::Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// Two in a hundred thousand dollars a token of the answer.
+fn by_the_token() -> Price {
+    Price {
+        output: 20_000_000,
+        ..Price::default()
+    }
+}
+
+#[tokio::test]
+async fn whoever_leaves_a_stream_early_is_billed_what_had_come() {
+    let sim = Sim::builder().seed(3);
+    let script = Script::from_toml("words = 400\n[[rule]]\nslow = { per_chunk = \"1ms\" }");
+    let sim = sim.script(script.unwrap()).start().await.unwrap();
+    let mut hour = Allowance::default();
+    hour.per_hour = Some(Spend(1_000_000_000));
+    let client = Client::builder()
+        .target(target("main", &sim).price(by_the_token()).allowance(hour))
+        .route(RouteSpec::new("chat").tier(["main"]))
+        .build()
+        .unwrap();
+    let main = client.table().targets().next().unwrap();
+    let body = r#"{"model":"chat","stream":true,"messages":[{"role":"user","content":"Why?"}]}"#;
+    let call = || Call::parse(Dialect::OpenAiChat, body.into()).unwrap();
+    let mut before = Spend(0);
+    for (read, least) in [(200, 150), (usize::MAX, 350)] {
+        let answer = client.send("chat", call(), CallOptions::default()).await;
+        let Body::Stream(mut stream) = answer.unwrap().body else {
+            unreachable!()
+        };
+        let mut pieces = 0;
+        while pieces < read && stream.next().await.is_some() {
+            pieces += 1;
+        }
+        drop(stream);
+        let spent = client.table().spent(main, std_now()).unwrap();
+        let tokens = (spent.0 - before.0) / 20;
+        assert!((least..1_500).contains(&tokens), "{tokens} of {pieces}");
+        before = spent;
+    }
 }

@@ -200,6 +200,8 @@ pub struct Ledger {
     committed: AtomicU64,
     /// Spent in the hour.
     spent: AtomicU64,
+    /// Of that, what was booked since the last call that tells what it crossed.
+    untold: AtomicU64,
     /// The last minute in which old buckets were cleared.
     swept: AtomicU64,
     /// Minute (24 bits) and money (40 bits).
@@ -220,6 +222,7 @@ impl Ledger {
             alerts: array::from_fn(|_| AtomicU64::new(u64::MAX)),
             committed: AtomicU64::new(0),
             spent: AtomicU64::new(0),
+            untold: AtomicU64::new(0),
             swept: AtomicU64::new(0),
             buckets: array::from_fn(|_| AtomicU64::new(0)),
             origin,
@@ -281,20 +284,32 @@ impl Ledger {
 
     /// Books what the call truly cost in place of its estimate. Returns the highest alert
     /// threshold that this crossed.
-    #[expect(clippy::needless_pass_by_value, reason = "an earmark is settled once")]
     pub fn settle(&self, earmark: Earmark, actual: Spend, now: Instant) -> Option<Spend> {
-        let minute = self.minute(now);
-        self.sweep(minute);
-        let booked = self.book(minute, actual.0);
-        add(&self.committed, booked);
-        subtract(&self.committed, earmark.0);
-        let before = add(&self.spent, booked);
+        let (before, booked) = self.replace(earmark, actual, now);
         let after = before.saturating_add(booked);
+        let before = before.saturating_sub(self.untold.swap(0, Relaxed));
         let crossed = self.alerts.iter().rev();
         crossed
             .map(|alert| alert.load(Relaxed))
             .find(|alert| before < *alert && *alert <= after && *alert != u64::MAX)
             .map(Spend)
+    }
+
+    /// The same for a call of which nobody hears: what it crosses is told by the next one that is [settled](Self::settle).
+    pub fn settle_untold(&self, earmark: Earmark, actual: Spend, now: Instant) {
+        let (_, booked) = self.replace(earmark, actual, now);
+        add(&self.untold, booked);
+    }
+
+    /// Books a spend in place of an earmark; what was spent before it, and how much of it was booked.
+    #[expect(clippy::needless_pass_by_value, reason = "an earmark is settled once")]
+    fn replace(&self, earmark: Earmark, actual: Spend, now: Instant) -> (u64, u64) {
+        let minute = self.minute(now);
+        self.sweep(minute);
+        let booked = self.book(minute, actual.0);
+        add(&self.committed, booked);
+        subtract(&self.committed, earmark.0);
+        (add(&self.spent, booked), booked)
     }
 
     /// Adds to the minute's bucket, and returns how much found room in it.

@@ -19,7 +19,7 @@ mod end;
 mod flow;
 mod learn;
 mod live;
-mod pay;
+pub(crate) mod pay;
 mod protocol;
 mod quality;
 mod quiet;
@@ -411,7 +411,7 @@ impl Plan {
         )]
         let target = route.candidates[position].target;
         let slot = table.slot(target);
-        let spent = pay::bill(slot, &self.request, billed);
+        let spent = pay::bill(slot, &self.request, billed, live.used);
         if let Some(hop) = self.trace.hops.get_mut(live.attempt.index()) {
             hop.ended_after = Some(ended);
             hop.result = result;
@@ -525,8 +525,8 @@ impl Drop for Plan {
                 // No clock here: dropped without a word, it says nothing.
                 slot.health.vitals.forget_silence(live.waiting);
                 let (marks, sent_at) = (std::mem::take(&mut live.earmarks), live.sent_at);
-                let spent = pay::bill(slot, &self.request, HopResult::Cancelled);
-                pay::book(route, slot, marks, spent, sent_at);
+                let spent = pay::bill(slot, &self.request, HopResult::Cancelled, live.used);
+                pay::book_untold(route, slot, marks, spent, sent_at);
                 abandon(&table, slot, live, &self.request);
             }
         }

@@ -19,7 +19,7 @@ pub struct Request {
     /// What the call is expected to take from rate limits, corrected when it has ended.
     pub expected: Cost,
     /// Requests of the same key go to the same target under
-    /// [`Strategy::Sticky`](crate::Strategy::Sticky): a hash of the caller, session or prompt.
+    /// [`Strategy::Sticky`](crate::Strategy::Sticky): a hash of the caller, session or prompt. 0 is none: they go to any.
     pub key: u64,
     /// The answer is streamed: it counts as given at its first token.
     pub streamed: bool,

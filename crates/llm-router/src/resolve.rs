@@ -119,6 +119,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) id: RouteId,
     pub(crate) ids: &'a HashMap<Box<str>, TargetId>,
     pub(crate) slots: &'a [Arc<Slot>],
+    /// Where turns begin.
+    pub(crate) seed: u64,
 }
 
 impl Draft<'_> {
@@ -182,7 +184,7 @@ impl Draft<'_> {
                 first,
                 length,
                 shares: (strategy == Strategy::Weighted)
-                    .then(|| Shares::new(&weights).map(Arc::new))
+                    .then(|| self.shares(group, &weights, before))
                     .flatten(),
                 homes: (strategy == Strategy::Sticky).then(|| Arc::new(Homes::new())),
                 cheapest: (strategy == Strategy::Cheapest).then(|| Arc::new(Cheapest::new())),
@@ -223,6 +225,23 @@ impl Draft<'_> {
                 }
                 _ => Arc::new(route.policy.retries.open()),
             },
+        })
+    }
+
+    /// Whose turn it is in a group: as it was before, where the same targets have the same weights; else from a turn on that is drawn.
+    fn shares(
+        &self,
+        group: &[Candidate],
+        weights: &[u32],
+        before: Option<&Resolved>,
+    ) -> Option<Arc<Shares>> {
+        let known = before.and_then(|before| before.shares_of(group));
+        known.or_else(|| {
+            let first = group.first()?;
+            let draw = mix(self.seed ^ mix(first.sticky_id ^ u64::from(self.id.0)));
+            // The lower half of it.
+            let turn = u32::try_from(draw & u64::from(u32::MAX)).unwrap_or_default();
+            Shares::new(weights, turn).map(Arc::new)
         })
     }
 
@@ -338,6 +357,17 @@ impl Resolved {
     /// The tiers in order.
     pub(crate) fn tiers(&self) -> impl Iterator<Item = Tier<'_>> {
         self.groups(..self.tiers)
+    }
+
+    /// The turns of the group that has these very targets with these weights.
+    fn shares_of(&self, group: &[Candidate]) -> Option<Arc<Shares>> {
+        let of = |one: &Candidate| (one.sticky_id, one.weight);
+        let same = |span: &&Span| {
+            let (first, length) = (usize::from(span.first), usize::from(span.length));
+            let known = self.candidates.get(first..first + length);
+            known.is_some_and(|known| known.iter().map(of).eq(group.iter().map(of)))
+        };
+        self.groups.iter().find(same)?.shares.clone()
     }
 
     /// The targets of each edge.

@@ -125,7 +125,7 @@ pub struct Fact {
 ///
 /// `draw` is the next number of a counter for [`Strategy::Weighted`] (one `fetch_add` a pick) and
 /// any random number for the others, which use it for ties. `key` matters to
-/// [`Strategy::Sticky`] alone.
+/// [`Strategy::Sticky`] alone, which goes by the draw where it is 0.
 #[must_use]
 pub fn choose(strategy: Strategy, facts: &[Fact], draw: u64, key: u64) -> Option<usize> {
     if facts.len() < 2 {
@@ -138,7 +138,7 @@ pub fn choose(strategy: Strategy, facts: &[Fact], draw: u64, key: u64) -> Option
             cost
         }
     };
-    let lot = lot(key);
+    let lot = lot(if key == 0 { draw } else { key });
     let least =
         |draw, cost: &dyn Fn(&Fact, f64) -> f64| Some(least(facts, draw, |_| true, cost)?.0);
     let few = |draw, cost: &dyn Fn(&Fact) -> f64| {

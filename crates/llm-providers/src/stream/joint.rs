@@ -78,6 +78,11 @@ impl Joint {
         &self.text
     }
 
+    /// The bytes of it that the target did not have to write.
+    pub(crate) fn given_bytes(&self) -> usize {
+        self.prefilled.map_or(0, |_| self.text.len())
+    }
+
     /// Something has passed that the caller does not have.
     pub(crate) const fn has_passed(&self) -> bool {
         self.passed

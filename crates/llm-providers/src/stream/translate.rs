@@ -139,6 +139,11 @@ impl Translator {
         Some(self.joint.as_ref()?.usage())
     }
 
+    /// The bytes of text that the target was given to go on from.
+    pub(crate) fn given_bytes(&self) -> usize {
+        self.joint.as_ref().map_or(0, Joint::given_bytes)
+    }
+
     /// False while all that came is what the caller has already.
     pub(crate) fn is_news(&self) -> bool {
         self.joint.as_ref().is_none_or(Joint::has_passed)

@@ -174,6 +174,9 @@ impl Plan {
             self.watch(now);
             return;
         }
+        if self.ends_for_bad_answers(now) {
+            return;
+        }
         self.beside = None;
         self.state = State::Choosing;
         if reaction::lesson(&verdict) == Lesson::Stop {
@@ -191,7 +194,7 @@ impl Plan {
         verdict: &Verdict,
         now: Instant,
     ) {
-        let sent_at = live.sent_at;
+        let (sent_at, position) = (live.sent_at, live.position);
         let waited = now.saturating_duration_since(sent_at);
         let silent = live.was_silent(verdict, now);
         if !silent {
@@ -241,7 +244,7 @@ impl Plan {
         };
         let route = table.resolved(self.route);
         let (own, spared) = match own {
-            Outcome::BadAnswer => self.weigh_bad(table, route, slot, target, now),
+            Outcome::BadAnswer => self.weigh_bad(table, route, slot, position, now),
             own => (own, false),
         };
         let settled = Settled {
@@ -350,7 +353,7 @@ impl Plan {
                 WaitSource::Backoff,
             ),
         };
-        if verdict.advice.retry == Retry::AtOnce && tries == 1 {
+        if verdict.advice.retry == Retry::AtOnce && tries == 1 && policy.attempts > 1 {
             self.at_once = Some(position);
         }
         let timed_out = verdict.kind == ErrorKind::Timeout;

@@ -6,6 +6,7 @@ use crate::pace::Reservation;
 use crate::request::Request;
 use crate::scope::Passes;
 use crate::table::Slot;
+use crate::trace::Tokens;
 use crate::vitals::Silence;
 use llm_breaker::Ticket;
 use llm_errors::{ErrorKind, Phase, Verdict};
@@ -36,6 +37,8 @@ pub(super) struct Live {
     pub(super) spoke_after: Option<Duration>,
     /// Money set aside for it.
     pub(super) earmarks: Earmarks,
+    /// What of its answer was seen so far.
+    pub(super) used: Tokens,
     /// Its answer is with the caller.
     pub(super) committed: bool,
 }

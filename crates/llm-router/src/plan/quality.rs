@@ -2,10 +2,10 @@
 //! on its failures.
 
 use super::{AttemptId, Plan, Settled, State, Used};
+use crate::canary::CallOutcome;
 use crate::detector::Detector;
 use crate::resolve::Resolved;
 use crate::table::{Slot, Table};
-use crate::target::TargetId;
 use crate::trace::{HopResult, Tokens};
 use llm_breaker::{Outcome, TripReason};
 use llm_errors::Verdict;
@@ -40,16 +40,15 @@ impl Plan {
         } else {
             HopResult::Failed(bad.verdict)
         };
+        let route = table.resolved(self.route);
+        // Whether the caller has it or not, in a trial it counts as it is.
+        self.judge_canary(route, &live, CallOutcome::Poor);
         let results = (result, HopResult::Answered(bad.tokens));
         let slot = self.close_billed(&table, &mut live, results, now);
         if let Some(hop) = self.trace.hops.get_mut(attempt.index()) {
             hop.finding = Some(bad.finding);
         }
-        let route = table.resolved(self.route);
-        let (own, spared) = match self.target_of(live.attempt) {
-            Some(target) => self.weigh_bad(&table, route, slot, target, now),
-            None => (Outcome::BadAnswer, false),
-        };
+        let (own, spared) = self.weigh_bad(&table, route, slot, position, now);
         let settled = Settled {
             own,
             spared,
@@ -73,26 +72,35 @@ impl Plan {
         self.state = State::Choosing;
     }
 
-    /// What a bad answer counts for at its target, and whether it is spared because too many are set aside already. Where nobody looks
-    /// at quality, an answer is an answer.
+    /// What a bad answer counts for at its target, and whether it is spared, because half of the route is set aside for such reasons already
+    /// or nobody else takes all that would come. Where nobody looks at quality, an answer is an answer.
     pub(super) fn weigh_bad(
         &mut self,
         table: &Table,
         route: &Resolved,
         slot: &Slot,
-        target: TargetId,
+        position: u8,
         now: Instant,
     ) -> (Outcome, bool) {
         if !slot.facts.detectors.contains(Detector::Quality) {
             return (Outcome::Success, false);
         }
-        let may = self.may_eject(table, route, target, TripReason::Quality, now);
-        (Outcome::BadAnswer, !may)
+        let candidate = route.candidates.get(usize::from(position));
+        let spared = candidate.is_some_and(|candidate| {
+            !self.another_takes_all(table, route, position, now)
+                || !self.may_eject(table, route, candidate.target, TripReason::Quality, now)
+        });
+        (Outcome::BadAnswer, spared)
     }
 
     /// Counts an answer that was no good; true where the search is over.
     pub(super) fn count_bad(&mut self, now: Instant) -> bool {
         self.bad_answers += 1;
+        self.ends_for_bad_answers(now)
+    }
+
+    /// Ends the search where there were too many of them and nothing is under way.
+    pub(super) fn ends_for_bad_answers(&mut self, now: Instant) -> bool {
         let over = self.bad_answers >= MOST_BAD_ANSWERS && self.lives.count() == 0;
         if over {
             self.beside = None;

@@ -60,6 +60,7 @@ impl Plan {
             || self.request.side_effects
             || reaction::lesson(&verdict) == Lesson::Stop;
         let Some(sent_at) = sent_at.filter(|_| !hopeless) else {
+            self.used(attempt, broken.tokens);
             self.on_failure(attempt, verdict, now);
             return;
         };

@@ -9,7 +9,7 @@ use crate::route::{Edge, LONGEST, Windows};
 use crate::select::{self, Set};
 use crate::table::{Slot, Table};
 use crate::target::TargetId;
-use crate::trace::{Hop, HopResult, Refused, Why};
+use crate::trace::{Hop, HopResult, Refused, Tokens, Why};
 use crate::vitals::Vitals;
 use llm_backoff::Deadline;
 use llm_breaker::TripReason;
@@ -69,7 +69,8 @@ impl Plan {
             table.abandon_passes(slot, tickets.shared);
             return None;
         };
-        let Some(earmarks) = pay::earmark(route, slot, &self.request, now) else {
+        let money_left = self.fit.money_left;
+        let Some(earmarks) = pay::earmark(route, slot, &self.request, money_left, now) else {
             slot.health.in_flight.fetch_sub(1, Ordering::Relaxed);
             slot.pace.refund(reservation);
             slot.health.gate.abandon(tickets.own);
@@ -118,6 +119,7 @@ impl Plan {
             spoke: false,
             spoke_after: None,
             earmarks,
+            used: Tokens::default(),
             committed: false,
         };
         if self.lives.count() == 0 {
@@ -126,10 +128,11 @@ impl Plan {
         if let Some(mut live) = self.lives.add(live) {
             // As many as may be are under way already; nothing asks for another.
             let marks = std::mem::take(&mut live.earmarks);
-            pay::book(route, slot, marks, Spend::default(), now);
+            pay::book_untold(route, slot, marks, Spend::default(), now);
             abandon(&table, slot, live, &self.request);
             return None;
         }
+        self.count_money();
         self.state = State::Running;
         Some(Action::Send {
             attempt,

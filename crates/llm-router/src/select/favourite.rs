@@ -41,7 +41,7 @@ pub(super) fn favourite<'t>(
                     .of(all, request.expected, at(), draw, price)?,
             )?
         }
-        Strategy::Sticky => home(tier, request)?,
+        Strategy::Sticky => home(tier, request, draw)?,
     };
     usable(preferred).then_some(preferred)
 }
@@ -71,13 +71,22 @@ fn most_room_by_each(all: &[Candidate], draw: u64, at: u64) -> Option<&Candidate
 
 /// The candidate at which the request's lot is at home.
 #[inline]
-fn home<'t>(tier: Tier<'t>, request: &Request) -> Option<&'t Candidate> {
-    let lot = strategy::lot(request.key);
+fn home<'t>(tier: Tier<'t>, request: &Request, draw: u64) -> Option<&'t Candidate> {
+    let lot = lot(request, draw);
     let place = tier.homes?.of(lot, || {
         let (nearest, _) = strategy::least(tier.candidates, 0, |_| true, distance(lot))?;
         u8::try_from(nearest).ok()
     })?;
     tier.candidates.get(usize::from(place))
+}
+
+/// The lot of the request's key. Who has none sticks to nobody, and draws one.
+#[inline]
+fn lot(request: &Request, draw: u64) -> u64 {
+    strategy::lot(match request.key {
+        0 => draw,
+        key => key,
+    })
 }
 
 /// How far candidates are from a lot.
@@ -123,7 +132,7 @@ pub(super) fn least<'t>(
             let expected = Expected::of(request.expected);
             least_by(tier, draw, good, |one, _| price(one, &expected))
         }
-        Strategy::Sticky => least_by(tier, 0, good, distance(strategy::lot(request.key))),
+        Strategy::Sticky => least_by(tier, 0, good, distance(lot(request, draw))),
         Strategy::Weighted | Strategy::PowerOfTwo => None,
     }
 }

@@ -37,8 +37,8 @@ pub(crate) struct Cycle {
 struct Count(AtomicU32);
 
 impl Shares {
-    /// `None` where no weight is above 0, or there are more than 256.
-    pub(crate) fn new(weights: &[u32]) -> Option<Self> {
+    /// Beginning with this turn. `None` where no weight is above 0, or there are more than 256.
+    pub(crate) fn new(weights: &[u32], first: u32) -> Option<Self> {
         let alias = Alias::new(weights)?;
         let common = weights.iter().map(|weight| u64::from(*weight));
         let common = common.fold(0, divisor).max(1);
@@ -50,7 +50,7 @@ impl Shares {
         let stride = stride(total);
         let place = |count| u8::try_from(place_in_cycle(weights(), total, stride, count)?).ok();
         Some(Self::Cycle(Cycle {
-            count: Count::default(),
+            count: Count(AtomicU32::new(first)),
             places: (0..total).map(place).collect::<Option<_>>()?,
             per_length: (u64::MAX / total).wrapping_add(1),
         }))
@@ -114,7 +114,7 @@ mod tests {
         fn a_cycle_gives_each_its_weight(weights in prop::collection::vec(0u32..60, 1..50), common in 1u32..1_000) {
             prop_assume!(weights.iter().any(|weight| *weight > 0));
             let large: Vec<u32> = weights.iter().map(|weight| weight * common).collect();
-            let shares = Shares::new(&large).unwrap();
+            let shares = Shares::new(&large, 7).unwrap();
             let total = weights.iter().map(|weight| u64::from(*weight)).sum();
             for _ in 0..3 {
                 let fair: Vec<u64> = weights.iter().map(|weight| u64::from(*weight)).collect();
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn picks_are_spread_over_the_cycle() {
-        let shares = Shares::new(&[3, 1]).unwrap();
+        let shares = Shares::new(&[3, 1], 0).unwrap();
         for _ in 0..20 {
             // Of any four in a row one.
             assert_eq!(picks(&shares, 4, &[3, 1]), [3, 1]);
@@ -147,10 +147,10 @@ mod tests {
     #[test]
     fn a_cycle_that_would_be_too_long_is_left_to_chance() {
         let weights = [2_000, 2_097];
-        let shares = Shares::new(&weights).unwrap();
+        let shares = Shares::new(&weights, 0).unwrap();
         assert!(matches!(shares, Shares::Chance(_)));
         let picks = picks(&shares, 40_970, &weights);
         assert!(picks[0].abs_diff(20_000) < 600, "{picks:?}");
-        assert!(Shares::new(&[0, 0]).is_none());
+        assert!(Shares::new(&[0, 0], 0).is_none());
     }
 }

@@ -23,6 +23,7 @@ pub struct TableBuilder {
     breaker: BreakerConfig,
     retry_budget: Option<Budget>,
     before: Option<Arc<Table>>,
+    seed: u64,
 }
 
 /// A fault in the description of a table.
@@ -128,9 +129,18 @@ impl TableBuilder {
         self
     }
 
+    /// Draws where the turns of targets by weight begin, so that the gateways of a fleet do not all begin with the same. The same
+    /// seed gives the same turns; 0 where none is given.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
     /// Takes over what `before` has learnt: a target of the same name, provider, credential, identity and habit of thinking keeps
     /// its health, a credential or a wider scope its set-aside, a provider's region its retry budget, a route
-    /// its budgets for hedges and repeated calls and its trial, both their spend of the hour. Settings
+    /// its budgets for hedges and repeated calls and its trial, both their spend of the hour, a tier of the same targets and weights
+    /// whose turn it is. Settings
     /// and limits are those of the new table from then on. Calls that are under way on `before` end there, and count here.
     #[must_use]
     pub fn inherit(mut self, before: Arc<Table>) -> Self {
@@ -196,6 +206,7 @@ impl TableBuilder {
                 id: RouteId(id),
                 ids: &ids,
                 slots: &slots,
+                seed: self.seed,
             };
             routes.push(draft.resolve(route, known, now)?);
         }

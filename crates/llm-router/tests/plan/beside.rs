@@ -3,7 +3,9 @@
 use crate::world::*;
 use llm_breaker::State;
 use llm_errors::{ErrorKind as K, Phase, Verdict};
-use llm_router::{Action, Event, Hedging, Plan, Policy, Request, Route, Table, Target, Why};
+use llm_router::{
+    Action, Event, Hedging, Plan, Policy, Request, Route, Table, Target, Tokens, Why,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -190,7 +192,7 @@ fn a_healed_target_is_noticed_by_a_shadow_probe_before_its_cooldown_is_over() {
         world.now = opened + secs(second);
         if let Some(shadow) = world.table.shadow(route, &Request::new(), world.now) {
             assert_eq!(shadow.target(), primary);
-            shadow.finish(Ok(()), world.now);
+            shadow.finish(Ok(Tokens::default()), world.now);
         }
         let (end, trace) = world.call();
         assert_eq!(end, End::Answered);
@@ -223,7 +225,14 @@ fn with_everything_down_the_end_of_it_is_noticed_within_ten_seconds() {
                 world.now += ms(500);
                 if let Some(shadow) = world.table.shadow(route, &Request::new(), world.now) {
                     let down = Verdict::new(K::ServerError, Phase::FirstByte);
-                    shadow.finish(if healthy { Ok(()) } else { Err(&down) }, world.now);
+                    shadow.finish(
+                        if healthy {
+                            Ok(Tokens::default())
+                        } else {
+                            Err(&down)
+                        },
+                        world.now,
+                    );
                 }
             }
             answered_by

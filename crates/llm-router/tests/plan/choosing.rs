@@ -76,18 +76,18 @@ fn a_key_sticks_to_its_target_and_only_the_lost_ones_move() {
     let place = |world: &mut World, key: u64, seed: u64| {
         first_target(&world.call_with(Request::new().key(key), seed).1)
     };
-    let before: Vec<_> = (0..200).map(|key| place(&mut world, key, key)).collect();
-    let again: Vec<_> = (0..200)
+    let before: Vec<_> = (1..=200).map(|key| place(&mut world, key, key)).collect();
+    let again: Vec<_> = (1..=200)
         .map(|key| place(&mut world, key, 999 - key))
         .collect();
     assert_eq!(before, again);
     world.script("b", [bad(llm_errors::ErrorKind::QuotaExhausted)]);
     world.call_with(
-        Request::new().key(before.iter().position(|b| *b == 1).unwrap() as u64),
+        Request::new().key(1 + before.iter().position(|b| *b == 1).unwrap() as u64),
         1,
     );
-    for (key, was) in before.iter().enumerate() {
-        let now = place(&mut world, key as u64, 7);
+    for (key, was) in (1..).zip(&before) {
+        let now = place(&mut world, key, 7);
         assert!(if *was == 1 { now != 1 } else { now == *was });
     }
 }

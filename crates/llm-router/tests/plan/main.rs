@@ -7,7 +7,9 @@
     reason = "a test may fail loudly"
 )]
 
+mod accounts;
 mod aside;
+mod bad;
 mod beside;
 mod budget;
 mod canary;
@@ -30,4 +32,5 @@ mod settings;
 mod slow;
 mod table;
 mod thinking;
+mod turns;
 mod world;

@@ -79,7 +79,7 @@ pub(crate) struct World {
     /// Each request looks for recovery as it begins, as those of a client do.
     pub(crate) looks_for_recovery: bool,
     /// Duplicates on their way: when they are over, and how.
-    shadows: Vec<(Instant, Shadow, Result<(), Verdict>)>,
+    shadows: Vec<(Instant, Shadow, Result<Tokens, Verdict>)>,
 }
 
 /// A failure of this kind, received as a whole reply.
@@ -167,7 +167,7 @@ impl World {
             windows.whole
         };
         let (after, result) = match self.reply(&name) {
-            Reply::Good(after) | Reply::Left(after) if after < window => (after, Ok(())),
+            Reply::Good(after) | Reply::Left(after) if after < window => (after, Ok(self.tokens)),
             Reply::Bad(verdict) => (ms(10), Err(verdict)),
             Reply::Good(_) | Reply::Left(_) | Reply::Hang => {
                 (window, Err(Verdict::new(ErrorKind::Timeout, Phase::Sent)))

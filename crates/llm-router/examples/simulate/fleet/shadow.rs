@@ -3,6 +3,7 @@
 use super::Fleet;
 use crate::caller::News;
 use crate::ours;
+use llm_router::Tokens;
 use std::time::Duration;
 
 impl Fleet<'_> {
@@ -32,7 +33,7 @@ impl Fleet<'_> {
         self.calls[call].over = true;
         let now = self.origin + now;
         match news {
-            News::FirstToken | News::Done => shadow.finish(Ok(()), now),
+            News::FirstToken | News::Done => shadow.finish(Ok(Tokens::default()), now),
             News::Failed(verdict) => shadow.finish(Err(&verdict), now),
         }
         true
