@@ -1,23 +1,22 @@
 //! Why each candidate of a route would win or lose a request now: in words and as data.
 
+mod outlook;
+
+use self::outlook::Standing;
 use crate::canary::CanaryState;
 use crate::money::Spend;
 use crate::request::Request;
 use crate::resolve::{Candidate, Resolved, Role};
 use crate::route::{Edge, RouteId};
-use crate::select::{self, Fit};
-use crate::strategy::{self, Fact, Strategy, mix};
+use crate::select;
+use crate::strategy::Strategy;
 use crate::table::Table;
 use crate::target::TargetId;
 use crate::trace::Refusal;
 use llm_breaker::{Snapshot, State, TripReason};
 use llm_errors::Scope;
 use std::fmt;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-/// Draws by which the share of a strategy that looks at more than weights is told.
-const DRAWS: u32 = 256;
 
 /// How a route looks to one request at one instant.
 #[derive(Debug, Clone)]
@@ -43,8 +42,12 @@ pub struct Considered<'a> {
     pub edge: Option<Edge>,
     /// Where its trial stands, where it is on trial.
     pub canary: Option<CanaryState>,
-    /// The chance that it is the first to be called, `0.0..=1.0`.
+    /// The chance that it is the first to be called, `0.0..=1.0`. None is counted for a probe, which is one call.
     pub share: f64,
+    /// Its breaker's probe is due: the next call that comes to it, and no other until that has answered.
+    pub probe: bool,
+    /// The share of the calls that come to it which its breakers let through: less than 1 in a ramp. `0.0..=1.0`.
+    pub admits: f64,
     /// Tokens that it is expected to count of the prompt: the estimate, corrected by what its answers told.
     pub prompt_tokens: u64,
     /// What the call is expected to cost there; nothing where the price is not known.
@@ -76,75 +79,24 @@ impl Table {
     #[must_use]
     pub fn explain(&self, route: RouteId, request: &Request, now: Instant) -> Explanation<'_> {
         let resolved = self.resolved(route);
-        let fit = Fit::of(&resolved.policy, request);
-        let mut candidates: Vec<_> = resolved
-            .candidates
-            .iter()
-            .map(|candidate| self.consider(candidate, resolved, request, fit, now))
-            .collect();
-        let on_trial = Self::share_of_canary(&mut candidates);
-        let first = candidates
-            .iter()
-            .filter(|one| one.refusal.is_none() && one.canary.is_none())
-            .map(|one| one.tier)
-            .min();
-        let ready: Vec<usize> = (0..candidates.len())
-            .filter(|index| {
-                candidates.get(*index).is_some_and(|one| {
-                    one.refusal.is_none() && one.canary.is_none() && Some(one.tier) == first
-                })
-            })
-            .collect();
-        let shares = self.shares(resolved, &ready, request, now);
-        for (index, share) in ready.iter().zip(shares) {
-            if let Some(considered) = candidates.get_mut(*index) {
-                considered.share = (1.0 - on_trial) * share;
-            }
-        }
+        let standings = outlook::standings(self, resolved, request, now);
+        let all = resolved.candidates.iter().zip(standings);
         Explanation {
             strategy: resolved.policy.strategy,
-            candidates,
+            candidates: all
+                .map(|(candidate, standing)| {
+                    self.consider(candidate, standing, resolved, request, now)
+                })
+                .collect(),
         }
-    }
-
-    /// How often each of these candidates is the one that the route's strategy takes.
-    fn shares(
-        &self,
-        route: &Resolved,
-        ready: &[usize],
-        request: &Request,
-        now: Instant,
-    ) -> Vec<f64> {
-        let candidates = ready
-            .iter()
-            .filter_map(|index| route.candidates.get(*index));
-        let facts: Vec<_> = candidates
-            .map(|candidate| fact_of(candidate, request, now))
-            .collect();
-        if route.policy.strategy == Strategy::Weighted {
-            let all: f64 = facts.iter().map(|fact| f64::from(fact.weight)).sum();
-            return facts
-                .iter()
-                .map(|fact| f64::from(fact.weight) / all)
-                .collect();
-        }
-        let mut chosen = vec![0u32; facts.len()];
-        for draw in 0..u64::from(DRAWS) {
-            let position = strategy::choose(route.policy.strategy, &facts, mix(draw), request.key);
-            if let Some(count) = position.and_then(|position| chosen.get_mut(position)) {
-                *count += 1;
-            }
-        }
-        let share = |count: u32| f64::from(count) / f64::from(DRAWS);
-        chosen.into_iter().map(share).collect()
     }
 
     fn consider(
         &self,
         candidate: &Candidate,
+        standing: Standing,
         route: &Resolved,
         request: &Request,
-        fit: Fit,
         now: Instant,
     ) -> Considered<'_> {
         let slot = self.slot(candidate.target);
@@ -159,20 +111,18 @@ impl Table {
             (Role::Canary, Some(trial)) => (None, Some(trial.canary.state())),
             (Role::Member | Role::Canary, _) => (None, None),
         };
-        let side = Fit {
-            canary: !matches!(canary, None | Some(CanaryState::Stopped(_))),
-            ..fit
-        };
         Considered {
             target: candidate.target,
             name: self.target_name(candidate.target),
             tier: candidate.tier,
             edge,
             canary,
-            share: 0.0,
+            share: standing.share,
+            probe: standing.probe.is_some(),
+            admits: standing.admits,
             prompt_tokens: slot.health.estimate.apply(request.expected.input_tokens),
             cost: select::expected_cost(slot, request),
-            refusal: select::refusal(self, candidate, request, side, &self.moment(now)),
+            refusal: standing.refusal,
             back_in,
             in_flight: self.in_flight(candidate.target),
             latency: slot.health.ewma.read(now),
@@ -183,20 +133,6 @@ impl Table {
                 .map(|shared| (shared.key.scope, shared.state.gate.snapshot(now)))
                 .collect(),
         }
-    }
-
-    /// Gives the target on trial its share, and returns it.
-    fn share_of_canary(candidates: &mut [Considered<'_>]) -> f64 {
-        let mut on_trial = candidates.iter_mut().filter(|one| one.refusal.is_none());
-        let Some(canary) = on_trial.find(|one| one.canary.is_some()) else {
-            return 0.0;
-        };
-        canary.share = match canary.canary {
-            Some(CanaryState::Running(percent)) => f64::from(percent) / 100.0,
-            Some(CanaryState::Promoted) => 1.0,
-            Some(CanaryState::Stopped(_)) | None => 0.0,
-        };
-        canary.share
     }
 }
 
@@ -220,8 +156,14 @@ impl fmt::Display for Considered<'_> {
             (None, None) => write!(f, "tier {} {}: ", self.tier, self.name)?,
         }
         match self.refusal {
+            None if self.probe => {
+                f.write_str("takes the next call that comes to it, as its probe")?;
+            }
             None if self.share > 0.0 => write!(f, "wins {:.0} % of the time", self.share * 100.0)?,
             None => f.write_str("ready, behind an earlier tier")?,
+            Some(refusal) if self.share > 0.0 => {
+                write!(f, "asked all the same, as the least bad: {refusal}")?;
+            }
             Some(refusal) => write!(f, "not used: {refusal}")?,
         }
         let shut = |seen: &&(Scope, Snapshot)| seen.1.state == State::Open;
@@ -242,6 +184,10 @@ impl fmt::Display for Considered<'_> {
                 self.back_in.as_secs_f64()
             )?;
         }
+        if self.refusal.is_none() && !self.probe && self.admits < 1.0 {
+            let percent = self.admits * 100.0;
+            write!(f, ", takes {percent:.0} % of what comes to it")?;
+        }
         if self.refusal.is_none() {
             if !self.latency.is_zero() {
                 write!(f, ", {:.2} s of late", self.latency.as_secs_f64())?;
@@ -257,18 +203,5 @@ impl fmt::Display for Considered<'_> {
             write!(f, ", {} in flight", self.in_flight)?;
         }
         Ok(())
-    }
-}
-
-/// What the strategies know of a candidate.
-fn fact_of(candidate: &Candidate, request: &Request, now: Instant) -> Fact {
-    let slot = &*candidate.slot;
-    Fact {
-        id: candidate.sticky_id,
-        weight: candidate.weight,
-        in_flight: slot.health.in_flight.load(Ordering::Relaxed),
-        ewma: slot.health.ewma.read(now),
-        headroom: slot.pace.headroom(now),
-        price: select::expected_cost(slot, request).0,
     }
 }

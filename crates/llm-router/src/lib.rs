@@ -58,7 +58,7 @@
 //! | that its answers flow slowly | the time for each token of a stream after the first, which the shell tells of where it waited for the target ([`Plan::flowed`]), and the same CUSUM | a target whose streams flow at half of their usual speed or less, for five seconds and by more than a wave of load, is left for one that is known to be half again as fast, or not known; what is usual takes some 180 streams to learn. Streams in which the model thinks are left out: it rests between its thoughts |
 //! | that it is overloaded | slow answers, and nobody else to ask | no call is cut off before the deadline; one that would come too late, behind those already sent, is not sent: it waits here up to 8 s for room, and longer where only its turn has not come; then it is degraded |
 //! | that it was ill in the last 30 s | its breaker | callers who wait at another target flee to it one by one, at a seventh of its rate of answers, and are not cut off before |
-//! | that it may have healed | a shadow probe every 5 s | its probe comes forward to now; of a fallback that nobody calls it is the probe |
+//! | that it may have healed | a shadow probe every 5 s, within its rate limits and the hours' caps | its probe comes forward to now; of a fallback that nobody calls it is the probe |
 //! | its rate limits | reply headers | they are kept here, before the provider refuses |
 //!
 //! A probe, a slow or silent target and, where the route [hedges](Hedging), a late answer have another target

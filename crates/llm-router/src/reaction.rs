@@ -136,6 +136,7 @@ pub(crate) const fn edge_round(refusal: Refusal) -> Option<Edge> {
         Refusal::TooSmall => Some(Edge::ContextLength),
         Refusal::CredentialSetAside | Refusal::OrganisationSetAside => Some(Edge::Credential),
         Refusal::Open
+        | Refusal::Hanging
         | Refusal::ModelSetAside
         | Refusal::RegionSetAside
         | Refusal::ProviderSetAside => Some(Edge::Region),

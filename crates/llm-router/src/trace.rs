@@ -28,7 +28,7 @@ pub struct Trace {
     pub canary: Option<(TargetId, CanaryVerdict)>,
     /// Sums of an hour's spend that this request crossed.
     pub alerts: Vec<SpendAlert>,
-    /// Targets that a detector would have set aside, if half of the route were not already.
+    /// Targets that a detector would have set aside, if half of the route were not already, or nobody else took all that comes.
     pub spared: Vec<(TargetId, TripReason)>,
     /// Candidates that were refused when the search ended without an answer.
     pub refused: Vec<Refused>,
@@ -96,9 +96,9 @@ pub struct Hop {
     pub lost: Vec<&'static str>,
     /// Events of its stream that could not be read, as the shell told: left out where they held no part of the answer.
     pub broken_events: u32,
-    /// What it cost by its target's price: the tokens reported, the expected ones where none are;
-    /// for a failed or cancelled call that may have been executed the expected prompt. Nothing where
-    /// the price is not known.
+    /// What it cost by its target's price: the tokens reported or seen, the expected ones where none are;
+    /// for a failed or cancelled call that may have been executed what was seen of it, at the least the expected prompt. Nothing
+    /// where the price is not known.
     pub cost: Spend,
     /// Candidates of the same or an earlier tier that were passed over, and why.
     pub passed_over: Vec<Refused>,
@@ -149,6 +149,8 @@ pub enum Refusal {
     Paced,
     /// It has as many calls in flight as it may have, or so many that another one would come too late.
     Full,
+    /// It has stopped answering, and the first call that comes to it is sent elsewhere for that.
+    Hanging,
     /// The request exceeds its rate limit by itself.
     OverLimit,
     /// The request keeps away from it, by name, by tag or by wanting no fallback.
@@ -205,7 +207,7 @@ pub enum Why {
 pub enum HopResult {
     /// Still under way.
     Running,
-    /// It answered; tokens as the provider reported them.
+    /// It answered; tokens as the provider reported them, or as they were estimated of an answer that was cut short.
     Answered(Tokens),
     /// It failed.
     Failed(Verdict),
@@ -246,6 +248,8 @@ pub enum WaitSource {
     Hold,
     /// The rest of the time for which every target was set aside.
     Opening,
+    /// Room at a target that has more to do than it can.
+    Room,
 }
 
 macro_rules! labels {
@@ -286,6 +290,7 @@ labels!(Refusal {
     Self::ProviderSetAside => "provider_set_aside",
     Self::Paced => "paced",
     Self::Full => "full",
+    Self::Hanging => "hanging",
     Self::OverLimit => "over_limit",
     Self::Excluded => "excluded",
     Self::NotForThis => "not_for_this",
@@ -349,6 +354,7 @@ labels!(WaitSource {
     Self::Backoff => "backoff",
     Self::Hold => "hold",
     Self::Opening => "opening",
+    Self::Room => "room",
 });
 
 // === impl Trace ===

@@ -123,6 +123,8 @@ fn candidate(app: &App, one: &Considered<'_>, now: Instant) -> Value {
         "on": one.edge.map(|edge| edge.as_str()),
         "canary": one.canary.map(|state| state.to_string()),
         "share": one.share,
+        "probe": one.probe,
+        "admits": one.admits,
         "refusal": one.refusal.map(|refusal| refusal.as_str()),
         "back_in_ms": u64::try_from(one.back_in.as_millis()).unwrap_or(u64::MAX),
         "in_flight": one.in_flight,

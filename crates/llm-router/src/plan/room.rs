@@ -13,6 +13,7 @@ use super::{AttemptId, Live, Plan, RESERVE, State};
 use crate::resolve::Resolved;
 use crate::select;
 use crate::table::{Slot, Table};
+use crate::trace::WaitSource;
 use llm_breaker::Readiness;
 use llm_errors::{ErrorKind, Phase, Verdict};
 use std::sync::Arc;
@@ -112,6 +113,11 @@ impl Plan {
             return false;
         }
         let until = (now + LOOK).min(end);
+        let so_far = match self.waited {
+            Some((so_far, WaitSource::Room)) => so_far,
+            _ => Duration::ZERO,
+        };
+        self.waited = Some((so_far + (until - now), WaitSource::Room));
         self.state = State::Waiting { position, until };
         true
     }

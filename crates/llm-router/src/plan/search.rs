@@ -104,7 +104,8 @@ impl Plan {
         now: Instant,
     ) -> u8 {
         let place = usize::from(position);
-        let tier = route.tiers().find(|tier| {
+        let mut tiers = route.tiers().chain(route.edges().map(|(_, tier)| tier));
+        let tier = tiers.find(|tier| {
             let (first, count) = (usize::from(tier.first), tier.candidates.len());
             count > 1 && (first..first + count).contains(&place)
         });

@@ -22,6 +22,7 @@ mod honesty;
 mod idle;
 mod laws;
 mod money;
+mod outlook;
 mod overload;
 mod pacing;
 mod quiet;

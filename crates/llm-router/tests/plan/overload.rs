@@ -3,7 +3,7 @@
 use crate::world::*;
 use llm_breaker::State;
 use llm_errors::ErrorKind as K;
-use llm_router::{Refusal, Request, Route, Table, Target};
+use llm_router::{Refusal, Request, Route, Table, Target, WaitSource};
 
 fn lone() -> World {
     World::new(|now| {
@@ -76,6 +76,11 @@ fn what_would_come_too_late_is_not_sent_and_room_is_waited_for_only_a_moment() {
         .filter(|done| done.trace.refused.first().map(|r| r.reason) == Some(Refusal::Full))
         .collect();
     assert!(shed.len() > 20, "{}", shed.len());
+    let waited = done
+        .iter()
+        .filter_map(|done| done.trace.hops.first()?.waited);
+    let for_room = waited.filter(|(_, source)| *source == WaitSource::Room);
+    assert!(for_room.count() > 0, "and who waited in the end says so");
     for done in shed {
         assert!(done.trace.hops.is_empty());
         assert!(done.took <= ms(7_501), "{:?}", done.took);
