@@ -19,7 +19,6 @@ use crate::snapshot::{Alert, Snapshot, State};
 use crate::streak::Times;
 use crate::sync::{AtomicU64, Ordering};
 use crate::ticket::{Kind, Permit, Rejected, Ticket};
-use crate::trip::{GOOD_MASK, HARD_STREAK};
 use crate::unrest::Unrest;
 use crate::window::Window;
 
@@ -30,9 +29,9 @@ pub(crate) struct Hot {
     pub(crate) gate: AtomicU64,
     /// End of a rate limit, ms; 0 = none.
     pub(crate) hold: AtomicU64,
-    /// Failures in a row: hard ones in the low half, bad answers in the high half.
+    /// Failures in a row, see `trip.rs`.
     pub(crate) streaks: AtomicU64,
-    /// See `trip.rs`.
+    /// See `ramp.rs`.
     pub(crate) ramp: AtomicU64,
     /// Repetitions 16 | healthy since, ms 48.
     pub(crate) level: AtomicU64,
@@ -48,6 +47,7 @@ pub struct Breaker {
     pub(crate) hot: Hot,
     pub(crate) window: Window,
     pub(crate) hard_times: Times,
+    pub(crate) broken_times: Times,
     pub(crate) bad_times: Times,
     pub(crate) first_token: LatencyDetector,
     pub(crate) per_token: LatencyDetector,
@@ -74,6 +74,7 @@ impl Breaker {
             },
             window: Window::new(millis(config.window)),
             hard_times: Times::new(),
+            broken_times: Times::new(),
             bad_times: Times::new(),
             first_token: LatencyDetector::default(),
             per_token: LatencyDetector::default(),
@@ -321,64 +322,7 @@ impl Breaker {
             self.succeed(self.tick(now));
             return None;
         }
-        self.settle_in(gate, &ticket, outcome, now)
-    }
-
-    /// What was booked as [`Outcome::Begun`] was good to its end: no streak of bad answers goes on past it.
-    #[inline]
-    pub fn ended_well(&self) {
-        if self.hot.streaks.load(Ordering::Relaxed) >> 32 != 0 {
-            self.hot.streaks.fetch_and(HARD_STREAK, Ordering::Relaxed);
-        }
-    }
-
-    /// Books a bad answer of a member that an [`EjectionCap`](crate::EjectionCap) spares: it opens for bad answers in a row, a
-    /// plain fact, but not because their share has drifted up.
-    pub fn settle_spared(&self, ticket: Ticket, now: Instant) -> Option<Change> {
-        let gate = Gate(self.hot.gate.load(Ordering::Acquire));
-        let plain = gate.phase() == Phase::Closed
-            && matches!(gate.mode(), Mode::Enforce | Mode::Observe)
-            && ticket.kind == Kind::Call
-            && ticket.epoch == gate.epoch();
-        if plain {
-            return self.judge_spared(gate, self.tick(now));
-        }
-        self.settle(ticket, Outcome::BadAnswer, now)
-    }
-
-    fn settle_in(
-        &self,
-        gate: Gate,
-        ticket: &Ticket,
-        outcome: Outcome,
-        now: Instant,
-    ) -> Option<Change> {
-        if ticket.kind == Kind::Ignored
-            || matches!(gate.mode(), Mode::ForcedOpen | Mode::ForcedClosed)
-        {
-            return None;
-        }
-        if ticket.epoch != gate.epoch() {
-            self.hot.late.fetch_add(1, Ordering::Relaxed);
-            return None;
-        }
-        let t = self.tick(now);
-        match (gate.phase(), ticket.kind) {
-            (Phase::Closed, Kind::Call) => self.judge(gate, outcome, t),
-            (Phase::Ramp, Kind::Call) => self.judge_ramp(gate, outcome, t),
-            (Phase::HalfOpen, Kind::Probe) if outcome == Outcome::Neutral => {
-                self.free_lease(ticket);
-                None
-            }
-            (Phase::HalfOpen, Kind::Probe) => self.judge_probe(gate, outcome, t),
-            (Phase::Open, Kind::Extra)
-                if matches!(outcome, Outcome::Success | Outcome::Begun) && gate.until() > t =>
-            {
-                let next = gate.stay(Phase::Open, gate.reason(), t);
-                self.swap(gate, next).ok().map(|()| Change::HalfOpened)
-            }
-            _ => None,
-        }
+        self.settle_in(gate, &ticket, (outcome, false), now)
     }
 
     /// Gives a ticket back without a result: the call was cancelled, or never sent. Frees a probe's lease at once.
@@ -468,8 +412,7 @@ impl Breaker {
             (Mode::Enforce, _) if hold != 0 && hold > self.tick(now) => 0.0,
             (Mode::ForcedOpen, _) | (Mode::Enforce, Phase::Open | Phase::HalfOpen) => 0.0,
             (Mode::Enforce, Phase::Ramp) => {
-                let good = self.hot.ramp.load(Ordering::Relaxed) & GOOD_MASK;
-                let percent = self.ramp_percent(gate, good, self.tick(now));
+                let percent = self.ramp_percent(gate, self.tick(now));
                 f64::from(u8::try_from(percent).unwrap_or(100)) / 100.0
             }
             _ => 1.0,
@@ -523,20 +466,24 @@ impl Breaker {
             Alert::Quiet
         };
         let waiting = matches!(gate.phase(), Phase::Open | Phase::HalfOpen);
-        #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
-        let streak = self.hot.streaks.load(Ordering::Relaxed) as u32;
+        let state = match gate.phase() {
+            Phase::Closed => State::Closed,
+            Phase::Open => State::Open,
+            Phase::Ramp if self.ramp_step(gate, t).is_none() => State::Closed,
+            Phase::HalfOpen | Phase::Ramp => State::HalfOpen,
+        };
         Snapshot {
-            state: match gate.phase() {
-                Phase::Closed => State::Closed,
-                Phase::Open => State::Open,
-                Phase::HalfOpen | Phase::Ramp => State::HalfOpen,
-            },
+            state,
             mode: gate.mode(),
-            reason: gate.reason(),
+            reason: if state == State::Closed {
+                TripReason::None
+            } else {
+                gate.reason()
+            },
             retry_at: waiting.then(|| self.instant(gate.until())),
             held_until: (hold > t).then(|| self.instant(hold)),
             share: self.share(now),
-            streak,
+            streak: self.streak(),
             good: sums.good,
             hard: sums.hard,
             soft: sums.soft,

@@ -186,7 +186,7 @@ impl BreakerConfigBuilder {
         self
     }
 
-    /// Good results that end a step of the ramp early, but not before a tenth of its time. Default 5.
+    /// Good results that end a step of the ramp early, but not before a tenth of its time; each failure in the step takes as many more. Default 5.
     #[must_use]
     pub const fn ramp_good(mut self, good: u32) -> Self {
         self.config.ramp_good = good;

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! *Until* counts milliseconds since the breaker's origin (42 bits: 139 years). Its meaning follows the phase: open —
-//! no probe before it; half-open — the probe's lease ends then; ramp — when the ramp began; closed — unused. The epoch
+//! no probe before it; half-open — the probe's lease ends then; ramp — when its step began, and in the two lowest bits which
+//! one that is; closed — unused. The epoch
 //! changes with every change of phase but the quiet last step from ramp to closed (and not when one probe follows another), so a result can be told from one
 //! of an earlier life of the breaker. A closed, enforcing gate is the only word below 2^60: one compare lets a call in.
 
@@ -21,6 +22,8 @@ const PHASE_SHIFT: u32 = MODE_SHIFT + 2;
 /// The largest time the word can hold.
 pub(crate) const UNTIL_MAX: u64 = (1 << UNTIL_BITS) - 1;
 const EPOCH_MAX: u64 = (1 << EPOCH_BITS) - 1;
+const STEP_BITS: u32 = 2;
+const STEP_MASK: u64 = (1 << STEP_BITS) - 1;
 
 /// Where the breaker is; the public [`State`](crate::State) counts the ramp as half-open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,13 +97,30 @@ impl Gate {
 
     /// The next phase: same mode, a new epoch.
     pub(crate) const fn enter(self, phase: Phase, reason: TripReason, until: u64) -> Self {
-        let epoch = (self.epoch() as u64 + 1) & EPOCH_MAX;
-        self.with(phase, reason, epoch, until)
+        self.with(phase, reason, Self::after(self.epoch()) as u64, until)
     }
 
     /// The same life of the breaker, something else about it.
     pub(crate) const fn stay(self, phase: Phase, reason: TripReason, until: u64) -> Self {
         self.with(phase, reason, self.epoch() as u64, until)
+    }
+
+    /// A step of the ramp, from 0, which begins at `since`.
+    pub(crate) const fn ramp(self, epoch: u16, step: u64, since: u64) -> Self {
+        let longest = UNTIL_MAX >> STEP_BITS;
+        let since = if since > longest { longest } else { since };
+        let until = (since << STEP_BITS) | (step & STEP_MASK);
+        self.with(Phase::Ramp, self.reason(), epoch as u64, until)
+    }
+
+    /// Which step of the ramp has begun, and when.
+    pub(crate) const fn step(self) -> (u64, u64) {
+        (self.until() & STEP_MASK, self.until() >> STEP_BITS)
+    }
+
+    /// The epoch after this one.
+    pub(crate) const fn after(epoch: u16) -> u16 {
+        ((epoch as u64 + 1) & EPOCH_MAX) as u16
     }
 
     pub(crate) const fn with_mode(self, mode: Mode) -> Self {
@@ -157,6 +177,10 @@ mod tests {
             prop_assert_eq!(u64::from(next.epoch()), (u64::from(gate.epoch()) + 1) % 16_384);
             prop_assert_eq!(next.until(), until.min(UNTIL_MAX));
             prop_assert_eq!(next.stay(phase, reason, until), next);
+            let since = until.min(UNTIL_MAX >> STEP_BITS);
+            let ramp = gate.ramp(next.epoch(), 2, until);
+            prop_assert_eq!((ramp.step(), ramp.phase()), ((2, since), Phase::Ramp));
+            prop_assert_eq!((ramp.epoch(), ramp.mode(), ramp.reason()), (next.epoch(), gate.mode(), gate.reason()));
         }
     }
 }

@@ -34,7 +34,8 @@
 //!        +--------- | Ramp | <-----------------+-- | HalfOpen| <----------+  next acquire() is the probe
 //!      100 %        +------+                       +---------+
 //!                   10 % 25 % 50 %                    ^   |  lease over, abandoned, neutral
-//!                     | 2 failures                    +---+  next acquire() is the probe
+//!                     | as above, or 3 more           +---+  next acquire() is the probe
+//!                     | hard failures than good
 //!                     +--> Open
 //!
 //!   beside all of it: hold(until), a rate limit waited out. It refuses, and changes nothing.
@@ -51,18 +52,40 @@
 //! | [`Outcome`] | streak | window | probe | ramp |
 //! |---|---|---|---|---|
 //! | `Success` | ends it | good | starts the ramp | goes on |
-//! | `Begun` | ends that of failures; that of bad answers with [`Breaker::ended_well`] | good | starts the ramp | goes on |
-//! | `Hard` | +1 | failure | opens again, for longer | first: starts again; second soon after: opens |
-//! | `Soft` | – | half a failure | opens again, as long as before | starts again |
-//! | `BadAnswer` | +1 on its own | half a failure | opens again, for longer | starts again |
+//! | [`begin`](Breaker::begin) of a stream | ends that of calls that fail at once | good | starts the ramp | goes on |
+//! | its good end | ends those of broken streams and of bad answers | – | – | – |
+//! | its failure | that of broken streams +1 if it is `Hard` | failure in place of the good one | – | as below |
+//! | `Hard` | +1 | failure | opens again, for longer | step not cut short; 3 more than good ones since the probe: opens |
+//! | `Soft` | – | half a failure | opens again, as long as before | step not cut short |
+//! | `BadAnswer` | +1 on its own | half a failure | opens again, for longer | step not cut short |
 //! | `Neutral` | – | – | frees the lease | – |
 //! | abandoned | – | – | frees the lease | – |
 //!
 //! A soft failure counts half, so a target that says "busy" to everyone opens, and one that says so to two callers of three does not:
 //! there it is the rate limit's own pace, kept by [`Breaker::hold`], that helps.
 //!
+//! A call is one result, also where its answer is a stream of minutes: good from its first token on, and a failure instead once it breaks. So
+//! a probe need not flow to its end before others are let in, and the share of failures is the share of calls that failed. Five
+//! broken streams in a row open the breaker as five calls that fail at once do, whatever begins between them; but only if they are a third
+//! of the window's calls, for among answers of minutes those that break are the first to end.
+//!
+//! A target that has healed need not be perfect to come back. No failure makes a ramp begin anew, so it is over after 30 s at the latest unless
+//! it opens again; only five good results for each failure, and five, cut a step short. All that opens a closed breaker opens it in a
+//! ramp, and so do three more hard failures than good results since the probe, the probe's included. By `tests/ramp.rs`, where calls
+//! answer at once:
+//!
+//! | calls that fail hard | what becomes of the ramp at 2 ... 2 000 calls a second | callers who meet a failure: half of the ramps, 19 of 20 |
+//! |---|---|---|
+//! | 0, 2, 5, 10 % | closed after 3 to 30 s | |
+//! | 60 % | opens (at 2 a second it is closed in 30 of 100: too few results) | 9, 30 |
+//! | 80 % | opens | 5, 12 |
+//! | all | opens | 4, 4 |
+//!
+//! Streams that break are found later, when they do. While the last stream that ended was a broken one, beginnings therefore cut no step short.
+//!
 //! Results carry the epoch they were admitted in. One that arrives after the breaker has changed its state is counted as late and
-//! otherwise ignored: a success from before the outage does not end it. A probe that outlasts its lease is not late: another is sent beside
+//! otherwise ignored: a success from before the outage does not end it, and a stream from before it that breaks is nobody's probe. The end of a
+//! probe's stream belongs to the ramp that its beginning began. A probe that outlasts its lease is not late: another is sent beside
 //! it, and whichever ends first decides, so that a target whose answers take longer than any lease comes back as well.
 //!
 //! While a probe is out, [`Rejected::retry_at`] and [`Readiness::Open`] say when it may have answered: the usual time to first token
@@ -81,7 +104,7 @@
 //! | `cooldown`, `cooldown_max` | 60 s, doubling to 300 s | short enough for blips, and no hammering on a long outage |
 //! | `heal` | 60 s | one healthy minute forgives one repetition; forgiving all at the first success makes flapping cheap |
 //! | `lease` | 150 s | longer than nearly any answer; a lost probe costs one lease, never the target. Of probes that outlast theirs the first to end decides |
-//! | `ramp_step`, `ramp_good` | 10 s or 5 good | a healed target is not met by everybody at once; at least 3 s in all, at most 30 s |
+//! | `ramp_step`, `ramp_good` | 10 s or 5 good | a healed target is not met by everybody at once; at least 3 s in all, at most 30 s, whatever fails |
 //! | `shadow_every` | 5 s | recovery is noticed within seconds although no caller waits for it |
 //! | `alerts` | 5 %, 15 % | the rates at which a person should look, and should be woken |
 //!
@@ -173,8 +196,10 @@ mod outcome;
 mod pool;
 mod probe;
 mod quality;
+mod ramp;
 mod reason;
 mod settings;
+mod settle;
 mod snapshot;
 mod streak;
 mod stripe;

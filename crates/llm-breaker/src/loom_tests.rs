@@ -182,7 +182,7 @@ fn two_failures_open_once() {
         let (breaker, now) = due();
         let probe = breaker.acquire(now).expect("the probe");
         breaker.settle(probe, Outcome::Success, now);
-        // A ramp: one failure is behind it, so either of two more may reopen it, and one of them does.
+        // A ramp, which either of two failures reopens: one of them does.
         let tickets = [breaker.acquire_anyway(now), breaker.acquire_anyway(now)];
         let [one, two] = tickets;
         let other = Arc::clone(&breaker);
@@ -210,5 +210,50 @@ fn the_latest_hold_stands_and_no_caller_takes_a_newer_one_down() {
         let _ = breaker.acquire(now);
         held.join().expect("no panic");
         assert_eq!(breaker.snapshot(now).held_until, Some(later));
+    });
+}
+
+#[test]
+fn two_results_after_the_end_of_a_ramp_close_it_once_and_both_count() {
+    bounded(|| {
+        let (breaker, now) = due();
+        let probe = breaker.acquire(now).expect("the probe");
+        breaker.settle(probe, Outcome::Success, now);
+        let (one, two) = (breaker.acquire_anyway(now), breaker.acquire_anyway(now));
+        let later = now + Duration::from_secs(60);
+        let other = Arc::clone(&breaker);
+        let settled = thread::spawn(move || other.settle(one, Outcome::Soft, later));
+        let changes = [
+            breaker.settle(two, Outcome::Soft, later),
+            settled.join().expect("no panic"),
+        ];
+        let closed = changes
+            .iter()
+            .filter(|change| **change == Some(Change::Closed));
+        assert_eq!(closed.count(), 1);
+        let snapshot = breaker.snapshot(later);
+        assert_eq!((snapshot.state, snapshot.soft), (State::Closed, 2));
+        assert_eq!(breaker.readiness(later), Readiness::Ready);
+    });
+}
+
+#[test]
+fn two_results_that_both_end_a_step_bring_a_ramp_one_step_on() {
+    bounded(|| {
+        let (breaker, now) = due();
+        let probe = breaker.acquire(now).expect("the probe");
+        breaker.settle(probe, Outcome::Success, now);
+        for _ in 0..4 {
+            let ticket = breaker.acquire_anyway(now);
+            breaker.settle(ticket, Outcome::Success, now);
+        }
+        let mut one = breaker.acquire_anyway(now);
+        let two = breaker.acquire_anyway(now);
+        let later = now + Duration::from_secs(1);
+        let other = Arc::clone(&breaker);
+        let begun = thread::spawn(move || other.begin(&mut one, later));
+        breaker.settle(two, Outcome::Success, later);
+        begun.join().expect("no panic");
+        assert!((breaker.share(later) - 0.25).abs() < 0.01);
     });
 }

@@ -9,8 +9,8 @@ use crate::reason::TripReason;
 pub enum Outcome {
     /// A good answer.
     Success,
-    /// A stream has begun: the target answers, and how good the answer is will show at its end. As [`Success`](Self::Success),
-    /// but the streak of bad answers goes on until [`Breaker::ended_well`](crate::Breaker::ended_well).
+    /// A stream has begun, and nothing will be told of its end; where it will, use [`Breaker::begin`](crate::Breaker::begin). As
+    /// [`Success`](Self::Success), but no streak of broken streams or bad answers ends.
     Begun,
     /// The target or the way to it is broken: crash, timeout, connection failure.
     Hard,

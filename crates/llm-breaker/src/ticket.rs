@@ -12,6 +12,8 @@ use crate::reason::TripReason;
 pub(crate) enum Kind {
     /// An ordinary call: counts in the life of the breaker it was admitted in.
     Call,
+    /// An ordinary call whose stream has begun, which was counted as good.
+    Stream,
     /// The probe of a half-open breaker.
     Probe,
     /// A call sent although the breaker is open: a shadow probe, or the least bad of nothing. Only a success says something.
@@ -97,6 +99,11 @@ impl<B: Deref<Target = Breaker>> Permit<B> {
     #[must_use]
     pub fn is_probe(&self) -> bool {
         self.ticket.as_ref().is_some_and(Ticket::is_probe)
+    }
+
+    /// Records that the call's stream has begun: [`Breaker::begin`]. Dropped without a record of its end, it leaves it at that.
+    pub fn begin(&mut self, now: Instant) -> Option<Change> {
+        self.breaker.begin(self.ticket.as_mut()?, now)
     }
 
     /// Records how the call ended; what that changed, if anything.

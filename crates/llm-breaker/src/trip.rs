@@ -3,27 +3,39 @@
 //! A function here is given the gate as its caller saw it, and changes nothing if the gate has moved on meanwhile.
 
 use crate::breaker::Breaker;
+use crate::config::FAILURES_MAX;
 use crate::gate::{Gate, Phase};
 use crate::outcome::{Change, Outcome};
 use crate::reason::TripReason;
+use crate::streak::Times;
 use crate::sync::Ordering;
 use crate::window::Sort;
-
-/// Shares of calls admitted by the steps of a ramp, in percent; after the last step everything passes.
-const RAMP: [u64; 3] = [10, 25, 50];
 
 /// Repetitions are not counted beyond this; the cooldown is at its maximum long before.
 const LEVEL_MAX: u64 = 16;
 const SINCE_BITS: u32 = 48;
 
-/// The ramp's word: calls asked 32 | one failure behind it 1 | unused 7 | good results 24.
-const ASKED_SHIFT: u32 = 32;
-const ASKED_ONE: u64 = 1 << ASKED_SHIFT;
-const FAILED_BIT: u64 = 1 << 31;
-pub(crate) const GOOD_MASK: u64 = (1 << 24) - 1;
+/// The streaks' word: doubt 1 | bad answers 21 | broken streams 21 | hard failures 21.
+const STREAK: u64 = (1 << 21) - 1;
+const HARD_SHIFT: u32 = 0;
+const BROKEN_SHIFT: u32 = 21;
+const BAD_SHIFT: u32 = 42;
+/// The last stream that ended was a broken one.
+const DOUBT: u64 = 1 << 63;
 
-/// The streaks' word: bad answers 32 | hard failures 32.
-pub(crate) const HARD_STREAK: u64 = (1 << 32) - 1;
+/// The part of the window that broken streams in a row must be, to mean anything. Streams that break are over before those that end
+/// well: where answers take minutes, the first five to end are broken ones although nearly all will end well.
+const ROW_SHARE: f64 = 1.0 / 3.0;
+
+/// A result as it is judged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told {
+    pub(crate) outcome: Outcome,
+    /// Its beginning was counted as good.
+    pub(crate) begun: bool,
+    /// A drift of the share of bad answers may not open it.
+    pub(crate) spared: bool,
+}
 
 impl Breaker {
     #[inline]
@@ -34,41 +46,81 @@ impl Breaker {
         }
     }
 
-    /// The same for an answer that has only begun.
-    fn begin(&self, t: u64) {
+    /// The same for an answer that has only begun: how it ends is not known yet.
+    fn begin_well(&self, t: u64) {
         self.window.good(t);
-        if self.hot.streaks.load(Ordering::Relaxed) & HARD_STREAK != 0 {
-            self.hot.streaks.fetch_and(!HARD_STREAK, Ordering::Relaxed);
+        self.end_streaks(STREAK << HARD_SHIFT);
+    }
+
+    /// What had begun was good to its end. Whether calls fail at once by now it does not say.
+    fn end_well(&self) {
+        self.end_streaks(!(STREAK << HARD_SHIFT));
+    }
+
+    fn end_streaks(&self, which: u64) {
+        if self.hot.streaks.load(Ordering::Relaxed) & which != 0 {
+            self.hot.streaks.fetch_and(!which, Ordering::Relaxed);
         }
     }
 
-    /// A result while closed.
-    pub(crate) fn judge(&self, gate: Gate, outcome: Outcome, t: u64) -> Option<Change> {
-        let reason = match outcome {
+    /// Adds one to a streak; how long it is now.
+    fn lengthen(&self, shift: u32, doubt: u64) -> u32 {
+        let mut seen = self.hot.streaks.load(Ordering::Relaxed);
+        loop {
+            let count = (seen >> shift) & STREAK;
+            // A full count goes back by a round of the times kept: it is as long as ever, and its next place is the right one.
+            let longer = if count == STREAK {
+                count + 1 - u64::from(FAILURES_MAX)
+            } else {
+                count + 1
+            };
+            let next = (seen & !(STREAK << shift)) | (longer << shift) | doubt;
+            let streaks = &self.hot.streaks;
+            match streaks.compare_exchange(seen, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return u32::try_from(longer).unwrap_or(u32::MAX),
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Hard failures in a row, at once or after a beginning.
+    pub(crate) fn streak(&self) -> u32 {
+        let word = self.hot.streaks.load(Ordering::Relaxed);
+        let count = |shift: u32| u32::try_from((word >> shift) & STREAK).unwrap_or(u32::MAX);
+        count(HARD_SHIFT).max(count(BROKEN_SHIFT))
+    }
+
+    /// Whether a stream's beginning says little, because the last that ended was a broken one.
+    pub(crate) fn doubts_beginnings(&self) -> bool {
+        self.hot.streaks.load(Ordering::Relaxed) & DOUBT != 0
+    }
+
+    /// A result while closed, or in a ramp: whatever opens the one opens the other.
+    pub(crate) fn judge(&self, gate: Gate, told: Told, t: u64) -> Option<Change> {
+        let reason = match told.outcome {
             Outcome::Neutral => return None,
+            Outcome::Success if told.begun => {
+                self.end_well();
+                return None;
+            }
             Outcome::Success => {
                 self.succeed(t);
                 return None;
             }
             Outcome::Begun => {
-                self.begin(t);
+                self.begin_well(t);
                 return None;
             }
             Outcome::Hard => {
-                self.window.failure(Sort::Hard, t);
-                let before = self.hot.streaks.fetch_add(1, Ordering::Relaxed);
-                #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
-                let count = (before as u32).wrapping_add(1);
-                let (needed, window) = (self.settings.failures(), self.settings.failure_window());
-                let in_a_row = self.hard_times.note(count, t, needed, window);
-                in_a_row.then_some(TripReason::Streak)
+                self.note_failure(Sort::Hard, told, t);
+                self.is_hard_row(told, t).then_some(TripReason::Streak)
             }
             Outcome::BadAnswer => {
-                let (in_a_row, drifted) = self.note_bad_answer(t);
-                (in_a_row || drifted).then_some(TripReason::Quality)
+                let (in_a_row, drifted) = self.note_bad_answer(told, t);
+                (in_a_row || drifted && !told.spared).then_some(TripReason::Quality)
             }
             Outcome::Soft => {
-                self.window.failure(Sort::Soft, t);
+                self.note_failure(Sort::Soft, told, t);
                 None
             }
         };
@@ -76,25 +128,42 @@ impl Breaker {
         self.open(gate, t, reason)
     }
 
-    /// A bad answer while closed, where the drift of quality may not open it.
-    pub(crate) fn judge_spared(&self, gate: Gate, t: u64) -> Option<Change> {
-        let (in_a_row, _) = self.note_bad_answer(t);
-        let reason = in_a_row.then_some(TripReason::Quality);
-        let reason = reason.or_else(|| self.is_ratio(t).then_some(TripReason::Ratio))?;
-        self.open(gate, t, reason)
+    fn note_failure(&self, sort: Sort, told: Told, t: u64) {
+        if told.begun {
+            self.window.broken(sort, t);
+        } else {
+            self.window.failure(sort, t);
+        }
+    }
+
+    /// Whether there were too many failures at once in a row with no beginning between them, or too many broken streams with no good end.
+    fn is_hard_row(&self, told: Told, t: u64) -> bool {
+        if !told.begun {
+            let count = self.lengthen(HARD_SHIFT, 0);
+            return self.is_streak(&self.hard_times, count, t);
+        }
+        let count = self.lengthen(BROKEN_SHIFT, DOUBT);
+        self.is_streak(&self.broken_times, count, t)
+            && self.window.sums(t).trip_share() >= ROW_SHARE
     }
 
     /// Whether there were too many bad answers in a row, and whether their share has drifted up.
-    fn note_bad_answer(&self, t: u64) -> (bool, bool) {
-        self.window.failure(Sort::Soft, t);
-        let before = self.hot.streaks.fetch_add(1 << 32, Ordering::Relaxed);
-        let count = ((before >> 32) as u32).wrapping_add(1);
-        let drifted = self.hot.quality.bad(self.window.take_goods());
+    fn note_bad_answer(&self, told: Told, t: u64) -> (bool, bool) {
+        self.note_failure(Sort::Soft, told, t);
+        let count = self.lengthen(BAD_SHIFT, 0);
+        // Its own beginning is one of them.
+        let goods = self.window.take_goods().saturating_sub(told.begun.into());
+        let drifted = self.hot.quality.bad(goods);
         // Where bad answers are usual, chance alone makes some follow each other.
         let needed = self.settings.failures().max(self.hot.quality.streak());
         let window = self.settings.failure_window();
         let in_a_row = self.bad_times.note(count, t, needed, window);
         (in_a_row, drifted)
+    }
+
+    fn is_streak(&self, times: &Times, count: u32, t: u64) -> bool {
+        let (needed, window) = (self.settings.failures(), self.settings.failure_window());
+        times.note(count, t, needed, window)
     }
 
     fn is_ratio(&self, t: u64) -> bool {
@@ -103,55 +172,6 @@ impl Breaker {
         };
         let sums = self.window.sums(t);
         sums.total() >= self.settings.samples() && sums.trip_share() >= ratio
-    }
-
-    /// A result while a growing share of calls passes.
-    ///
-    /// One failure goes back to the first step; a second one before five good results re-opens. A target that always
-    /// fails one call in twenty would otherwise hardly ever get through its ramp.
-    pub(crate) fn judge_ramp(&self, gate: Gate, outcome: Outcome, t: u64) -> Option<Change> {
-        match outcome {
-            Outcome::Neutral => None,
-            Outcome::Success | Outcome::Begun => {
-                if outcome == Outcome::Begun {
-                    self.begin(t);
-                } else {
-                    self.succeed(t);
-                }
-                let ramp = self.hot.ramp.fetch_add(1, Ordering::Relaxed) + 1;
-                if self.ramp_percent(gate, ramp & GOOD_MASK, t) < 100 {
-                    return None;
-                }
-                let next = gate.stay(Phase::Closed, TripReason::None, 0);
-                self.swap(gate, next).ok().map(|()| Change::Closed)
-            }
-            Outcome::Hard => {
-                self.window.failure(Sort::Hard, t);
-                let ramp = self.hot.ramp.load(Ordering::Relaxed);
-                let again =
-                    ramp & FAILED_BIT != 0 && (ramp & GOOD_MASK) < self.settings.ramp_good();
-                if again {
-                    return self.open(gate, t, TripReason::Probe);
-                }
-                self.restart_ramp(gate, FAILED_BIT, t);
-                None
-            }
-            Outcome::Soft | Outcome::BadAnswer => {
-                self.window.failure(Sort::Soft, t);
-                let failed = self.hot.ramp.load(Ordering::Relaxed) & FAILED_BIT;
-                self.restart_ramp(gate, failed, t);
-                None
-            }
-        }
-    }
-
-    fn restart_ramp(&self, gate: Gate, failed: u64, t: u64) {
-        if self
-            .swap(gate, gate.stay(Phase::Ramp, gate.reason(), t))
-            .is_ok()
-        {
-            self.hot.ramp.store(failed, Ordering::Relaxed);
-        }
     }
 
     /// The result of the first probe to end.
@@ -174,26 +194,21 @@ impl Breaker {
                 self.hot.quality.reset(self.window.take_goods());
                 self.first_token.reset();
                 self.per_token.reset();
-                self.hot.streaks.store(0, Ordering::Relaxed);
+                let kept = if outcome == Outcome::Begun { DOUBT } else { 0 };
+                self.hot.streaks.fetch_and(kept, Ordering::Relaxed);
                 self.hot.ramp.store(0, Ordering::Relaxed);
-                let (phase, change) = if self.settings.ramp_step() == 0 {
-                    (Phase::Closed, Change::Closed)
-                } else {
-                    (Phase::Ramp, Change::Ramping)
-                };
-                let reason = if phase == Phase::Closed {
-                    TripReason::None
-                } else {
-                    gate.reason()
-                };
+                self.window.good(t);
                 let level = self.hot.level.load(Ordering::Relaxed) >> SINCE_BITS;
                 self.hot
                     .level
                     .store((level << SINCE_BITS) | t, Ordering::Relaxed);
-                let until = if phase == Phase::Ramp { t } else { 0 };
-                self.swap(gate, gate.enter(phase, reason, until))
-                    .ok()
-                    .map(|()| change)
+                let (next, change) = if self.settings.ramp_step() == 0 {
+                    let closed = gate.enter(Phase::Closed, TripReason::None, 0);
+                    (closed, Change::Closed)
+                } else {
+                    (gate.ramp(Gate::after(gate.epoch()), 0, t), Change::Ramping)
+                };
+                self.swap(gate, next).ok().map(|()| change)
             }
         }
     }
@@ -216,7 +231,7 @@ impl Breaker {
     fn enter_open(&self, gate: Gate, next: Gate, t: u64) -> bool {
         let won = self.swap(gate, next).is_ok();
         if won {
-            self.hot.streaks.store(0, Ordering::Relaxed);
+            self.hot.streaks.fetch_and(DOUBT, Ordering::Relaxed);
             self.hot
                 .shadow
                 .store(t + self.settings.shadow().unwrap_or(0), Ordering::Relaxed);
@@ -240,25 +255,5 @@ impl Breaker {
             .cooldown()
             .saturating_mul(1 << level.min(LEVEL_MAX))
             .min(self.settings.cooldown_max())
-    }
-
-    pub(crate) fn passes_ramp(&self, gate: Gate, t: u64) -> bool {
-        let ramp = self.hot.ramp.fetch_add(ASKED_ONE, Ordering::Relaxed);
-        let percent = self.ramp_percent(gate, ramp & GOOD_MASK, t);
-        // Evenly spread: the first of ten, then each tenth.
-        ((ramp >> ASKED_SHIFT) * percent) % 100 < percent
-    }
-
-    /// The step is the further one of what time and good results allow; results alone take at least a tenth of a step each.
-    pub(crate) fn ramp_percent(&self, gate: Gate, good: u64, t: u64) -> u64 {
-        let age = t.saturating_sub(gate.until());
-        let step = self.settings.ramp_step().max(1);
-        let by_time = age / step;
-        let by_good = (good / self.settings.ramp_good()).min(age / (step / 10).max(1));
-        usize::try_from(by_time.max(by_good))
-            .ok()
-            .and_then(|index| RAMP.get(index))
-            .copied()
-            .unwrap_or(100)
     }
 }

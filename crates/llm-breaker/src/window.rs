@@ -19,7 +19,7 @@ const ROUND_SHIFT: u32 = 2 * FIELD;
 const ROUND_MAX: u64 = (1 << (64 - ROUND_SHIFT)) - 1;
 const COUNTS: u64 = (1 << ROUND_SHIFT) - 1;
 
-/// What the window counts.
+/// What the window counts as failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sort {
     Hard,
@@ -60,6 +60,8 @@ pub(crate) struct Window {
     /// Round 20 | soft 22 | hard 22.
     failures: [AtomicU64; RING],
     goods: [Goods; STRIPES],
+    /// Failures of calls that were counted as good when they began: round 20 | calls 44.
+    taken_back: [AtomicU64; RING],
     slot_ms: AtomicU64,
 }
 
@@ -82,6 +84,7 @@ impl Window {
                 buckets: ring(),
                 untaken: AtomicU32::new(0),
             }),
+            taken_back: ring(),
             slot_ms: AtomicU64::new(slot(window_ms)),
         }
     }
@@ -121,6 +124,16 @@ impl Window {
         }
     }
 
+    /// Counts as a failure a call that was counted as good when it began. Where its beginning has left the window meanwhile, one of those
+    /// that began since stands for it: of them as many will break.
+    pub(crate) fn broken(&self, sort: Sort, now_ms: u64) {
+        self.failure(sort, now_ms);
+        let slot = now_ms / self.slot_ms.load(Ordering::Relaxed);
+        if let Some(bucket) = of_slot(&self.taken_back, slot) {
+            count(bucket, slot, |counts| counts + 1);
+        }
+    }
+
     /// Takes the number of good results since this was last asked.
     pub(crate) fn take_goods(&self) -> u32 {
         self.goods.iter().fold(0, |sum: u32, goods| {
@@ -132,22 +145,26 @@ impl Window {
     pub(crate) fn sums(&self, now_ms: u64) -> Sums {
         let newest = now_ms / self.slot_ms.load(Ordering::Relaxed);
         let mut sums = Sums::default();
+        let mut taken_back: u32 = 0;
         for slot in (newest + 1).saturating_sub(BUCKETS)..=newest {
             let failures = read(&self.failures, slot);
             sums.hard += low(failures & FIELD_MAX);
             sums.soft += low(failures >> FIELD);
+            taken_back = taken_back.saturating_add(low(read(&self.taken_back, slot)));
             for goods in &self.goods {
                 let good = low(read(&goods.buckets, slot));
                 sums.good = sums.good.saturating_add(good);
             }
         }
+        sums.good = sums.good.saturating_sub(taken_back);
         sums
     }
 
     /// Forgets everything: after a recovery the past says nothing about the target.
     pub(crate) fn clear(&self) {
         let goods = self.goods.iter().flat_map(|goods| &goods.buckets);
-        for bucket in self.failures.iter().chain(goods) {
+        let failures = self.failures.iter().chain(&self.taken_back);
+        for bucket in failures.chain(goods) {
             bucket.store(0, Ordering::Relaxed);
         }
     }

@@ -37,7 +37,7 @@ enum Step {
     Call(Outcome),
     Settle(usize, Outcome),
     Spare(usize),
-    EndedWell,
+    Begin(usize),
     Abandon(usize),
     Lose(usize),
     Hold(u64),
@@ -72,7 +72,7 @@ fn rough() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Step::AcquireAnyway),
         24 => (0usize..4, outcome).prop_map(|(at, outcome)| Step::Settle(at, outcome)),
         1 => (0usize..4).prop_map(Step::Spare),
-        2 => Just(Step::EndedWell),
+        8 => (0usize..4).prop_map(Step::Begin),
         2 => (0usize..4).prop_map(Step::Abandon),
         2 => (0usize..4).prop_map(Step::Lose),
         2 => (0u64..30_000).prop_map(Step::Hold),
@@ -101,7 +101,8 @@ fn mild() -> impl Strategy<Value = Vec<Step>> {
             40 => outcome(bad).prop_map(Step::Call),
             4 => Just(Step::Acquire),
             4 => (0usize..4).prop_map(Step::Spare),
-            1 => Just(Step::EndedWell),
+            4 => (0usize..4).prop_map(Step::Begin),
+            4 => (0usize..4, outcome(bad)).prop_map(|(at, outcome)| Step::Settle(at, outcome)),
             8 => (0u64..1000).prop_map(Step::Pass),
             1 => (0u64..70_000).prop_map(Step::Pass),
         ];
@@ -190,9 +191,10 @@ impl Pair {
             }
             Step::Settle(at, outcome) => self.settle(at, outcome, false)?,
             Step::Spare(at) => self.settle(at, Outcome::BadAnswer, true)?,
-            Step::EndedWell => {
-                breaker.ended_well();
-                model.bad_run.clear();
+            Step::Begin(at) => {
+                if let Some((ticket, pass)) = out.get_mut(at) {
+                    prop_assert_eq!(breaker.begin(ticket, now), model.begin(pass, t));
+                }
             }
             Step::Abandon(at) if at < out.len() => {
                 let (ticket, pass) = out.remove(at);
@@ -239,18 +241,24 @@ impl Pair {
         let t = ms(clock, clock.now);
         let seen = self.breaker.snapshot(clock.now);
         let (state, end) = match model.at {
-            Where::Closed => (State::Closed, None),
+            _ if model.is_closed(t) => (State::Closed, None),
+            Where::Closed | Where::Ramp { .. } => (State::HalfOpen, None),
             Where::Open { until } => (State::Open, Some(until)),
             Where::Probing { lease } => (State::HalfOpen, Some(lease)),
-            Where::Ramp { .. } => (State::HalfOpen, None),
         };
         prop_assert_eq!((seen.state, seen.mode), (state, model.mode));
-        prop_assert_eq!(seen.reason, model.reason);
+        let reason = if model.is_closed(t) {
+            TripReason::None
+        } else {
+            model.reason
+        };
+        prop_assert_eq!(seen.reason, reason);
         prop_assert_eq!(seen.retry_at.map(|at| ms(clock, at)), end);
         let held = (model.hold > t).then_some(model.hold);
         prop_assert_eq!(seen.held_until.map(|at| ms(clock, at)), held);
         prop_assert_eq!(seen.share, model.share(t) as f64 / 100.0);
-        prop_assert_eq!(seen.streak as usize, model.hard_run.len());
+        let streak = model.hard_run.len().max(model.broken_run.len());
+        prop_assert_eq!(seen.streak as usize, streak);
         prop_assert_eq!([seen.good, seen.hard, seen.soft], model.recent(t));
         prop_assert_eq!(seen.late, model.late);
         let repeats = if end.is_some() {

@@ -336,22 +336,20 @@ fn good_results_shorten_the_ramp_to_three_seconds_and_no_less() {
 }
 
 #[test]
-fn one_failure_in_a_ramp_starts_it_again_and_a_second_reopens() {
+fn one_failure_in_a_ramp_is_none_and_three_more_than_good_ones_reopen_it() {
     let mut clock = Clock::new();
     let breaker = ramping(&mut clock);
     clock.pass(12.0);
     assert_eq!(breaker.share(clock.now), 0.25);
-    let (one, two) = (
-        breaker.acquire_anyway(clock.now),
-        breaker.acquire_anyway(clock.now),
-    );
-    assert_eq!(breaker.settle(one, Outcome::Hard, clock.now), None);
-    assert_eq!(breaker.share(clock.now), 0.1);
+    let fail = || {
+        let ticket = breaker.acquire_anyway(clock.now);
+        breaker.settle(ticket, Outcome::Hard, clock.now)
+    };
+    // The probe was good.
+    assert_eq!([fail(), fail(), fail()], [None; 3]);
+    assert_eq!(breaker.share(clock.now), 0.25);
     let reason = TripReason::Probe;
-    assert_eq!(
-        breaker.settle(two, Outcome::Hard, clock.now),
-        Some(Change::Opened { reason })
-    );
+    assert_eq!(fail(), Some(Change::Opened { reason }));
     assert_eq!(
         breaker.snapshot(clock.now).retry_at,
         Some(after(&clock, 120.0))

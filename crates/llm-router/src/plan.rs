@@ -147,14 +147,6 @@ struct Settled {
     used: Used,
 }
 
-/// How a gate is told of an outcome.
-#[derive(Debug, Clone, Copy)]
-enum Told {
-    As(Outcome),
-    /// A bad answer, where as many as may be are set aside for theirs.
-    Spared(Outcome),
-}
-
 /// What an attempt took from its target's rate limits.
 #[derive(Debug, Clone, Copy)]
 enum Used {
@@ -443,62 +435,69 @@ impl Plan {
             Used::Unknown => {}
         }
         let target = self.target_of(live.attempt)?;
-        let tickets = match (live.tickets, own) {
-            (Some(tickets), _) => tickets,
-            // The gates know since its first token that it came, and now that it was good.
-            (None, Outcome::Success) => {
-                slot.health.gate.ended_well();
-                return None;
-            }
-            // It broke after that: evidence of its own.
-            (None, _) => Tickets {
-                own: slot.health.gate.acquire_anyway(now),
-                shared: Passes::default(),
+        let (
+            gate,
+            Tickets {
+                own: ticket,
+                shared,
             },
-        };
-        let own = if spared {
-            Told::Spared(own)
+        ) = (&slot.health.gate, live.tickets);
+        let is_probe = ticket.is_probe();
+        let change = if spared {
+            gate.settle_spared(ticket, now)
         } else {
-            Told::As(own)
+            gate.settle(ticket, own, now)
         };
-        self.tell_gates(table, slot, target, tickets, own, now)
+        let news = (own, change, is_probe);
+        if live.begun && own == Outcome::Success {
+            // That it came all have known since its first token.
+            self.note_own(slot, target, news, now);
+        } else {
+            self.tell_all(table, slot, target, shared, news, now);
+        }
+        change
     }
 
-    /// Tells the target's gate and those it shares how a call ended; what that changed of its own.
-    fn tell_gates(
+    /// Tells the gates that the target shares how a call ended, once its own knows and has changed in this way.
+    fn tell_all(
         &mut self,
         table: &Table,
         slot: &Slot,
         target: TargetId,
-        tickets: Tickets,
-        told: Told,
+        shared: Passes,
+        news: (Outcome, Option<Change>, bool),
         now: Instant,
-    ) -> Option<Change> {
-        let gate = &slot.health.gate;
-        let is_probe = tickets.own.is_probe();
-        let (outcome, own) = match told {
-            Told::As(outcome) => (outcome, gate.settle(tickets.own, outcome, now)),
-            Told::Spared(outcome) => (outcome, gate.settle_spared(tickets.own, now)),
-        };
+    ) {
+        let (outcome, ..) = news;
         match outcome {
             Outcome::Success | Outcome::Begun => table.well(slot),
             Outcome::Hard => table.ill(slot),
             Outcome::Soft | Outcome::BadAnswer | Outcome::Neutral => {}
         }
-        match own {
-            Some(Change::Closed) if !is_probe => slot.health.vitals.ramped(now),
-            Some(Change::Closed | Change::Ramping) => slot.health.vitals.recovered(now),
-            _ => {}
-        }
-        self.note_change(target, Scope::Deployment, own);
-        for (shared, pass) in table.scopes(slot).zip(tickets.shared) {
+        self.note_own(slot, target, news, now);
+        for (shared, pass) in table.scopes(slot).zip(shared) {
             if let Some(ticket) = pass {
                 let outcome = shared.outcome(outcome);
                 let change = shared.state.gate.settle(ticket, outcome, now);
                 self.note_change(target, shared.key.scope, change);
             }
         }
-        own
+    }
+
+    /// What its own gate has made of a call.
+    fn note_own(
+        &mut self,
+        slot: &Slot,
+        target: TargetId,
+        (_, change, is_probe): (Outcome, Option<Change>, bool),
+        now: Instant,
+    ) {
+        match change {
+            Some(Change::Closed) if !is_probe => slot.health.vitals.ramped(now),
+            Some(Change::Closed | Change::Ramping) => slot.health.vitals.recovered(now),
+            _ => {}
+        }
+        self.note_change(target, Scope::Deployment, change);
     }
 
     fn note_change(&mut self, target: TargetId, scope: Scope, change: Option<Change>) {
@@ -535,10 +534,8 @@ impl Drop for Plan {
 
 fn abandon(table: &Table, slot: &Slot, live: Live, request: &Request) {
     live.leave(slot, request);
-    if let Some(tickets) = live.tickets {
-        slot.health.gate.abandon(tickets.own);
-        table.abandon_passes(slot, tickets.shared);
-    }
+    slot.health.gate.abandon(live.tickets.own);
+    table.abandon_passes(slot, live.tickets.shared);
 }
 
 /// A uniform part of `most`.

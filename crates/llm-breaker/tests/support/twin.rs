@@ -1,19 +1,35 @@
 //! The naive twin of a breaker: plain enums, lists of everything, one thread. It states the rules again, not the code.
 
+#[path = "quality.rs"]
+mod quality;
+
 use llm_breaker::{Change, Mode, Outcome, TripReason};
+use quality::Quality;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Where {
     Closed,
-    Open { until: u64 },
-    Probing { lease: u64 },
-    Ramp { since: u64 },
+    Open {
+        until: u64,
+    },
+    Probing {
+        lease: u64,
+    },
+    /// A step, and when it began, before time is taken into account.
+    Ramp {
+        step: u64,
+        since: u64,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Sort {
     Call,
-    Probe { lease: u64 },
+    /// A call whose stream has begun.
+    Stream,
+    Probe {
+        lease: u64,
+    },
     Extra,
     Unjudged,
 }
@@ -48,74 +64,6 @@ pub(crate) const OTHER: Rules = Rules {
 };
 const LEASE: u64 = 150_000;
 
-/// Bad answers one by one: every answer moves share and score, nothing is put off.
-#[derive(Debug)]
-struct Quality {
-    seen: u32,
-    share: f64,
-    usual: f64,
-    score: f64,
-}
-
-impl Quality {
-    fn new() -> Self {
-        Self {
-            seen: 0,
-            share: 0.05,
-            usual: 0.05,
-            score: 0.0,
-        }
-    }
-
-    fn feared(&self) -> f64 {
-        let ten_times = (10.0 * self.usual).clamp(0.15, 0.3);
-        ten_times.max(1.5 * self.usual)
-    }
-
-    fn learn(&mut self, answer: f64) {
-        let known = f64::from((self.seen + 20).min(1000));
-        self.share = (self.share * known + answer) / (known + 1.0);
-        self.seen += 1;
-    }
-
-    fn good(&mut self) {
-        let weight = ((1.0 - self.feared()) / (1.0 - self.usual)).ln();
-        self.score = (self.score + weight).max(0.0);
-        self.learn(0.0);
-    }
-
-    fn judge_all(&mut self) {
-        self.usual = self.share.clamp(0.01, 0.5);
-    }
-
-    fn bad(&mut self) -> bool {
-        let seen = self.seen;
-        self.learn(1.0);
-        if seen < 100 || self.score == 0.0 {
-            self.judge_all();
-        }
-        if seen < 100 {
-            return false;
-        }
-        let (p0, p1) = (self.usual, self.feared());
-        self.score += (p1 / p0).ln();
-        let lost = p0 * (p0 / p1).ln() + (1.0 - p0) * ((1.0 - p0) / (1.0 - p1)).ln();
-        let enough = (6_000.0 * (1.0 + 40.0 * p0) * lost).ln() + 1_200.0 / f64::from(seen);
-        let alarm = self.score >= enough;
-        if alarm {
-            self.score = 0.0;
-            self.judge_all();
-        }
-        alarm
-    }
-
-    /// The shortest row of bad answers that is rarer by chance than one in 40 000.
-    fn row(&self) -> usize {
-        let likely = |row: &i32| self.seen >= 100 && self.usual.powi(*row) > (-10.6f64).exp();
-        (1..).take_while(likely).count() + 1
-    }
-}
-
 /// Times are milliseconds since the origin.
 #[derive(Debug)]
 pub(crate) struct Model {
@@ -125,15 +73,22 @@ pub(crate) struct Model {
     pub(crate) reason: TripReason,
     pub(crate) life: u64,
     pub(crate) hold: u64,
+    /// Calls in a row that failed at once, with none between that answered or began to.
     pub(crate) hard_run: Vec<u64>,
+    /// Streams in a row that broke, with none between that ended well.
+    pub(crate) broken_run: Vec<u64>,
     pub(crate) bad_run: Vec<u64>,
+    /// The last stream that ended was a broken one.
+    doubt: bool,
     pub(crate) results: Vec<(u64, Outcome)>,
+    /// When what had been counted as good turned out a failure.
+    taken_back: Vec<u64>,
     quality: Quality,
     pub(crate) level: u64,
     pub(crate) healthy_since: u64,
     pub(crate) asked: u64,
-    pub(crate) good: u64,
-    pub(crate) failed: bool,
+    /// The latest step in which results were counted, how many were good, and the others.
+    tally: (u64, u64, u64),
     pub(crate) shadow_due: u64,
     pub(crate) late: u64,
 }
@@ -148,14 +103,16 @@ impl Model {
             life: 0,
             hold: 0,
             hard_run: vec![],
+            broken_run: vec![],
             bad_run: vec![],
+            doubt: false,
             results: vec![],
+            taken_back: vec![],
             quality: Quality::new(),
             level: 0,
             healthy_since: 0,
             asked: 0,
-            good: 0,
-            failed: false,
+            tally: (0, 0, 0),
             shadow_due: 0,
             late: 0,
         }
@@ -165,11 +122,26 @@ impl Model {
         matches!(self.mode, Mode::ForcedOpen | Mode::ForcedClosed)
     }
 
-    fn percent(&self, since: u64, t: u64) -> u64 {
-        let age = t - since;
-        let step = self.rules.ramp_step;
-        let step = (age / step).max((self.good / 5).min(age / (step / 10)));
-        [10, 25, 50, 100][step.min(3) as usize]
+    /// The step that time has brought a ramp to; `None` where that was its end.
+    fn ramp_at(&self, mut step: u64, mut since: u64, t: u64) -> Option<(u64, u64)> {
+        while t >= since + self.rules.ramp_step {
+            step += 1;
+            since += self.rules.ramp_step;
+        }
+        (step < 3).then_some((step, since))
+    }
+
+    fn percent(&self, step: u64, since: u64, t: u64) -> u64 {
+        self.ramp_at(step, since, t)
+            .map_or(100, |(step, _)| [10, 25, 50][step as usize])
+    }
+
+    pub(crate) fn is_closed(&self, t: u64) -> bool {
+        match self.at {
+            Where::Closed => true,
+            Where::Ramp { step, since } => self.ramp_at(step, since, t).is_none(),
+            _ => false,
+        }
     }
 
     pub(crate) fn share(&self, t: u64) -> u64 {
@@ -178,7 +150,7 @@ impl Model {
             (Mode::ForcedClosed | Mode::Observe, _) => 100,
             (Mode::Enforce, _) if self.hold > t => 0,
             (Mode::Enforce, Where::Closed) => 100,
-            (Mode::Enforce, Where::Ramp { since }) => self.percent(since, t),
+            (Mode::Enforce, Where::Ramp { step, since }) => self.percent(step, since, t),
             (Mode::Enforce, _) => 0,
         }
     }
@@ -203,8 +175,8 @@ impl Model {
         }
         let again = match self.at {
             Where::Closed => return Ok(self.pass(Sort::Call)),
-            Where::Ramp { since } => {
-                let percent = self.percent(since, t);
+            Where::Ramp { step, since } => {
+                let percent = self.percent(step, since, t);
                 let turn = self.asked * percent % 100 < percent;
                 self.asked += 1;
                 if turn {
@@ -288,9 +260,56 @@ impl Model {
             self.late += 1;
             return None;
         }
+        let mut closed = None;
+        if matches!(self.at, Where::Ramp { .. }) && self.is_closed(t) {
+            // Before anything is judged.
+            self.close();
+            closed = Some(Change::Closed);
+        }
+        self.settle_in_time(pass, outcome, spared, t).or(closed)
+    }
+
+    fn close(&mut self) {
+        self.at = Where::Closed;
+        self.reason = TripReason::None;
+    }
+
+    /// The stream of a call begins; what is left to be told of it.
+    pub(crate) fn begin(&mut self, pass: &mut Pass, t: u64) -> Option<Change> {
+        if self.is_forced() || pass.sort == Sort::Stream {
+            return None;
+        }
+        let was_in_time = pass.life == self.life;
+        let change = self.settle(*pass, Outcome::Begun, false, t);
+        let sort = match pass.sort {
+            Sort::Call if was_in_time => Sort::Stream,
+            // The end of a probe's stream counts in the ramp that its beginning was the beginning of.
+            Sort::Probe { .. } if change == Some(Change::Ramping) => Sort::Stream,
+            _ => Sort::Unjudged,
+        };
+        *pass = self.pass(sort);
+        change
+    }
+
+    fn settle_in_time(
+        &mut self,
+        pass: Pass,
+        outcome: Outcome,
+        spared: bool,
+        t: u64,
+    ) -> Option<Change> {
+        let begun = pass.sort == Sort::Stream;
+        if begun && outcome == Outcome::Begun {
+            return None;
+        }
         match (self.at, pass.sort) {
-            (Where::Closed, Sort::Call) => self.settle_closed(outcome, spared, t),
-            (Where::Ramp { since }, Sort::Call) => self.settle_ramp(since, outcome, t),
+            (Where::Closed, Sort::Call | Sort::Stream) => {
+                self.settle_closed(outcome, begun, spared, t)
+            }
+            (Where::Ramp { step, since }, Sort::Call | Sort::Stream) => {
+                let (step, since) = self.ramp_at(step, since, t)?;
+                self.settle_ramp(step, since, outcome, begun, t)
+            }
             (Where::Probing { .. }, Sort::Probe { .. }) => self.settle_probe(pass, outcome, t),
             (Where::Open { until }, Sort::Extra) if until > t => {
                 let lives = matches!(outcome, Outcome::Success | Outcome::Begun);
@@ -321,64 +340,116 @@ impl Model {
                 Some(Change::Opened { reason })
             }
             Outcome::Success | Outcome::Begun => {
-                self.at = Where::Ramp { since: t };
+                self.at = Where::Ramp { step: 0, since: t };
                 self.life += 1;
                 self.healthy_since = t;
                 self.forget_rows();
-                self.results.clear();
-                (self.asked, self.good, self.failed) = (0, 0, false);
+                self.doubt &= outcome == Outcome::Begun;
+                self.results = vec![(t, outcome)];
+                self.taken_back.clear();
+                (self.asked, self.tally) = (0, (0, 0, 0));
+                self.quality.take_goods(0);
                 self.quality.score = 0.0;
                 self.quality.judge_all();
+                self.quality.good();
                 Some(Change::Ramping)
             }
         }
     }
 
-    fn settle_ramp(&mut self, since: u64, outcome: Outcome, t: u64) -> Option<Change> {
-        self.note(outcome, t);
+    fn settle_ramp(
+        &mut self,
+        step: u64,
+        since: u64,
+        outcome: Outcome,
+        begun: bool,
+        t: u64,
+    ) -> Option<Change> {
+        // What opens a closed one opens a ramp, but for the share of bad answers.
+        if let Some(change) = self.settle_closed(outcome, begun, true, t) {
+            return Some(change);
+        }
         match outcome {
             Outcome::Neutral => None,
+            // It was counted when it began.
+            Outcome::Success if begun => None,
+            // Its end will say more than its beginning.
+            Outcome::Begun if self.doubt => None,
             Outcome::Success | Outcome::Begun => {
-                self.good += 1;
-                (self.percent(since, t) == 100).then(|| {
-                    self.at = Where::Closed;
-                    self.reason = TripReason::None;
-                    Change::Closed
-                })
+                let (good, bad) = self.count(step, |good, bad| (good + 1, bad))?;
+                if good < 5 * (1 + bad) || t < since + self.rules.ramp_step / 10 {
+                    return None;
+                }
+                if step < 2 {
+                    self.at = Where::Ramp {
+                        step: step + 1,
+                        since: t,
+                    };
+                    return None;
+                }
+                self.close();
+                Some(Change::Closed)
             }
-            Outcome::Hard if self.failed && self.good < 5 => self.open(t, true, TripReason::Probe),
             Outcome::Hard | Outcome::Soft | Outcome::BadAnswer => {
-                self.failed |= outcome == Outcome::Hard;
-                (self.asked, self.good) = (0, 0);
-                self.at = Where::Ramp { since: t };
-                None
+                let taken_back = u64::from(begun);
+                self.count(step, |good, bad| (good.saturating_sub(taken_back), bad + 1));
+                let [good, hard, _] = self.recent(t);
+                let is_down = hard as usize >= good as usize + self.rules.failures.div_ceil(2);
+                (outcome == Outcome::Hard && is_down)
+                    .then(|| self.open(t, true, TripReason::Probe))
+                    .flatten()
             }
         }
     }
 
-    fn settle_closed(&mut self, outcome: Outcome, spared: bool, t: u64) -> Option<Change> {
-        self.note(outcome, t);
+    /// Counts in a step; `None` where a later one has begun.
+    fn count(&mut self, step: u64, next: impl Fn(u64, u64) -> (u64, u64)) -> Option<(u64, u64)> {
+        let (counted, good, bad) = self.tally;
+        let (good, bad) = match step {
+            _ if step == counted => next(good, bad),
+            _ if step > counted => next(0, 0),
+            _ => return None,
+        };
+        self.tally = (step, good, bad);
+        Some((good, bad))
+    }
+
+    fn settle_closed(
+        &mut self,
+        outcome: Outcome,
+        begun: bool,
+        spared: bool,
+        t: u64,
+    ) -> Option<Change> {
+        self.note(outcome, begun, t);
         let in_a_row = |run: &[u64], needed: usize| {
             run.len() >= needed && t - run[run.len() - needed] <= 60_000
         };
+        let [good, hard, soft] = self.recent(t).map(f64::from);
+        let (total, failed) = (good + hard + soft, hard + soft / 2.0);
         let reason = match outcome {
             Outcome::Success | Outcome::Begun | Outcome::Neutral => return None,
             Outcome::Soft => None,
+            Outcome::Hard if begun => {
+                self.doubt = true;
+                self.broken_run.push(t);
+                let many = 3.0 * failed >= total;
+                let broken = in_a_row(&self.broken_run, self.rules.failures) && many;
+                broken.then_some(TripReason::Streak)
+            }
             Outcome::Hard => {
                 self.hard_run.push(t);
                 in_a_row(&self.hard_run, self.rules.failures).then_some(TripReason::Streak)
             }
             Outcome::BadAnswer => {
-                let drifted = self.quality.bad();
+                let drifted = self.quality.bad(begun);
                 self.bad_run.push(t);
                 let needed = self.rules.failures.max(self.quality.row());
                 let quality = in_a_row(&self.bad_run, needed) || drifted && !spared;
                 quality.then_some(TripReason::Quality)
             }
         };
-        let [good, hard, soft] = self.recent(t).map(f64::from);
-        let total = good + hard + soft;
-        let half_failed = total >= 20.0 && hard + soft / 2.0 >= total / 2.0;
+        let half_failed = total >= 20.0 && failed >= total / 2.0;
         let reason = reason.or_else(|| half_failed.then_some(TripReason::Ratio))?;
         self.open(t, true, reason)
     }
@@ -386,9 +457,10 @@ impl Model {
     /// Good, hard and soft results of the ten latest tenths of the window.
     pub(crate) fn recent(&self, t: u64) -> [u32; 3] {
         let slot = self.rules.window / 10;
-        let mut sums = [0; 3];
+        let is_recent = |at: u64| at / slot + 10 > t / slot;
+        let mut sums = [0u32; 3];
         for (at, outcome) in &self.results {
-            if at / slot + 10 > t / slot {
+            if is_recent(*at) {
                 sums[match outcome {
                     Outcome::Success | Outcome::Begun => 0,
                     Outcome::Hard => 1,
@@ -396,25 +468,32 @@ impl Model {
                 }] += 1;
             }
         }
+        let taken_back = self.taken_back.iter().filter(|at| is_recent(**at));
+        sums[0] = sums[0].saturating_sub(taken_back.count() as u32);
         sums
     }
 
-    fn note(&mut self, outcome: Outcome, t: u64) {
-        if outcome == Outcome::Neutral {
+    fn note(&mut self, outcome: Outcome, begun: bool, t: u64) {
+        if outcome == Outcome::Success {
+            self.broken_run.clear();
+            self.bad_run.clear();
+            self.doubt = false;
+        }
+        if outcome == Outcome::Neutral || outcome == Outcome::Success && begun {
             return;
         }
         self.results.push((t, outcome));
         if matches!(outcome, Outcome::Success | Outcome::Begun) {
             self.hard_run.clear();
             self.quality.good();
-        }
-        if outcome == Outcome::Success {
-            self.bad_run.clear();
+        } else if begun {
+            self.taken_back.push(t);
         }
     }
 
     fn forget_rows(&mut self) {
         self.hard_run.clear();
+        self.broken_run.clear();
         self.bad_run.clear();
     }
 
@@ -492,6 +571,7 @@ impl Model {
     pub(crate) fn reconfigure(&mut self, rules: Rules) {
         if rules.window != self.rules.window {
             self.results.clear();
+            self.taken_back.clear();
         }
         self.rules = rules;
     }

@@ -15,7 +15,6 @@
 //! Never for a request with side effects, never after a first token, never more than three at once. The
 //! first good answer wins; an error never does. The losers are cancelled.
 
-use super::live::Tickets;
 use super::{Action, AttemptId, Live, Plan, Settled, State, Used, abandon};
 use crate::canary::CallOutcome;
 use crate::detector::Detector;
@@ -309,8 +308,7 @@ impl Plan {
             // The probe was later than nine in ten and beaten besides: it waits for another, and no
             // longer than before. Where its usual time is not known, that proves nothing.
             Some(Why::Cover)
-                if loser.tickets.as_ref().is_some_and(Tickets::is_probe)
-                    && vitals.usual(&self.request, now).is_some() =>
+                if loser.tickets.is_probe() && vitals.usual(&self.request, now).is_some() =>
             {
                 Outcome::Soft
             }

@@ -3,7 +3,7 @@
 use super::{
     Action, AttemptId, DOUBTFUL_TRIES, LONGEST_UNHINTED_HOLD, Live, Plan, Settled, State, Touched,
 };
-use super::{Told, UNHINTED_HOLD, Used, abandon, jitter};
+use super::{UNHINTED_HOLD, Used, abandon, jitter};
 use crate::cut::Form;
 use crate::money::Spend;
 use crate::reaction::{self, Aside, Lesson};
@@ -92,19 +92,19 @@ impl Plan {
         let Some(live) = self.lives.find_mut(attempt) else {
             return;
         };
-        let (tickets, position) = (live.tickets.take(), usize::from(live.position));
-        let candidate = table.resolved(self.route).candidates.get(position);
-        if let (Some(tickets), Some(candidate)) = (tickets, candidate) {
-            let slot = table.slot(candidate.target);
-            self.tell_gates(
-                &table,
-                slot,
-                candidate.target,
-                tickets,
-                Told::As(Outcome::Begun),
-                now,
-            );
+        let candidates = &table.resolved(self.route).candidates;
+        let Some(candidate) = candidates.get(usize::from(live.position)) else {
+            return;
+        };
+        if std::mem::replace(&mut live.begun, true) {
+            return;
         }
+        let (target, slot) = (candidate.target, table.slot(candidate.target));
+        let is_probe = live.is_probe();
+        let change = slot.health.gate.begin(&mut live.tickets.own, now);
+        let shared = std::mem::take(&mut live.tickets.shared);
+        let news = (Outcome::Begun, change, is_probe);
+        self.tell_all(&table, slot, target, shared, news, now);
     }
 
     pub(super) fn on_success(&mut self, attempt: AttemptId, tokens: Tokens, now: Instant) {

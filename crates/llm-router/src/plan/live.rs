@@ -18,9 +18,10 @@ use std::time::{Duration, Instant};
 pub(super) struct Live {
     pub(super) attempt: AttemptId,
     pub(super) position: u8,
-    /// Gone once the gates have been told of a stream's first token: from then on it counts as
-    /// answered, however long it flows.
-    pub(super) tickets: Option<Tickets>,
+    pub(super) tickets: Tickets,
+    /// The gates have been told of a stream's first token: from then on it counts as answered, however long it flows. Those it
+    /// shares hear no more of it; its own is told how it ended.
+    pub(super) begun: bool,
     pub(super) reservation: Reservation,
     /// Gone once the target has shown that somebody is there: told twice, it would speak for another call.
     pub(super) waiting: Option<Silence>,
@@ -77,9 +78,7 @@ impl Live {
 
     /// Whether it is a breaker's probe whose outcome is not known yet.
     pub(super) fn is_probe(&self) -> bool {
-        self.tickets
-            .as_ref()
-            .is_some_and(|tickets| tickets.own.is_probe())
+        self.tickets.own.is_probe()
     }
 }
 

@@ -105,7 +105,8 @@ impl Plan {
         let live = Live {
             attempt,
             position,
-            tickets: Some(tickets),
+            tickets,
+            begun: false,
             reservation,
             waiting: Some(slot.health.vitals.begin(&self.request, now)),
             sent_at: now,

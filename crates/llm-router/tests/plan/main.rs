@@ -11,6 +11,7 @@ mod accounts;
 mod aside;
 mod bad;
 mod beside;
+mod breaks;
 mod budget;
 mod canary;
 mod changes;
