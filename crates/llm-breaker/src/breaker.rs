@@ -256,7 +256,7 @@ impl Breaker {
     }
 
     /// A ticket whatever the state: for when nothing is admissible and the least bad target is to be used. A success on
-    /// an open target brings its probe forward; a failure there says nothing new.
+    /// an open target, or a stream that begins there, brings its probe forward; a failure says nothing new.
     pub fn acquire_anyway(&self, now: Instant) -> Ticket {
         self.acquire(now).unwrap_or_else(|_| {
             let gate = Gate(self.hot.gate.load(Ordering::Acquire));

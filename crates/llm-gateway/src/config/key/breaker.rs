@@ -72,7 +72,7 @@ pub(super) const KEYS: &[Key] = &[
         "lease",
         "duration",
         "`\"150s\"`",
-        "How long a probe may stay out before it counts as lost and another is sent. Keep it above the longest answer that is waited for.",
+        "How long a probe may stay out before another is sent beside it; the first to end decides. An answer that takes longer costs one more caller a lease, not the target.",
     ),
     key(
         Section::Breaker,
