@@ -31,7 +31,8 @@ fn client(first: &SimHandle, second: &SimHandle, on_cut: OnCut, quality: Quality
     let mut policy = Policy::interactive();
     policy.on_cut = on_cut;
     policy.windows = Windows {
-        first_token: Duration::from_millis(1_500),
+        // Nobody else is to be asked in the meantime.
+        first_token: TOTAL * 4,
         idle: Duration::from_millis(1_500),
         whole: TOTAL,
         stream: TOTAL,
