@@ -58,7 +58,7 @@ fn rate_limits() -> Vec<Scenario> {
         .ask(Answer(FIRST), 2..=2, 0..=0)
         .but(|ask| {
             ask.at_least_ms = 1_000;
-            ask.within_ms = 3_000;
+            ask.within_ms = 5_000;
         }),
         Scenario::new(
             "429, retry after 2 s, no patience: the second answers at once",
