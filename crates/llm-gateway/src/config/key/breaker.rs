@@ -79,14 +79,14 @@ pub(super) const KEYS: &[Key] = &[
         "ramp_step",
         "duration",
         "`\"10s\"`",
-        "After a good probe 10, 25 and 50 % of the calls pass for so long each, then all; `\"0s\"` lets all pass at once.",
+        "After a good probe 10, 25 and 50 % of the calls pass for so long each, then all, whatever fails on the way, unless it opens again; `\"0s\"` lets all pass at once.",
     ),
     key(
         Section::Breaker,
         "ramp_good",
         "whole number, 1 to 100000",
         "`5`",
-        "So many good calls end a step of that early, but not before a tenth of its time.",
+        "So many good calls end a step of that early, but not before a tenth of its time; each failed one in the step takes as many more to make up for.",
     ),
     key(
         Section::Breaker,

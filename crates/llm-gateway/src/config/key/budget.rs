@@ -51,7 +51,7 @@ pub(super) const KEYS: &[Key] = &[
         "percent",
         "whole number, 0 to 100",
         "`10`",
-        "Second calls for a hundred that succeed.",
+        "Second calls for a hundred that succeed; where both prices are known, also what they may cost in percent of what those did.",
     ),
     key(
         Section::Hedging,

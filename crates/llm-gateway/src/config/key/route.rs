@@ -93,7 +93,7 @@ pub(super) const KEYS: &[Key] = &[
         "hedging",
         "`\"off\"`, `\"at_p90\"` or a table",
         "`\"off\"`",
-        "Whether a second target is asked when the first is slower than nine of ten calls usually are; for at most one call in ten, and never for one with `x-llm-side-effects: 1`. A table does the same by other numbers.",
+        "Whether a second target is asked when the first is slower than nine of ten calls usually are; for at most one call in ten and, where the prices of both are known, a tenth of what the answered calls cost; never for one with `x-llm-side-effects: 1`. A table does the same by other numbers.",
     ),
     key(
         Section::Route,
