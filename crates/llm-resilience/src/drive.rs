@@ -191,7 +191,7 @@ impl Drive {
         mut failures: Vec<(Failure, Wire)>,
     ) -> End {
         let client = Arc::clone(&self.client);
-        // At most two attempts are under way at once.
+        // At most three attempts are under way at once.
         let mut running: Vec<Running<'_>> = Vec::new();
         let mut arrived: Option<(AttemptId, Exchange)> = None;
         loop {

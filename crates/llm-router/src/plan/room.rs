@@ -69,8 +69,9 @@ impl Plan {
         let at_last = self.deadline.instant().checked_sub(RESERVE);
         let now_or_never = at_last.is_none_or(|at_last| now >= at_last);
         let dead = self.is_as_good_as_dead(&health.vitals, now);
+        let rescuer = || self.unasked_others(&table, route, position, now).next();
         let lost = if left {
-            now_or_never || (dead && !self.another_is_ready(&table, route, position, now))
+            now_or_never || (dead && rescuer().is_none())
         } else {
             dead || health.vitals.is_quick(&self.request)
         };

@@ -255,28 +255,23 @@ impl Plan {
         position: u8,
         now: Instant,
     ) -> bool {
-        let mut others = self.ready_others(table, route, position, now);
-        others.any(|(other, slot)| {
-            !self.is_asked(other)
-                && slot.health.gate.share(now) >= 1.0
-                && !slot.health.vitals.healed_lately(now)
+        let mut others = self.unasked_others(table, route, position, now);
+        others.any(|slot| {
+            slot.health.gate.share(now) >= 1.0 && !slot.health.vitals.healed_lately(now)
         })
     }
 
-    /// Whether one of those could be called now that are not.
-    pub(super) fn another_is_ready(
+    /// Those of the [ready](Self::ready_others) that no call is under way to.
+    pub(super) fn unasked_others<'t>(
         &self,
-        table: &Table,
-        route: &Resolved,
+        table: &'t Table,
+        route: &'t Resolved,
         position: u8,
         now: Instant,
-    ) -> bool {
-        let mut others = self.ready_others(table, route, position, now);
-        others.any(|(other, _)| !self.is_asked(other))
-    }
-
-    fn is_asked(&self, position: u8) -> bool {
-        self.lives.iter().any(|live| live.position == position)
+    ) -> impl Iterator<Item = &'t Slot> {
+        let asked = |other: u8| self.lives.iter().any(|live| live.position == other);
+        let others = self.ready_others(table, route, position, now);
+        others.filter_map(move |(other, slot)| (!asked(other)).then_some(slot))
     }
 
     /// Whether one of them has all its share of calls, and not the first of a ramp.

@@ -1,5 +1,6 @@
 //! What a request does after each kind of failure.
 
+use crate::beside::two;
 use crate::world::*;
 use llm_errors::{ErrorKind as K, Phase, TransportFault, Verdict, classify_transport};
 use llm_router::{Cost, Member, Policy, Request, Route, Table, Target, Tokens, Why};
@@ -116,19 +117,7 @@ fn overload_gets_one_quick_retry_inside_the_patience_then_the_next_tier() {
 fn no_patience_means_no_wait() {
     let mut policy = Policy::interactive();
     policy.patience = secs(0);
-    let mut world = World::new(|now| {
-        Table::builder()
-            .target(Target::new("primary", "one"))
-            .target(Target::new("backup", "two"))
-            .route(
-                Route::new("r")
-                    .tier(["primary"])
-                    .tier(["backup"])
-                    .policy(policy),
-            )
-            .build(now)
-            .unwrap()
-    });
+    let mut world = two(policy);
     world.script("primary", [bad(K::ServerError)]);
     world.call();
     assert_eq!(world.calls, ["primary", "backup"]);
